@@ -1,0 +1,48 @@
+# `make demo` and `make test` set up everything by themselves; `make help` lists the rest.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast lint types contracts check generate generated-current format bench clean
+
+PY := .venv/bin/python
+CODE := crds core sidecar collector cli tools e2e benchmarks
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
+
+setup: ## the virtual environment, the locked dependencies, the native object
+	@sh tools/setup.sh
+
+demo: setup ## the main job: a web shop that leaks, and its fixed twin, watched and judged (2 minutes)
+	@$(PY) -m memwarden demo
+
+test: setup check ## all checks and tests that need PyPI only and no root, with branch coverage
+	@$(PY) tools/run_tests.py
+
+test-fast: setup ## the tests without those that take more than ten seconds
+	@$(PY) -m pytest -q -m "not slow"
+
+check: setup lint types contracts generated-current ## everything that reads code without running it
+
+lint: setup
+	@$(PY) -m ruff check --quiet . && $(PY) -m ruff format --check --quiet .
+
+types: setup
+	@$(PY) -m mypy --no-error-summary crds/src core/src sidecar/src collector/src cli/src
+
+contracts: setup
+	@$(PY) tools/contracts.py
+
+generate: setup ## make the generated files again
+	@$(PY) tools/generate.py
+
+generated-current: setup
+	@$(PY) tools/generate.py --check
+
+format: setup ## ruff's formatting and its safe repairs
+	@$(PY) -m ruff check --quiet --fix . ; $(PY) -m ruff format --quiet .
+
+bench: setup ## the benchmarks; each prints a ratio
+	@for file in benchmarks/*.py; do echo "== $$file"; $(PY) "$$file" || exit 1; done
+
+clean: ## remove what setup and tests made
+	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage* probes/python/lib test-output

@@ -1,0 +1,83 @@
+"""Names that leave a process: metrics, attributes, headers, environment variables, exit codes.
+
+OpenTelemetry's semantic conventions are used where one exists; the rest is `memwarden.*`. Nothing else may
+spell these strings: what is renamed here is renamed everywhere. Standard library only.
+"""
+
+from typing import Final
+
+# ── Resource attributes ──────────────────────────────────────────────────────────────────────────────────
+# A *scope* is what gets one verdict: a run on a laptop, a container in a cluster. A resource that has
+# `process.pid` describes one process of its scope, a resource without it describes the scope as a whole.
+SCOPE_ID: Final = "memwarden.scope.id"
+SCOPE_KIND: Final = "memwarden.scope.kind"
+SCOPE_KIND_RUN: Final = "run"
+SCOPE_KIND_CONTAINER: Final = "container"
+SAMPLE_INTERVAL: Final = "memwarden.sample.interval"  # seconds between two samples (double)
+SERVICE_NAME: Final = "service.name"
+HOST_NAME: Final = "host.name"
+PROCESS_PID: Final = "process.pid"
+PROCESS_PARENT_PID: Final = "process.parent_pid"
+PROCESS_CREATION_TIME: Final = "process.creation.time"  # Unix seconds (double)
+PROCESS_COMMAND_LINE: Final = "process.command_line"
+PROCESS_EXECUTABLE_PATH: Final = "process.executable.path"
+PROCESS_RUNTIME_NAME: Final = "process.runtime.name"
+PROCESS_RUNTIME_VERSION: Final = "process.runtime.version"
+PROBE_STATE: Final = "memwarden.probe.state"
+PROBE_STATE_HOOKED: Final = "hooked"  # allocation sites are known
+PROBE_STATE_OUTSIDE: Final = "outside"  # watched from outside only; PROBE_REASON says why
+PROBE_REASON: Final = "memwarden.probe.reason"
+CODE_LIBRARY_PREFIXES: Final = "memwarden.code.library_prefixes"  # array: folders whose code is not the user's
+
+# ── Metrics of a scope ───────────────────────────────────────────────────────────────────────────────────
+MEMORY_ANON: Final = "memwarden.memory.anon"  # By, gauge: anonymous + shared memory, shared pages once
+MEMORY_LIMIT: Final = "memwarden.memory.limit"  # By, gauge
+LIMIT_SOURCE: Final = "memwarden.limit.source"  # attribute of MEMORY_LIMIT: "option", "cgroup", "available"
+MEMORY_AVAILABLE: Final = "memwarden.memory.available"  # By, gauge: what the machine or cgroup has left
+CPU_TIME: Final = "memwarden.cpu.time"  # s, cumulative over all processes of the scope
+PROCESS_COUNT: Final = "memwarden.process.count"  # {process}, gauge
+
+# ── Metrics of a process ─────────────────────────────────────────────────────────────────────────────────
+PROCESS_MEMORY_USAGE: Final = "process.memory.usage"  # By: resident set size
+PROCESS_MEMORY_ANON: Final = "memwarden.process.memory.anon"  # By: its share of the scope's MEMORY_ANON
+PROCESS_CPU_TIME: Final = "process.cpu.time"  # s, cumulative
+PROCESS_THREAD_COUNT: Final = "process.thread.count"
+PROCESS_FD_COUNT: Final = "process.unix.file_descriptor.count"
+HEAP_LIVE: Final = "memwarden.heap.live"  # By: estimate from the live samples
+HEAP_ALLOCATED: Final = "memwarden.heap.allocated"  # By, cumulative: all that was ever asked for
+HEAP_SAMPLES: Final = "memwarden.heap.samples"  # {sample}: live samples
+HEAP_SAMPLING_INTERVAL: Final = "memwarden.heap.sampling_interval"  # By: mean bytes between two samples
+GC_COLLECTIONS: Final = "cpython.gc.collections"
+GC_GENERATION: Final = "cpython.gc.generation"  # attribute of GC_COLLECTIONS
+PROBE_CPU_TIME: Final = "memwarden.probe.cpu.time"  # s, cumulative: what the probe itself cost the process
+PROBE_SILENCE: Final = "memwarden.probe.silence"  # s: since the process last allocated (its last tick)
+OBJECTS_COUNT: Final = "memwarden.objects.count"  # {object}: census, live objects of a type
+OBJECTS_SIZE: Final = "memwarden.objects.size"  # By: census, shallow size
+OBJECT_TYPE: Final = "memwarden.object.type"  # attribute of OBJECTS_*
+
+# ── Profiles (OTLP v1development): one request holds, per process and moment, three Profiles on one dictionary
+PROFILE_SPACE: Final = "inuse_space"  # unit bytes: estimated live bytes
+PROFILE_BLOCKS: Final = "inuse_objects"  # unit count: estimated live blocks (not Python objects)
+PROFILE_SAMPLES: Final = "inuse_samples"  # unit count: live samples behind the estimates
+PROFILE_TYPES: Final = (PROFILE_SPACE, PROFILE_BLOCKS, PROFILE_SAMPLES)
+# A sample of a Profile is (stack, age bucket): this attribute is the bucket's upper bound in seconds, "inf" last.
+PROFILE_AGE: Final = "memwarden.age.upper_seconds"
+AGE_BOUNDS_SECONDS: Final = (1, 2, 5, 10, 30, 60, 300, 900, 3600)  # ten buckets, the last without a bound
+
+# ── HTTP ─────────────────────────────────────────────────────────────────────────────────────────────────
+METRICS_PATH: Final = "/v1/metrics"
+PROFILES_PATH: Final = "/v1development/profiles"
+BATCH_ID_HEADER: Final = "memwarden-batch-id"  # UUIDv7, made once: a batch sent twice counts once
+
+# ── Environment ──────────────────────────────────────────────────────────────────────────────────────────
+ENV_SOCKET: Final = "MEMWARDEN_SOCKET"  # Unix socket of the sidecar; unset: the probe does nothing
+ENV_DISABLE: Final = "MEMWARDEN_DISABLE"  # "1": no probe in this process and its children
+ENV_SAMPLING_BYTES: Final = "MEMWARDEN_SAMPLING_BYTES"
+ENV_TOKEN: Final = "MEMWARDEN_TOKEN"  # noqa: S105 - the variable's name; bearer token between sidecar and collector
+
+# ── Exit codes of `memwarden run` beside the app's own ───────────────────────────────────────────────────
+EXIT_LEAK: Final = 86  # --fail-on leak, the app ended with 0, the verdict is Leaking
+EXIT_FAILED: Final = 125  # Memwarden could not start or could not write what was asked for
+EXIT_NOT_EXECUTABLE: Final = 126
+EXIT_NOT_FOUND: Final = 127
+EXIT_SIGNAL_BASE: Final = 128  # the app was ended by signal N: 128 + N

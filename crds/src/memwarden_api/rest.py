@@ -1,0 +1,81 @@
+"""The collector's HTTP contract, `/api/v1`. Lists are pages with a cursor; errors are problem+json (RFC 9457)."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from memwarden_api.report import Frame, Limit, Model, Verdict
+
+
+class Scope(Model):
+    """What gets one verdict: a run on a laptop, a container in a cluster."""
+
+    scope: str
+    kind: Literal["run", "container"]
+    command: str
+    host: str
+    interval_seconds: float
+    first_seen: datetime
+    last_seen: datetime
+    limit: Limit | None
+
+
+class ScopePage(Model):
+    items: tuple[Scope, ...]
+    next_cursor: str | None = None
+
+
+class VerdictPage(Model):
+    items: tuple[Verdict, ...]
+    next_cursor: str | None = None
+
+
+class SeriesPoints(Model):
+    """One series; `times` in Unix seconds, both lists have one length."""
+
+    metric: str
+    pid: int | None
+    attribute: str
+    unit: str
+    times: tuple[float, ...]
+    values: tuple[float, ...]
+
+
+class SeriesList(Model):
+    items: tuple[SeriesPoints, ...]
+    downsampled: bool = Field(description="Whether there were more points than asked for")
+
+
+class ProfileInfo(Model):
+    id: str
+    at: datetime
+    pid: int
+    live_bytes: int
+    samples: int
+
+
+class ProfilePage(Model):
+    items: tuple[ProfileInfo, ...]
+    next_cursor: str | None = None
+
+
+class StackValue(Model):
+    stack: tuple[Frame, ...] = Field(description="Innermost frame first")
+    live_bytes: int
+    blocks: int
+    samples: int
+    ages: tuple[int, ...] = Field(description="Samples by age bucket: ≤1, 2, 5, 10, 30, 60, 300, 900, 3600 s, older")
+
+
+class Profile(ProfileInfo):
+    stacks: tuple[StackValue, ...]
+
+
+class Problem(Model):
+    """RFC 9457."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str

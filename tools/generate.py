@@ -1,0 +1,36 @@
+"""Make the generated files again; with --check, fail where one differs from what its source says."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# (file, the command that prints it)
+GENERATED = (
+    ("docs/reference/report.schema.json", ("-m", "memwarden.report.schema")),
+    ("docs/reference/openapi.json", ("-m", "memwarden_collector.serve.openapi")),
+)
+
+
+def main(arguments: list[str]) -> int:
+    check = "--check" in arguments
+    stale = []
+    for name, command in GENERATED:
+        made = subprocess.run([sys.executable, *command], cwd=ROOT, check=True, capture_output=True).stdout
+        path = ROOT / name
+        if path.exists() and path.read_bytes() == made:
+            continue
+        if check:
+            stale.append(name)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(made)
+            print(f"made {name}")
+    for name in stale:
+        print(f"{name} is not what its source says: run make generate", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
