@@ -1,20 +1,19 @@
 """Hold the import contracts of pyproject.toml; print only what breaks them."""
 
-import subprocess
+import contextlib
+import io
 import sys
-from pathlib import Path
+
+from importlinter.cli import lint_imports
 
 
 def main() -> int:
-    run = subprocess.run(
-        [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if run.returncode:
-        sys.stderr.write(run.stdout + run.stderr)
-    return run.returncode
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        status = lint_imports(no_cache=True)
+    if status:
+        sys.stderr.write(output.getvalue())
+    return status
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ def thumbnail(number):
 def main():
     draw = random.Random(11)
     while True:
-        for _ in range(14):
-            thumbnail(int(draw.paretovariate(0.7)) % 20_000)
+        for _ in range(7):
+            thumbnail(draw.randrange(4_000))
         time.sleep(0.04)
 
 

@@ -1,0 +1,84 @@
+"""What the tests of the whole way share: how a run is started, and which interpreters this machine has."""
+
+import glob
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+APPS = ROOT / "e2e" / "apps" / "python"
+
+
+def interpreter(version: str) -> str | None:
+    """Return a CPython of `version` ("3.13"): the running one, pyenv's, or the system's; None where there is none."""
+    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
+        return sys.executable
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    candidates = [
+        *sorted(glob.glob(str(pyenv / "versions" / f"{version}.*" / "bin" / "python3"))),
+        shutil.which(f"python{version}") or "",
+    ]
+    for candidate in candidates:
+        if candidate and _answers(candidate, version):
+            return candidate
+    return None
+
+
+def _answers(executable: str, version: str) -> bool:
+    # A shim of a version manager may be there and still refuse.
+    asked = subprocess.run(
+        [executable, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return asked.returncode == 0 and asked.stdout.strip() == version
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that has ended."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    report: dict[str, Any]
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        (verdict,) = self.report["verdicts"]
+        return verdict
+
+
+class Run:
+    """`memwarden run` on a command, in its own folder."""
+
+    def __init__(self, folder: Path, options: list[str], command: list[str]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._report = folder / "report.json"
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "memwarden", "run", *options, "--report", str(self._report), "--", *command],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def wait(self, timeout: float) -> Finished:
+        try:
+            stdout, stderr = self._process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            self._process.terminate()
+            stdout, stderr = self._process.communicate(timeout=30)
+            pytest.fail(f"the run did not end within {timeout} s; stderr:\n{stderr}")
+        if not self._report.exists():
+            pytest.fail(f"no report; exit code {self._process.returncode}; stderr:\n{stderr}")
+        return Finished(self._process.returncode, stdout, stderr, json.loads(self._report.read_text()))
