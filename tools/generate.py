@@ -27,9 +27,10 @@ def main(arguments: list[str]) -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(made)
             print(f"made {name}")
+    licences = subprocess.run([sys.executable, "tools/licences.py", *arguments], cwd=ROOT, check=False)
     for name in stale:
         print(f"{name} is not what its source says: run make generate", file=sys.stderr)
-    return 1 if stale else 0
+    return 1 if stale or licences.returncode else 0
 
 
 if __name__ == "__main__":
