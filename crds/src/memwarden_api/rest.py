@@ -9,13 +9,16 @@ from memwarden_api.report import Frame, Limit, Model, Verdict
 
 
 class Scope(Model):
-    """What gets one verdict: a run on a laptop, a container in a cluster."""
+    """What gets one verdict: a run on a laptop, a container in a cluster.
+
+    A service is what sent metrics without a sidecar of ours: its numbers are kept, it is not judged.
+    """
 
     scope: str
-    kind: Literal["run", "container"]
+    kind: Literal["run", "container", "service"]
     command: str
     host: str
-    interval_seconds: float
+    interval_seconds: float = Field(description="Seconds between two samples; 0 where it was not told")
     first_seen: datetime
     last_seen: datetime
     limit: Limit | None

@@ -1,0 +1,86 @@
+"""`memwarden run`: watch a command and everything that it starts."""
+
+import argparse
+import os
+from pathlib import Path
+
+from memwarden.errors import Usage
+from memwarden.quantities import duration, size
+
+
+class Run:
+    name = "run"
+    summary = "run a command and say whether it leaks memory, and where"
+    examples = """\
+examples:
+  memwarden run -- python app.py
+  memwarden run --duration 10m --fail-on leak --report leak.md -- python -m pytest
+  memwarden run --memory-limit 512MiB --keep run.mwrec -- gunicorn shop:app
+
+exit codes: the command's own; 86 a leak was found (--fail-on leak) by a command that ended with 0;
+125 Memwarden could not do what was asked; 126, 127 the command can't be run, was not found;
+128 + N the command was ended by signal N.
+"""
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        add = parser.add_argument
+        parser.usage = "memwarden run [options] -- COMMAND [ARGUMENT ...]"
+        parser.set_defaults(command=[])
+        for option, metavar, default, text in (
+            ("--duration", "TIME", None, "end the command after this time: SIGTERM, 10 s later SIGKILL"),
+            ("--interval", "TIME", "1s", "between two samples (default: %(default)s)"),
+            (
+                "--memory-limit",
+                "SIZE",
+                None,
+                "judge against this limit (default: the cgroup's, or what is free)",
+            ),
+            (
+                "--sampling",
+                "SIZE",
+                "512KiB",
+                "mean bytes between two sampled allocations (default: %(default)s)",
+            ),
+            ("--keep", "FILE", None, "keep what was recorded, for: memwarden judge FILE"),
+            (
+                "--database-url",
+                "URL",
+                None,
+                "use this PostgreSQL (15 or newer; else $MEMWARDEN_DATABASE_URL)",
+            ),
+        ):
+            add(option, metavar=metavar, default=default, help=text)
+        add(
+            "--report",
+            metavar="FILE",
+            action="append",
+            default=[],
+            help="write a .json or .md; may be repeated",
+        )
+        add("--fail-on", choices=("leak",), help="exit with 86 on a leak if the command ended with 0")
+        add("--quiet", action="store_true", help="say nothing but errors")
+        add("--verbose", action="store_true", help="show what Memwarden's own parts wrote")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        from memwarden.run.plan import Plan, find_executable, report_targets, writable
+        from memwarden.run.session import run
+
+        command = arguments.command
+        if not command:
+            raise Usage("no command was given; put it behind --, as in: memwarden run -- python app.py")
+        duration_text, limit_text = arguments.duration, arguments.memory_limit
+        plan = Plan(
+            command=tuple(command),
+            executable=find_executable(command[0], os.environ),
+            duration_seconds=duration(duration_text, "--duration") if duration_text else None,
+            interval_seconds=duration(arguments.interval, "--interval"),
+            memory_limit_bytes=size(limit_text, "--memory-limit") if limit_text else None,
+            sampling_bytes=size(arguments.sampling, "--sampling"),
+            fail_on_leak=arguments.fail_on == "leak",
+            reports=report_targets(tuple(arguments.report)),
+            keep=writable("--keep", Path(arguments.keep)) if arguments.keep else None,
+            database_url=arguments.database_url or os.environ.get("MEMWARDEN_DATABASE_URL") or None,
+            quiet=arguments.quiet,
+            verbose=arguments.verbose,
+        )
+        return run(plan)

@@ -1,0 +1,100 @@
+"""The report: the collector's verdict, and what only the command knows (exit codes, cost, notes)."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import memwarden
+from memwarden.run.cost import Usage
+from memwarden_api.names import MEMORY_ANON, PROBE_CPU_TIME
+from memwarden_api.report import ComponentCost, Cost, Report, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the command saw of a run. Moments in Unix seconds."""
+
+    command: Sequence[str]
+    scope: str
+    interval_seconds: float
+    started_at: float
+    ended_at: float
+    exit_code: int
+    app_exit_code: int | None
+    usage: Mapping[str, Usage]
+    """By part: sidecar, collector, database, command."""
+    verdict: Mapping[str, Any] | None
+    """As the collector sent it; None: there is none, and `unknown_because` says why."""
+    unknown_because: str = ""
+    series: Sequence[Mapping[str, Any]] = ()
+    """Of MEMORY_ANON and PROBE_CPU_TIME."""
+    notes: Sequence[str] = field(default=())
+
+
+def build(seen: Seen) -> Report:
+    """Raises pydantic.ValidationError when the collector's verdict is not one."""
+    return Report(
+        schema="memwarden.dev/report/v1",
+        memwarden_version=memwarden.__version__,
+        started_at=_moment(seen.started_at),
+        ended_at=_moment(seen.ended_at),
+        exit_code=seen.exit_code,
+        app_exit_code=seen.app_exit_code,
+        interval_seconds=seen.interval_seconds,
+        verdicts=(Verdict.model_validate(seen.verdict) if seen.verdict is not None else unknown(seen),),
+        cost=cost(seen),
+        notes=tuple(seen.notes),
+    )
+
+
+def unknown(seen: Seen) -> Verdict:
+    """The verdict when the collector has none: a whole one, with the reason."""
+    return Verdict(
+        scope=seen.scope,
+        command=shlex.join(seen.command),
+        headline=f"Nothing can be said about the memory of this run: {seen.unknown_because}.",
+        processes=(),
+        verdict="Unknown",
+        reason=seen.unknown_because,
+        at_risk=False,
+        confidence=0.0,
+        limit=None,
+        anon_bytes=None,
+        since=None,
+        growth_bytes_per_second=None,
+        growth_interval_bytes_per_second=None,
+        oom_forecast_seconds=None,
+        cause="",
+        sites=(),
+        types=(),
+        advice=(),
+        gates=(),
+        history=(),
+    )
+
+
+def cost(seen: Seen) -> Cost:
+    """What each part took while the app ran. The probe's is the sum over processes of its own counter."""
+    parts = [
+        ComponentCost(name=name, cpu_seconds=usage.cpu_seconds, peak_rss_bytes=usage.peak_rss_bytes)
+        for name, usage in seen.usage.items()
+    ]
+    probe = [item for item in seen.series if item["metric"] == PROBE_CPU_TIME and item["values"]]
+    if probe:
+        seconds = sum(float(item["values"][-1]) for item in probe)
+        parts.append(ComponentCost(name="probe", cpu_seconds=seconds, peak_rss_bytes=None))
+    firsts = [
+        float(item["times"][0]) for item in seen.series if item["metric"] == MEMORY_ANON and item["times"]
+    ]
+    wall = seen.ended_at - seen.started_at
+    return Cost(
+        components=tuple(parts),
+        cpu_ratio=sum(part.cpu_seconds for part in parts) / wall if parts and wall > 0 else None,
+        start_to_first_sample_seconds=max(0.0, min(firsts) - seen.started_at) if firsts else None,
+    )
+
+
+def _moment(unix_seconds: float) -> datetime:
+    return datetime.fromtimestamp(unix_seconds, UTC)

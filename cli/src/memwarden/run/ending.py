@@ -1,0 +1,174 @@
+"""After the app's end: the last flush, the final judgement, the files, the summary, the exit code."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from memwarden import voice
+from memwarden.api import ApiError, Call
+from memwarden.errors import CommandError
+from memwarden.run.backend import SIDECAR_FLUSH_SECONDS, Backend
+from memwarden.run.cost import Usage
+from memwarden.run.outcome import Outcome
+from memwarden.run.watch import Ended
+from memwarden.supervise.mailbox import ENDING, Mailbox
+from memwarden_api.names import MEMORY_ANON, PROBE_CPU_TIME
+
+if TYPE_CHECKING:  # pydantic is loaded after the app's end, not while it runs
+    from memwarden_api.report import Report
+
+Result = TypeVar("Result")
+
+_JUDGE_SECONDS: Final = 30.0
+_FETCH_SECONDS: Final = 60.0
+_POLL_SECONDS: Final = 0.02
+_ENOUGH: Final = 3
+"""So many Ctrl-C after the app's end cut short what is left to wait for; never the clean-up."""
+_NOT_FOUND: Final = 404
+
+
+@dataclass(slots=True)
+class Ending:
+    """The last part of a run. `finish` is the whole of it."""
+
+    backend: Backend
+    mailbox: Mailbox
+    ended: Ended
+    started_at: float
+    """Unix seconds, of the app."""
+    usage: Mapping[str, Usage]
+    """What each part took while the app ran."""
+    notes: list[str]
+    verdict: dict[str, Any] | None = None
+    unknown_because: str = ""
+    series: Sequence[dict[str, Any]] = ()
+    unhonoured: list[str] = field(default_factory=list)
+    """What was asked for and could not be done, a sentence each."""
+    _signals: int = 0
+
+    def finish(self) -> int:
+        """Returns the exit code of the run."""
+        self.backend.watch()
+        self.notes += self.backend.losses()
+        self._flush()
+        self._judge()
+        self._fetch_series()
+        report = self._build()
+        written = [*self._keep(), *self._write(report)]
+        if not self.backend.plan.quiet:
+            from memwarden.terminal.summary import lines
+
+            voice.write("".join(f"{line}\n" for line in lines(report, written)))
+        for sentence in self.unhonoured:
+            voice.say(sentence)
+        return self._exit_code()
+
+    def _flush(self) -> None:
+        """The sidecar sends what it has, and ends."""
+        if "sidecar" in self.backend.lost:
+            return
+        sidecar = self.backend.children["sidecar"]
+        sidecar.ask_to_end()
+        if not self._wait(lambda: sidecar.exit_code() is not None, SIDECAR_FLUSH_SECONDS):
+            self.notes.append("The sidecar did not finish its last flush; the last samples may be missing.")
+
+    def _judge(self) -> None:
+        plan = self.backend.plan
+        try:
+            self.verdict = self._call(lambda: self.backend.api.judge(_JUDGE_SECONDS), _JUDGE_SECONDS)
+        except ApiError as error:
+            if error.status == _NOT_FOUND:  # the collector has never heard of this run
+                self.unknown_because = "the command ended before a sample of it was taken"
+                return
+            self.unknown_because = f"the collector could not judge it ({error})"
+            sentence = f"there is no verdict: the collector could not judge the run ({error})"
+            if plan.fail_on_leak or plan.reports:
+                self.unhonoured.append(f"{sentence}; run it again with --verbose to see why")
+            else:
+                self.notes.append(f"{sentence[0].upper()}{sentence[1:]}.")
+
+    def _fetch_series(self) -> None:
+        if self.verdict is None:
+            return
+        metrics = (MEMORY_ANON, PROBE_CPU_TIME)
+        try:
+            self.series = self._call(lambda: self.backend.api.series(metrics, _FETCH_SECONDS), _FETCH_SECONDS)
+        except ApiError as error:
+            self.notes.append(f"What the probe cost is not known: the collector gave no series ({error}).")
+
+    def _build(self) -> "Report":
+        from memwarden.report.build import Seen, build
+
+        plan = self.backend.plan
+        return build(
+            Seen(
+                command=plan.command,
+                scope=self.backend.scope,
+                interval_seconds=plan.interval_seconds,
+                started_at=self.started_at,
+                ended_at=self.ended.at,
+                exit_code=self._exit_code(),
+                app_exit_code=self.ended.exit_code,
+                usage=self.usage,
+                verdict=self.verdict,
+                unknown_because=self.unknown_because,
+                series=self.series,
+                notes=tuple(self.notes),
+            )
+        )
+
+    def _keep(self) -> Sequence[Path]:
+        keep = self.backend.plan.keep
+        if keep is None:
+            return ()
+        from memwarden.report.file import write_whole
+
+        try:
+            write_whole(keep, self._call(lambda: self.backend.api.recording(_FETCH_SECONDS), _FETCH_SECONDS))
+        except ApiError as error:
+            cause = self.unknown_because if error.status == _NOT_FOUND else str(error)
+            self.unhonoured.append(f"{keep} was not written: there is no recording of this run ({cause})")
+        except CommandError as error:
+            self.unhonoured.append(str(error))
+        else:
+            return (keep,)
+        return ()
+
+    def _write(self, report: "Report") -> Sequence[Path]:
+        from memwarden.report.file import write_whole
+
+        written = []
+        for path, format_ in self.backend.plan.reports:
+            try:
+                write_whole(path, format_.render(report).encode())
+                written.append(path)
+            except CommandError as error:
+                self.unhonoured.append(str(error))
+        return written
+
+    def _exit_code(self) -> int:
+        return Outcome(
+            app_exit_code=self.ended.exit_code,
+            ended_by_duration=self.ended.by_duration,
+            fail_on_leak=self.backend.plan.fail_on_leak,
+            verdict=None if self.verdict is None else str(self.verdict.get("verdict")),
+            all_honoured=not self.unhonoured,
+        ).exit_code
+
+    def _call(self, function: Callable[[], Result], seconds: float) -> Result:
+        """The function's result; ApiError when it takes too long, or people don't want to wait."""
+        call = Call(function)
+        self._wait(call.done, seconds + 1)
+        return call.result()
+
+    def _wait(self, done: Callable[[], bool], seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not done():
+            if self._signals >= _ENOUGH or time.monotonic() >= deadline:
+                return False
+            received = self.mailbox.take(_POLL_SECONDS)
+            if received is not None and received.number in ENDING:
+                self._signals += 1
+        return True

@@ -1,0 +1,101 @@
+"""The temporary folder of one run, and the sweeping of those that killed runs left behind.
+
+Its owner holds a lock on the file `owner` for as long as it lives: the kernel lets go of it however the owner
+ends. Unlike a process id it can't be mistaken for somebody else's, even by containers that share a folder.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from memwarden.errors import Failed, reason
+
+PREFIX: Final = "memwarden-"
+OWNER: Final = "owner"
+# A Unix socket's path has 107 bytes; "/memwarden-12345678/database/.s.PGSQL.5432.lock" takes 48.
+_LONGEST_ROOT: Final = 107 - 48
+_GRACE_SECONDS: Final = 60
+"""A folder without an owner is being made, or was abandoned in the middle of it."""
+
+
+@dataclass(slots=True)
+class RunFolder:
+    """Use it as a context manager: on exit the folder is gone."""
+
+    path: Path
+    _lock: int
+
+    @classmethod
+    def make(cls) -> "RunFolder":
+        root = _root()
+        sweep(root)
+        try:
+            path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
+            lock = os.open(path / OWNER, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX)  # a sweeper may hold it for a moment
+            os.write(lock, f"{os.getpid()}\n".encode())
+        except OSError as error:
+            raise Failed(
+                f"no temporary folder could be made in {root}: {reason(error)}; set TMPDIR to another folder"
+            ) from error
+        return cls(path, lock)
+
+    def __enter__(self) -> "RunFolder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self._lock)
+
+    def make_child(self, name: str) -> Path:
+        """A folder of its own for a part."""
+        child = self.path / name
+        child.mkdir(mode=0o700)
+        return child
+
+
+def sweep(root: Path) -> None:
+    """Remove our folders whose owners are dead. What can't be removed is left for the next time."""
+    try:
+        candidates = [path for path in root.iterdir() if path.name.startswith(PREFIX)]
+    except OSError:
+        return
+    for path in candidates:
+        try:
+            if _abandoned(path):
+                shutil.rmtree(path, ignore_errors=True)
+        except OSError:
+            continue
+
+
+def _abandoned(path: Path) -> bool:
+    status = path.lstat()
+    if status.st_uid != os.geteuid() or not path.is_dir() or path.is_symlink():
+        return False
+    try:
+        owner = os.open(path / OWNER, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return not any(path.iterdir()) and time.time() - status.st_mtime > _GRACE_SECONDS
+    try:
+        fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    else:
+        # Between its making and its locking the file is empty.
+        return os.fstat(owner).st_size > 0 or time.time() - status.st_mtime > _GRACE_SECONDS
+    finally:
+        os.close(owner)
+
+
+def _root() -> Path:
+    """Where temporary folders go, as Python sees it; /tmp where that path is too long for sockets."""
+    try:
+        root = Path(tempfile.gettempdir()).absolute()
+    except FileNotFoundError as error:
+        raise Failed("no folder for temporary files can be written; set TMPDIR to one that can") from error
+    return root if len(os.fsencode(root)) <= _LONGEST_ROOT else Path("/tmp")  # noqa: S108 - the only short one

@@ -1,0 +1,1 @@
+"""Processes and signals: starting children that die with us, hearing signals without a handler."""

@@ -1,0 +1,72 @@
+"""Signals as messages. They are blocked for the whole run and taken with `sigtimedwait`, one at a time.
+
+There is no handler, hence no code that runs in the middle of other code: a second Ctrl-C can't tear the
+clean-up apart, and who sent a signal is known (`from_terminal`), so that Ctrl-C, which the terminal gives to
+the app by itself, isn't given to it twice. What was ignored when we were started (nohup, `&` of a script)
+stays ignored, by us and by the app.
+"""
+
+import signal
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+FORWARDED: Final = (*ENDING, signal.SIGUSR1, signal.SIGUSR2)
+HEARD: Final = (
+    *FORWARDED,
+    signal.SIGCHLD,
+    signal.SIGTSTP,
+    signal.SIGCONT,
+    signal.SIGWINCH,
+    signal.SIGTTOU,  # blocked: a status line drawn a moment too late must not stop the command
+)
+SI_KERNEL: Final = 0x80
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    number: signal.Signals
+    from_terminal: bool
+    """The kernel sent it to the whole foreground process group: the app has it already."""
+
+
+class Mailbox:
+    """Open it before the first child is started; children get `mask`, the mask that we were started with."""
+
+    def __init__(self) -> None:
+        self.mask: frozenset[int] = frozenset()
+        self._heard: frozenset[int] = frozenset()
+
+    def __enter__(self) -> "Mailbox":
+        if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+            # Inherited from a careless parent: the kernel would throw exit codes away.
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        heard = {number for number in HEARD if signal.getsignal(number) is not signal.SIG_IGN}
+        self.mask = frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, heard))
+        self._heard = frozenset(heard)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self.take(0) is not None:  # what is still waiting would strike when the mask is lifted
+            pass
+        signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
+
+    def take(self, timeout_seconds: float) -> Received | None:
+        """The next signal, or None when the time is over."""
+        info = signal.sigtimedwait(self._heard, max(0.0, timeout_seconds))
+        if info is None:
+            return None
+        return Received(signal.Signals(info.si_signo), from_terminal=info.si_code == SI_KERNEL)
+
+    def take_until(self, deadline: float) -> Iterable[Received]:
+        """Signals as they come until `deadline` (time.monotonic), at least those that are waiting now."""
+        while (received := self.take(deadline - time.monotonic())) is not None:
+            yield received
+
+    def stop_like_default(self, number: signal.Signals) -> None:
+        """Do what `number` does to a program that doesn't care: stop here, go on at SIGCONT."""
+        signal.raise_signal(number)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+        signal.pthread_sigmask(signal.SIG_BLOCK, {number})

@@ -1,0 +1,1 @@
+"""The analysis: which scope is judged when, and what is kept of it."""

@@ -1,0 +1,196 @@
+"""The collector as a process: what starts in which order, what ends in which order.
+
+`run(settings)` is all that a command needs: it returns the exit code. It fails before it listens when the
+database can't be used, and once it listens nothing but a signal ends it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+from memwarden_api.names import EXIT_FAILED
+
+from memwarden_collector.clock import Clock
+from memwarden_collector.errors import CollectorError, StoreError
+from memwarden_collector.listen import open_socket, url_of, write_port_file
+from memwarden_collector.otlp.doors import OtlpDoors
+from memwarden_collector.root import App, Root
+from memwarden_collector.settings import Settings
+from memwarden_collector.store.connection import Connection, Database
+from memwarden_collector.store.migrate import migrate
+from memwarden_collector.store.writer import Writer
+from memwarden_collector.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from memwarden_collector.analysis.analyst import Analyst
+
+_log = logging.getLogger(__name__)
+_REQUESTS_SECONDS: Final = 3  # for requests in flight, when the collector is told to end
+_WRITER_SECONDS: Final = 1.0
+_DECODE_THREADS: Final = 2
+_STARTING_SECONDS: Final = 5.0
+"""A database that was started a moment ago is waited for."""
+
+
+def run(settings: Settings) -> int:
+    """Run until SIGTERM or SIGINT; 0, or 125 with one sentence on standard error."""
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    try:
+        with contextlib.closing(open_socket(settings.host, settings.port)) as listener:
+            database = open_database(settings)
+            with contextlib.closing(database):
+                asyncio.run(Collector(settings, database, listener).serve())
+    except CollectorError as error:
+        print(f"memwarden collector: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    return 0
+
+
+def open_database(settings: Settings, target: int | None = None) -> Database:
+    """Connect and bring the schema to its newest (or `target`) state; raises StoreError."""
+    database = Database(settings.database_url.get_secret_value())
+    with contextlib.closing(_first_connection(database)) as connection:
+        ran = migrate(connection, target=target)
+    if ran:
+        _log.info("the database's schema took %d migrations", ran)
+    return database
+
+
+def _first_connection(database: Database) -> Connection:
+    until = time.monotonic() + _STARTING_SECONDS
+    while True:
+        try:
+            return database.connect("migrations")
+        except StoreError as error:
+            if "starting up" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers, and with a word when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready.set()
+
+
+class Collector:
+    """All parts of one process."""
+
+    def __init__(self, settings: Settings, database: Database, listener: socket.socket) -> None:
+        self._settings = settings
+        self._database = database
+        self._listener = listener
+        self._clock = Clock()
+        self._telemetry = Telemetry()
+        self._writer = Writer(database, settings.limits.max_queue_rows)
+        self._decoders = ThreadPoolExecutor(_DECODE_THREADS, thread_name_prefix="decode")
+        self._interface_lock = asyncio.Lock()
+        self._interface: App | None = None
+        self._analyst: Analyst | None = None
+        self._checked: tuple[float, str | None] | None = None
+        self._check_lock = asyncio.Lock()
+        self._telemetry.gauge("queue_rows", lambda: self._writer.queue_rows)
+        self._telemetry.gauge("database_up", lambda: float(database.health.trouble is None))
+
+    async def serve(self) -> None:
+        """Until a signal; then requests in flight are answered, what waits is committed."""
+        settings = self._settings
+        doors = OtlpDoors(self._writer, settings.limits, self._telemetry, self._clock, self._decoders)
+        token = settings.token.get_secret_value() if settings.token else None
+        root = Root(doors, self._load_interface, self._trouble, self._telemetry, token)
+        config = uvicorn.Config(
+            root,
+            http="httptools",
+            loop="asyncio",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=_REQUESTS_SECONDS,
+        )
+        ready = threading.Event()
+        server = _Server(config, ready)
+
+        def stop() -> None:
+            server.should_exit = True
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop)
+        self._writer.start()
+        serving = asyncio.create_task(server.serve(sockets=[self._listener]))
+        try:
+            while not ready.is_set() and not serving.done():
+                await asyncio.sleep(0.005)
+            url = url_of(self._listener)
+            if settings.port_file is not None:
+                write_port_file(settings.port_file, url)
+            _log.info("listening on %s", url)
+            warming = asyncio.create_task(self._load_interface())
+            await serving
+            warming.cancel()
+        finally:
+            server.should_exit = True
+            await asyncio.wait([serving])
+            await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        if self._analyst is not None:
+            self._analyst.stop()
+        self._writer.close(_WRITER_SECONDS)
+        self._decoders.shutdown(wait=False, cancel_futures=True)
+
+    async def _load_interface(self) -> App:
+        """The interface and the analysis, loaded once, in a thread."""
+        async with self._interface_lock:
+            if self._interface is None:
+                self._interface = await asyncio.to_thread(self._make_interface)
+            return self._interface
+
+    def _make_interface(self) -> App:
+        from memwarden_collector.analysis.analyst import Analyst
+        from memwarden_collector.serve.interface import make_interface
+
+        self._analyst = Analyst(self._database, self._settings.analysis, self._telemetry, self._clock)
+        self._analyst.start()
+        return make_interface(self._database, self._analyst)
+
+    async def _trouble(self) -> str | None:
+        """What is wrong with the database, asked at most once a second."""
+        async with self._check_lock:
+            now = self._clock.monotonic()
+            if self._checked is None or now - self._checked[0] >= 1:
+                self._checked = (now, await asyncio.to_thread(self._check))
+            return self._checked[1]
+
+    def _check(self) -> str | None:
+        try:
+            self._database.check()
+        except CollectorError as error:
+            return str(error)
+        return None

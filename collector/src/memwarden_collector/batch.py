@@ -1,0 +1,121 @@
+"""What a door hands to the store: one request, decoded, checked, and named so that it counts once.
+
+Plain values, known to `otlp` and `store` alike; times are Unix microseconds, as PostgreSQL keeps them.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import NamedTuple, TypeAlias
+
+Json: TypeAlias = "str | int | float | bool | None | list[Json] | dict[str, Json]"
+Attributes = dict[str, Json]
+Line = tuple[str, int, str]
+"""File, line, function."""
+
+
+class Signal(IntEnum):
+    METRICS = 1
+    PROFILES = 2
+
+
+def fingerprint(*parts: object) -> bytes:
+    """16 bytes that stand for the parts: equal parts give equal bytes, on every machine."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+class ResourceId(NamedTuple):
+    """Who was measured: a scope as a whole (`pid` None), one of its processes, or a foreign resource."""
+
+    scope: str
+    kind: str
+    """run, container, or service for what no sidecar of ours sent."""
+    pid: int | None
+    created: float | None
+    """Unix seconds when the process was made: a process id alone is used again."""
+    fp: bytes
+
+
+class SeriesId(NamedTuple):
+    """A series within its resource."""
+
+    resource_fp: bytes
+    metric: str
+    attributes: str
+    """Canonical JSON object."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesInfo:
+    """What a series says about itself; the first to come is kept."""
+
+    unit: str
+    kind: str
+    """gauge, sum."""
+    temporality: str
+    """"", cumulative, delta."""
+    monotonic: bool
+    attribute: str
+    """"" or the value of the one attribute; several as `key=value,key=value`."""
+
+
+@dataclass(frozen=True, slots=True)
+class StackTable:
+    """The stacks of one request. Frames are made only for the stacks that the store has not seen."""
+
+    fingerprint: Callable[[int], bytes]
+    frames: Callable[[int], tuple[Line, ...]]
+    """Innermost first."""
+
+
+@dataclass(slots=True)
+class ProfileRow:
+    """Live allocations of a process at one moment; row i of each list is (stack, age bucket)."""
+
+    time: int
+    table: StackTable
+    stacks: list[int]
+    """Indices into `table`."""
+    ages: list[int]
+    """Age buckets, 0 to 9."""
+    live_bytes: list[int]
+    blocks: list[int]
+    samples: list[int]
+
+
+@dataclass(slots=True)
+class ResourceBlock:
+    """What one request says about one resource."""
+
+    identity: ResourceId
+    attributes: Attributes
+    wide: dict[int, dict[str, float | str]] = field(default_factory=dict)
+    """Time → column → value: the scalars that the wide table knows."""
+    narrow: list[tuple[int, SeriesId, float]] = field(default_factory=list)
+    series: dict[SeriesId, SeriesInfo] = field(default_factory=dict)
+    profiles: list[ProfileRow] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        return len(self.wide) + len(self.narrow) + sum(len(profile.stacks) + 1 for profile in self.profiles)
+
+    def span(self) -> tuple[int, int] | None:
+        """The oldest and the newest time in it, None when it holds nothing."""
+        times = [*self.wide, *(row[0] for row in self.narrow), *(profile.time for profile in self.profiles)]
+        return (min(times), max(times)) if times else None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One request. `key` is the client's batch id or the hash of its bytes: a key that was seen is not stored again."""
+
+    key: bytes
+    signal: Signal
+    blocks: Sequence[ResourceBlock]
+
+    @property
+    def rows(self) -> int:
+        return sum(block.rows for block in self.blocks)

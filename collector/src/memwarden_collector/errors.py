@@ -1,0 +1,100 @@
+"""What can go wrong, as one tree. Each message says what happened and what to do next.
+
+    CollectorError
+    ├── ListenFailed             the address can't be bound
+    ├── PortFileFailed           the port file can't be written
+    ├── Refused                  a request is answered with an error (status, message)
+    │   └── Overloaded           …for now: 503 with Retry-After
+    └── StoreError
+        ├── DatabaseAway         not reachable, shut down, connection lost
+        ├── DatabaseFull         no space left where the database lives
+        ├── DatabaseReadOnly     a standby, or default_transaction_read_only
+        ├── DatabaseForbidden    wrong password, no right to connect, create or write
+        ├── DatabaseTooOld       PostgreSQL before version 15
+        ├── SchemaNewer          the schema was made by a newer Memwarden
+        ├── SchemaChanged        an applied migration is not the one that this version carries
+        └── DataRefused          PostgreSQL refused the data of a batch: a fault of ours, the batch is answered 400
+"""
+
+__all__ = [
+    "CollectorError",
+    "DataRefused",
+    "DatabaseAway",
+    "DatabaseForbidden",
+    "DatabaseFull",
+    "DatabaseReadOnly",
+    "DatabaseTooOld",
+    "ListenFailed",
+    "Overloaded",
+    "PortFileFailed",
+    "Refused",
+    "SchemaChanged",
+    "SchemaNewer",
+    "StoreError",
+]
+
+
+class CollectorError(Exception):
+    """Base of all errors that the collector raises itself."""
+
+
+class ListenFailed(CollectorError):
+    """The address can't be listened on."""
+
+
+class PortFileFailed(CollectorError):
+    """The file that tells the address can't be written."""
+
+
+class Refused(CollectorError):
+    """A request that is answered with an error: HTTP status, and a message that names limit and value."""
+
+    def __init__(self, status: int, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.reason = reason
+        """A short word for counters."""
+
+
+class Overloaded(Refused):
+    """Refused for now; the client comes again."""
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(503, message, reason=reason)
+
+
+class StoreError(CollectorError):
+    """The database could not do what was asked."""
+
+
+class DatabaseAway(StoreError):
+    """Not reachable, or the connection was lost."""
+
+
+class DatabaseFull(StoreError):
+    """No space left."""
+
+
+class DatabaseReadOnly(StoreError):
+    """It takes no writes."""
+
+
+class DatabaseForbidden(StoreError):
+    """The user may not."""
+
+
+class DatabaseTooOld(StoreError):
+    """PostgreSQL before version 15."""
+
+
+class SchemaNewer(StoreError):
+    """The schema has migrations that this version does not know."""
+
+
+class SchemaChanged(StoreError):
+    """An applied migration differs from the one in this version."""
+
+
+class DataRefused(StoreError):
+    """A batch that PostgreSQL refuses whatever is tried."""

@@ -1,0 +1,145 @@
+"""The body of a request: read with a bound, inflated with a bound.
+
+A size is refused by Content-Length before a byte is read, else while reading; inflating stops at the limit, and
+at a ratio that only a bomb has. Refused bytes are read on and thrown away for a moment, because closing on a
+client that still sends destroys the answer on its way (RFC 9112, 9.6).
+"""
+
+import asyncio
+import zlib
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from memwarden_collector.errors import Refused
+from memwarden_collector.otlp.admission import Reservation
+from memwarden_collector.settings import Limits
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_RATIO_AFTER_BYTES: Final = 1 << 20
+_STEP_BYTES: Final = 256 << 10
+_INPUT_BYTES: Final = 16 << 10
+_MAX_MEMBERS: Final = 64
+_DRAIN_BYTES: Final = 64 << 20
+_DRAIN_SECONDS: Final = 2.0
+
+
+class ClientGone(Exception):
+    """The client closed before its body was whole: nobody is left to answer."""
+
+
+def headers_of(scope: Scope) -> dict[bytes, bytes]:
+    """Header names in lower case; of several with one name the last."""
+    return dict(scope["headers"])
+
+
+def encoding_of(headers: dict[bytes, bytes]) -> str:
+    """"gzip" or "identity"; raises Refused (415)."""
+    encoding = headers.get(b"content-encoding", b"identity").strip().lower().decode("latin-1") or "identity"
+    if encoding not in ("gzip", "identity", "none"):
+        raise Refused(
+            415, f"content-encoding {encoding[:40]!r} is not known; use gzip or none", reason="content_encoding"
+        )
+    return "gzip" if encoding == "gzip" else "identity"
+
+
+async def read_body(
+    headers: dict[bytes, bytes], receive: Receive, limits: Limits, reservation: Reservation
+) -> bytes:
+    """The body as sent. Raises Refused (400, 408, 413), Overloaded, ClientGone."""
+    length = headers.get(b"content-length")
+    if length is not None:
+        if not length.isdigit():
+            raise Refused(400, "content-length is not a number", reason="content_length")
+        if int(length) > limits.max_request_bytes:
+            raise _too_large(f"content-length is {int(length)} bytes", limits)
+        reservation.grow(int(length))
+    body = bytearray()
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
+                body += message.get("body", b"")
+                if len(body) > limits.max_request_bytes:
+                    raise _too_large(f"the body has more than {limits.max_request_bytes} bytes", limits)
+                reservation.grow_to(len(body))
+                if not message.get("more_body", False):
+                    return bytes(body)
+    except TimeoutError:
+        raise Refused(
+            408, f"the body did not arrive within body_seconds={limits.body_seconds:g}", reason="body_seconds"
+        ) from None
+
+
+async def drain(headers: dict[bytes, bytes], receive: Receive) -> None:
+    """Read on and throw away, within bounds; a client that waits for 100-continue has sent nothing."""
+    if b"expect" in headers:
+        return
+    seen = 0
+    try:
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            while seen < _DRAIN_BYTES:
+                message = await receive()
+                seen += len(message.get("body", b""))
+                if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        return
+
+
+def inflate(body: bytes, encoding: str, limits: Limits, reservation: Reservation) -> bytes:
+    """The body as meant. Computes: call it in a thread. Raises Refused (400, 413), Overloaded."""
+    if encoding == "identity":
+        if len(body) > limits.max_inflated_bytes:
+            raise _inflated_too_large(limits)
+        return body
+    result = bytearray()
+    place = members = 0
+    try:
+        while place < len(body):
+            members += 1
+            if members > _MAX_MEMBERS:
+                raise Refused(400, f"more than {_MAX_MEMBERS} gzip members in one body", reason="gzip")
+            member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+            while not member.eof:
+                # Small pieces of input: what zlib leaves over is copied each time.
+                piece = body[place : place + _INPUT_BYTES]
+                step = member.decompress(piece, _STEP_BYTES)
+                place += len(piece) - len(member.unconsumed_tail) - len(member.unused_data)
+                if not step and not piece and not member.eof:
+                    raise Refused(400, "the gzip stream ends too early", reason="gzip")
+                reservation.grow(len(step))
+                result += step
+                _check_inflated(len(result), len(body), limits)
+    except zlib.error as error:
+        raise Refused(400, f"the body is not gzip: {error}", reason="gzip") from None
+    return bytes(result)
+
+
+def _check_inflated(inflated: int, sent: int, limits: Limits) -> None:
+    if inflated > limits.max_inflated_bytes:
+        raise _inflated_too_large(limits)
+    if inflated > _RATIO_AFTER_BYTES and inflated > sent * limits.max_inflate_ratio:
+        raise Refused(
+            413,
+            f"{sent} bytes inflate to more than {inflated}: over max_inflate_ratio={limits.max_inflate_ratio}",
+            reason="inflate_ratio",
+        )
+
+
+def _too_large(what: str, limits: Limits) -> Refused:
+    return Refused(
+        413, f"{what}: over max_request_bytes={limits.max_request_bytes}; send smaller requests", reason="request_bytes"
+    )
+
+
+def _inflated_too_large(limits: Limits) -> Refused:
+    return Refused(
+        413,
+        f"the body inflates to more than max_inflated_bytes={limits.max_inflated_bytes}; send smaller requests",
+        reason="inflated_bytes",
+    )

@@ -1,0 +1,185 @@
+"""Metrics: an ExportMetricsServiceRequest becomes blocks for the store.
+
+Number points of gauges and sums are stored; histograms, summaries and exponential histograms are answered as
+partial success. A point without a finite value, without a time, or with a time outside the limits is rejected
+and counted; a point flagged "no recorded value" says that there is nothing to store, and is not.
+"""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from google.protobuf.message import DecodeError
+from memwarden_api.names import LIMIT_SOURCE
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, NumberDataPoint, ResourceMetrics
+
+from memwarden_collector.batch import Attributes, Json, ResourceBlock, ResourceId, SeriesId, SeriesInfo
+from memwarden_collector.columns import LIMIT_SOURCES, WIDE, Column, level_of
+from memwarden_collector.errors import Refused
+from memwarden_collector.otlp.attributes import AttributeReader, BadAttributes
+from memwarden_collector.otlp.identity import identify
+from memwarden_collector.otlp.rejections import Rejections
+from memwarden_collector.settings import Limits
+
+_NO_RECORDED_VALUE: Final = 1
+_TEMPORALITY: Final = {0: "", 1: "delta", 2: "cumulative"}
+
+
+def decode_metrics(body: bytes, limits: Limits, now: float) -> tuple[list[ResourceBlock], Rejections]:
+    """Blocks and what was rejected. `now` is in Unix seconds. Raises Refused (400)."""
+    request = ExportMetricsServiceRequest()
+    try:
+        request.ParseFromString(body)
+    except DecodeError as error:
+        raise Refused(400, f"the body is not an ExportMetricsServiceRequest: {error}", reason="protobuf") from None
+    walk = _Walk(limits, now)
+    for resource in request.resource_metrics:
+        walk.resource(resource)
+    return [block for block in walk.blocks.values() if block.rows], walk.rejections
+
+
+def metrics_response(rejections: Rejections) -> bytes:
+    """The answer to a request that was taken, as a whole or in part."""
+    response = ExportMetricsServiceResponse()
+    if message := rejections.message():
+        response.partial_success.rejected_data_points = rejections.count
+        response.partial_success.error_message = message
+    return response.SerializeToString()
+
+
+class _Walk:
+    """One walk over a request."""
+
+    def __init__(self, limits: Limits, now: float) -> None:
+        self.rejections = Rejections("points")
+        self.blocks: dict[bytes, ResourceBlock] = {}
+        self._limits = limits
+        self._reader = AttributeReader(limits, self.rejections)
+        self._check_time = time_check(limits, now)
+        self._points = 0
+
+    def resource(self, message: ResourceMetrics) -> None:
+        limits = self._limits
+        try:
+            attributes = self._reader.read(
+                message.resource.attributes, limits.max_resource_attributes, "max_resource_attributes"
+            )
+            identity = identify(attributes)
+        except BadAttributes as bad:
+            count = sum(len(_points(metric)) for scope in message.scope_metrics for metric in scope.metrics)
+            self.rejections.reject(bad.reason, f"resource: {bad.text}", count)
+            return
+        block = self.blocks.setdefault(identity.fp, ResourceBlock(identity, attributes))
+        block.attributes = attributes
+        columns = WIDE[level_of(identity)]
+        for scope in message.scope_metrics:
+            for metric in scope.metrics:
+                self._metric(metric, block, columns.get(metric.name))
+
+    def _metric(self, metric: Metric, block: ResourceBlock, column: Column | None) -> None:
+        kind = metric.WhichOneof("data")
+        points = _points(metric)
+        if kind not in ("gauge", "sum"):
+            self.rejections.reject("not_stored", f"a metric of type {kind or 'none'} is not stored yet", len(points))
+            return
+        try:
+            name = self._reader.key(metric.name)
+            unit = self._reader.key(metric.unit)
+            if not name:
+                raise BadAttributes("name", "a metric has no name")
+        except BadAttributes as bad:
+            self.rejections.reject(bad.reason, f"metric: {bad.text}", len(points))
+            return
+        temporality = _TEMPORALITY.get(metric.sum.aggregation_temporality, "") if kind == "sum" else ""
+        monotonic = kind == "sum" and bool(metric.sum.is_monotonic)
+        for point in points:
+            value = self._value(point)
+            if value is None:
+                continue
+            try:
+                attributes = self._reader.read(point.attributes, self._limits.max_attributes, "max_attributes")
+            except BadAttributes as bad:
+                self.rejections.reject(bad.reason, f"point: {bad.text}")
+                continue
+            time = int(point.time_unix_nano) // 1000
+            if column is not None and column.takes(attributes):
+                self._wide(block.wide, time, column, value, attributes)
+                continue
+            series = _series(block.identity, name, attributes)
+            if series not in block.series:
+                block.series[series] = SeriesInfo(unit, kind, temporality, monotonic, attribute_text(attributes))
+            block.narrow.append((time, series, value))
+
+    def _wide(
+        self, rows: dict[int, dict[str, float | str]], time: int, column: Column, value: float, attributes: Attributes
+    ) -> None:
+        source = next(iter(attributes.values()), None)
+        if source is not None and source not in LIMIT_SOURCES:
+            self.rejections.reject("limit_source", f"{LIMIT_SOURCE} is none of {', '.join(LIMIT_SOURCES)}")
+            return
+        row = rows.setdefault(time, {})
+        row[column.name] = value
+        if source is not None:
+            row[column.text_column] = str(source)
+
+    def _value(self, point: NumberDataPoint) -> float | None:
+        """The number of a point that may be stored; everything else is counted here."""
+        if point.flags & _NO_RECORDED_VALUE:
+            return None
+        kind = point.WhichOneof("value")
+        value = float(point.as_double) if kind == "as_double" else float(point.as_int)
+        if kind is None:
+            self.rejections.reject("no_value", "the point has no value")
+        elif not math.isfinite(value):
+            self.rejections.reject("not_finite", "the value is NaN or infinite")
+        elif (late := self._check_time(point.time_unix_nano)) is not None:
+            self.rejections.reject(*late)
+        elif self._points >= self._limits.max_points:
+            self.rejections.reject("points", f"over max_points={self._limits.max_points} in one request")
+        else:
+            self._points += 1
+            return value
+        return None
+
+
+def time_check(limits: Limits, now: float) -> Callable[[int], tuple[str, str] | None]:
+    """A function from Unix nanoseconds to None, or to the reason and text of a rejection."""
+    oldest = int((now - limits.max_sample_age_seconds) * 1e9)
+    newest = int((now + limits.max_sample_future_seconds) * 1e9)
+
+    def check(time: int) -> tuple[str, str] | None:
+        if oldest <= time <= newest:
+            return None
+        if time == 0:
+            return "no_time", "it has no time"
+        if time < oldest:
+            return "too_old", f"older than max_sample_age_seconds={limits.max_sample_age_seconds:g}"
+        return "future", f"in the future by more than max_sample_future_seconds={limits.max_sample_future_seconds:g}"
+
+    return check
+
+
+def attribute_text(attributes: Attributes) -> str:
+    """"" for none, the value of the only one, else `key=value,…` in the order of keys."""
+    if len(attributes) == 1:
+        return _as_text(next(iter(attributes.values())))
+    return ",".join(f"{key}={_as_text(attributes[key])}" for key in sorted(attributes))
+
+
+def _as_text(value: Json) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _series(identity: ResourceId, metric: str, attributes: Attributes) -> SeriesId:
+    text = json.dumps(attributes, sort_keys=True, ensure_ascii=False) if attributes else "{}"
+    return SeriesId(identity.fp, metric, text)
+
+
+def _points(metric: Metric) -> Sequence[NumberDataPoint]:
+    kind = metric.WhichOneof("data")
+    return getattr(metric, kind).data_points if kind else ()

@@ -1,0 +1,127 @@
+"""Profiles: an ExportProfilesServiceRequest becomes blocks for the store.
+
+The three Profiles of a process and moment (inuse_space, inuse_objects, inuse_samples) become one row, keyed by
+(stack, age bucket). Other types are answered as partial success. A sample without an age counts as old.
+"""
+
+import bisect
+import math
+
+from memwarden_api import names
+
+from memwarden_collector.batch import Json, ProfileRow, ResourceBlock, StackTable
+from memwarden_collector.otlp.attributes import BadAttributes
+from memwarden_collector.otlp.identity import identify
+from memwarden_collector.otlp.metrics import time_check
+from memwarden_collector.otlp.profiles_codec import ProfilesRequest, ProfileView
+from memwarden_collector.otlp.rejections import Rejections
+from memwarden_collector.settings import Limits
+
+_OLDEST_BUCKET = len(names.AGE_BOUNDS_SECONDS)
+_MAX_SUM = 2**63 - 1
+_Cells = dict[tuple[int, int], list[int]]
+"""(stack, age bucket) → live bytes, blocks, samples."""
+
+
+def decode_profiles(body: bytes, limits: Limits, now: float) -> tuple[list[ResourceBlock], Rejections]:
+    """Blocks and what was rejected. `now` is in Unix seconds. Raises Refused (400)."""
+    rejections = Rejections("profiles")
+    request = ProfilesRequest(body, limits, rejections)
+    walk = _Walk(request, rejections, limits, now)
+    blocks: dict[bytes, ResourceBlock] = {}
+    moments: dict[tuple[bytes, int], _Cells] = {}
+    for resource in request.resources():
+        try:
+            identity = identify(resource.attributes)
+        except BadAttributes as bad:
+            rejections.reject(bad.reason, f"resource: {bad.text}", len(resource.profiles))
+            continue
+        block = blocks.setdefault(identity.fp, ResourceBlock(identity, resource.attributes))
+        block.attributes = resource.attributes
+        for profile in resource.profiles:
+            if walk.accepts(profile) and (cells := walk.read(profile)) is not None:
+                _lay(moments.setdefault((identity.fp, profile.time // 1000), {}), cells, profile.type)
+    table = StackTable(request.stacks.fingerprint, request.stacks.frames)
+    for (fp, time), cells in moments.items():
+        # A moment without a sample is kept too: nothing was alive.
+        blocks[fp].profiles.append(_row(time, table, cells))
+    return [block for block in blocks.values() if block.rows], rejections
+
+
+class _Walk:
+    def __init__(self, request: ProfilesRequest, rejections: Rejections, limits: Limits, now: float) -> None:
+        self._request = request
+        self._rejections = rejections
+        self._limits = limits
+        self._check_time = time_check(limits, now)
+        self._ages: dict[tuple[int, ...], int] = {}
+        self._samples = 0
+
+    def accepts(self, profile: ProfileView) -> bool:
+        """Whether type, time and size are right; what is not is counted."""
+        limit = self._limits.max_profile_samples
+        if profile.type not in names.PROFILE_TYPES:
+            self._rejections.reject("not_stored", "a profile that is not of live memory (inuse_*) is not stored yet")
+        elif (late := self._check_time(profile.time)) is not None:
+            self._rejections.reject(*late)
+        elif self._samples + profile.size > limit:
+            self._rejections.reject("profile_samples", f"over max_profile_samples={limit} in one request")
+        else:
+            self._samples += profile.size
+            return True
+        return False
+
+    def read(self, profile: ProfileView) -> list[tuple[tuple[int, int], int]] | None:
+        """((stack, age bucket), value) of its samples, or None where one is bad, which is counted."""
+        found: list[tuple[tuple[int, int], int]] = []
+        total = 0
+        try:
+            for sample in profile.samples():
+                if sample.value < 0:
+                    raise BadAttributes("negative", "a sample is negative")
+                total += sample.value
+                self._request.stacks.check(sample.stack)
+                found.append(((sample.stack, self._age(sample.attribute_indices)), sample.value))
+            if total > _MAX_SUM:
+                raise BadAttributes("too_large", "the sum of a profile's samples does not fit 64 bits")
+        except BadAttributes as bad:
+            self._rejections.reject(bad.reason, bad.text)
+            return None
+        return found
+
+    def _age(self, indices: tuple[int, ...]) -> int:
+        known = self._ages.get(indices)
+        if known is None:
+            found = [value for key, value in map(self._request.attribute, indices) if key == names.PROFILE_AGE]
+            known = self._ages[indices] = _bucket(found[0]) if found else _OLDEST_BUCKET
+        return known
+
+
+def _lay(moment: _Cells, found: list[tuple[tuple[int, int], int]], profile_type: str) -> None:
+    position = names.PROFILE_TYPES.index(profile_type)
+    for key, value in found:
+        moment.setdefault(key, [0, 0, 0])[position] += value
+
+
+def _bucket(upper: Json) -> int:
+    """The bucket whose upper bound this is: a number or its text, "inf" for the last."""
+    try:
+        seconds = float(upper) if isinstance(upper, int | float | str) else math.nan
+    except ValueError:
+        seconds = math.nan
+    if math.isnan(seconds) or seconds < 0:
+        raise BadAttributes("age", f"{names.PROFILE_AGE} is not a number of seconds")
+    return bisect.bisect_left(names.AGE_BOUNDS_SECONDS, seconds)
+
+
+def _row(time: int, table: StackTable, cells: _Cells) -> ProfileRow:
+    keys = list(cells)
+    return ProfileRow(
+        time=time,
+        table=table,
+        stacks=[stack for stack, _ in keys],
+        ages=[age for _, age in keys],
+        live_bytes=[cells[key][0] for key in keys],
+        blocks=[cells[key][1] for key in keys],
+        samples=[cells[key][2] for key in keys],
+    )

@@ -1,0 +1,182 @@
+"""The proto of profiles, `profiles.v1development` in the dictionary form of opentelemetry-proto 1.45.
+
+That proto is not stable: this module alone knows its fields. It gives plain views with every index checked; an
+index outside of its table raises BadAttributes and takes the profile with it, not the request.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.profiles.v1development.profiles_service_pb2 import (
+    ExportProfilesServiceRequest,
+    ExportProfilesServiceResponse,
+)
+from opentelemetry.proto.profiles.v1development.profiles_pb2 import Profile, ProfilesDictionary
+
+from memwarden_collector.batch import Attributes, Json, Line
+from memwarden_collector.errors import Refused
+from memwarden_collector.otlp.attributes import AttributeReader, BadAttributes
+from memwarden_collector.otlp.rejections import Rejections
+from memwarden_collector.settings import Limits
+
+_MAX_LINE = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class SampleView:
+    stack: int
+    value: int
+    attribute_indices: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileView:
+    """One Profile: its type's name, its time in Unix nanoseconds, its number of samples."""
+
+    type: str
+    time: int
+    size: int
+    message: Profile
+
+    def samples(self) -> Iterator[SampleView]:
+        """Raises BadAttributes for a sample that has not exactly one value."""
+        for sample in self.message.samples:
+            if len(sample.values) != 1:
+                raise BadAttributes("values", f"a sample has {len(sample.values)} values, not one")
+            yield SampleView(sample.stack_index, sample.values[0], tuple(sample.attribute_indices))
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceView:
+    attributes: Attributes
+    profiles: list[ProfileView]
+
+
+class ProfilesRequest:
+    """A parsed request. Raises Refused (400) when it is not one."""
+
+    def __init__(self, body: bytes, limits: Limits, rejections: Rejections) -> None:
+        self._message = ExportProfilesServiceRequest()
+        try:
+            self._message.ParseFromString(body)
+        except DecodeError as error:
+            raise Refused(400, f"the body is not an ExportProfilesServiceRequest: {error}", reason="protobuf") from None
+        self._limits = limits
+        self._rejections = rejections
+        strings = list(self._message.dictionary.string_table)
+        self.reader = AttributeReader(limits, rejections, strings)
+        self.stacks = StackReader(self._message.dictionary, self.reader, limits, rejections)
+
+    def resources(self) -> Iterator[ResourceView]:
+        """Resources with their profiles; what has bad attributes or a bad type is counted as rejected."""
+        limits = self._limits
+        for resource in self._message.resource_profiles:
+            profiles = [profile for scope in resource.scope_profiles for profile in scope.profiles]
+            try:
+                attributes = self.reader.read(
+                    resource.resource.attributes, limits.max_resource_attributes, "max_resource_attributes"
+                )
+            except BadAttributes as bad:
+                self._rejections.reject(bad.reason, f"resource: {bad.text}", len(profiles))
+                continue
+            yield ResourceView(attributes, list(self._views(profiles)))
+
+    def attribute(self, index: int) -> tuple[str, Json]:
+        """Key and value of the attribute table; raises BadAttributes."""
+        table = self._message.dictionary.attribute_table
+        if not 0 <= index < len(table):
+            raise BadAttributes("bad_index", f"attribute index {index} is outside the table of {len(table)}")
+        return self.reader.string(table[index].key_strindex), self.reader.value(table[index].value)
+
+    def _views(self, profiles: list[Profile]) -> Iterator[ProfileView]:
+        for profile in profiles:
+            try:
+                name = self.reader.string(profile.sample_type.type_strindex)
+            except BadAttributes as bad:
+                self._rejections.reject(bad.reason, bad.text)
+                continue
+            yield ProfileView(name, profile.time_unix_nano, len(profile.samples), profile)
+
+
+class StackReader:
+    """Stacks of the dictionary, by index. Frames are read once, hashes are made of the hashes of locations."""
+
+    def __init__(
+        self, dictionary: ProfilesDictionary, reader: AttributeReader, limits: Limits, rejections: Rejections
+    ) -> None:
+        self._dictionary = dictionary
+        self._reader = reader
+        self._limits = limits
+        self._rejections = rejections
+        self._lines: dict[int, tuple[tuple[Line, ...], bytes]] = {}
+        self._checked: dict[int, tuple[tuple[int, ...], bytes]] = {}
+
+    def check(self, index: int) -> None:
+        """Raises BadAttributes for an index outside of a table, a line or a name that can't be stored."""
+        self._stack(index)
+
+    def fingerprint(self, index: int) -> bytes:
+        """16 bytes that stand for the stack's files, lines and functions."""
+        return self._stack(index)[1]
+
+    def frames(self, index: int) -> tuple[Line, ...]:
+        """Innermost first, at most `max_stack_depth`."""
+        lines = [line for location in self._stack(index)[0] for line in self._location(location)[0]]
+        return tuple(lines[: self._limits.max_stack_depth])
+
+    def _stack(self, index: int) -> tuple[tuple[int, ...], bytes]:
+        known = self._checked.get(index)
+        if known is not None:
+            return known
+        table = self._dictionary.stack_table
+        if not 0 <= index < len(table):
+            raise BadAttributes("bad_index", f"stack index {index} is outside the table of {len(table)}")
+        locations = tuple(table[index].location_indices)
+        depth = self._limits.max_stack_depth
+        if len(locations) > depth:
+            self._rejections.warn("stack_depth", f"a stack was cut to max_stack_depth={depth} frames")
+            locations = locations[:depth]
+        digest = hashlib.blake2b(b"".join([self._location(one)[1] for one in locations]), digest_size=16).digest()
+        self._checked[index] = (locations, digest)
+        return locations, digest
+
+    def _location(self, index: int) -> tuple[tuple[Line, ...], bytes]:
+        known = self._lines.get(index)
+        if known is not None:
+            return known
+        table = self._dictionary.location_table
+        if not 0 <= index < len(table):
+            raise BadAttributes("bad_index", f"location index {index} is outside the table of {len(table)}")
+        location = table[index]
+        lines = tuple(self._line(line.function_index, line.line) for line in location.lines[: self._limits.max_stack_depth])
+        if not lines and index:
+            # Not symbolised: the address is all that is known.
+            lines = (("", 0, f"0x{location.address:x}"),)
+        digest = hashlib.blake2b(repr(lines).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        self._lines[index] = (lines, digest)
+        return lines, digest
+
+    def _line(self, function_index: int, line: int) -> Line:
+        table = self._dictionary.function_table
+        if not 0 <= function_index < len(table):
+            raise BadAttributes("bad_index", f"function index {function_index} is outside the table of {len(table)}")
+        if not 0 <= line <= _MAX_LINE:
+            raise BadAttributes("bad_line", f"a line number is not from 0 to {_MAX_LINE}")
+        function = table[function_index]
+        read = self._reader
+        return (
+            read.text(read.string(function.filename_strindex)),
+            int(line),
+            read.text(read.string(function.name_strindex)),
+        )
+
+
+def profiles_response(rejections: Rejections) -> bytes:
+    """The answer to a request that was taken, as a whole or in part."""
+    response = ExportProfilesServiceResponse()
+    if message := rejections.message():
+        response.partial_success.rejected_profiles = rejections.count
+        response.partial_success.error_message = message
+    return response.SerializeToString()

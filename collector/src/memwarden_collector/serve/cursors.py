@@ -1,0 +1,53 @@
+"""Cursors: where a page ended, as a text that clients don't look into."""
+
+import base64
+import binascii
+from datetime import UTC, datetime
+
+from memwarden_collector.serve.problems import ProblemError
+
+
+def encode(*parts: object) -> str:
+    """A cursor from its parts."""
+    return base64.urlsafe_b64encode("|".join(map(str, parts)).encode()).decode().rstrip("=")
+
+
+def decode_id(cursor: str | None) -> int:
+    """The id in a cursor, 0 without one; raises ProblemError (400)."""
+    return 0 if cursor is None else _integer(_parts(cursor, 1)[0])
+
+
+def decode_moment(cursor: str | None) -> tuple[datetime, int] | None:
+    """The microseconds and the id in a cursor, None without one; raises ProblemError (400)."""
+    if cursor is None:
+        return None
+    microseconds, number = (_integer(part) for part in _parts(cursor, 2))
+    try:
+        return datetime.fromtimestamp(microseconds / 1e6, UTC), number
+    except (OverflowError, ValueError, OSError):
+        raise _bad() from None
+
+
+def encode_moment(at: datetime, number: int) -> str:
+    """A cursor from a time and an id."""
+    return encode(round(at.timestamp() * 1e6), number)
+
+
+def _parts(cursor: str, count: int) -> list[str]:
+    try:
+        parts = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split("|")
+    except (binascii.Error, UnicodeError, ValueError):
+        raise _bad() from None
+    if len(parts) != count:
+        raise _bad()
+    return parts
+
+
+def _integer(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise _bad()
+    return int(text)
+
+
+def _bad() -> ProblemError:
+    return ProblemError(400, "the cursor is not one that a page gave: leave it out to start again")

@@ -1,0 +1,23 @@
+"""`python -m memwarden_collector.serve.openapi FILE`: the description of the interface, as it is published."""
+
+import json
+import sys
+from pathlib import Path
+
+from memwarden_collector.analysis.analyst import Analyst
+from memwarden_collector.clock import Clock
+from memwarden_collector.serve.interface import make_interface
+from memwarden_collector.settings import Analysis
+from memwarden_collector.store.connection import Database
+from memwarden_collector.telemetry import Telemetry
+
+
+def openapi_text() -> str:
+    """The OpenAPI document as it stands in docs/reference/openapi.json; needs no database."""
+    database = Database("")
+    app = make_interface(database, Analyst(database, Analysis(), Telemetry(), Clock()))
+    return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(openapi_text())

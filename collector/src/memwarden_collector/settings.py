@@ -1,0 +1,169 @@
+"""The collector's settings: one frozen model, loaded once, printed by `--print-config`.
+
+Every field says what it is for; `add_arguments` makes one option of each limit, so that a limit that is not
+documented can't exist. The token comes from the environment alone: an argument list can be read by anyone on
+the machine.
+"""
+
+import argparse
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from memwarden_api.names import ENV_TOKEN
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+ENV_DATABASE_URL: Final = "MEMWARDEN_DATABASE_URL"
+DEFAULT_PORT: Final = 4318  # OTLP over HTTP
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Limits(_Model):
+    """What the doors take. Every rejection names the limit and its value."""
+
+    max_request_bytes: int = Field(16 << 20, ge=1, description="Bytes of a request's body as sent (413)")
+    max_inflated_bytes: int = Field(64 << 20, ge=1, description="Bytes of a request's body inflated (413)")
+    max_inflate_ratio: int = Field(200, ge=1, description="Inflated to sent bytes, after the first MiB (413)")
+    max_points: int = Field(50_000, ge=1, description="Points stored of one metrics request (partial success)")
+    max_attributes: int = Field(30, ge=0, description="Attributes of one point (partial success)")
+    max_resource_attributes: int = Field(64, ge=1, description="Attributes of one resource (partial success)")
+    max_key_bytes: int = Field(256, ge=1, description="Bytes of a name or an attribute's key (partial success)")
+    max_value_bytes: int = Field(
+        4096, ge=16, description="Bytes of a text; longer ones (command lines) are cut, with a warning"
+    )
+    max_array_length: int = Field(256, ge=1, description="Elements of an attribute that is an array; cut as above")
+    max_sample_age_seconds: float = Field(
+        86_400, gt=0, description="Age of a point or profile (partial success); a spool may replay a day"
+    )
+    max_sample_future_seconds: float = Field(
+        600, ge=0, description="How far ahead of this clock a point may be (partial success)"
+    )
+    max_profile_samples: int = Field(100_000, ge=1, description="Samples of one profiles request (partial success)")
+    max_stack_depth: int = Field(512, ge=1, description="Frames of a stack; deeper ones lose their outermost frames")
+    max_inflight_bytes: int = Field(256 << 20, ge=1, description="Bytes of all requests being worked on (503)")
+    max_queue_rows: int = Field(200_000, ge=1, description="Rows that wait for the database (503)")
+    body_seconds: float = Field(30, gt=0, description="Time a client has to send its body (408)")
+    commit_seconds: float = Field(30, gt=0, description="Time a batch may wait for its commit (503)")
+
+
+class Analysis(_Model):
+    """When scopes are judged, and with how much of the past."""
+
+    judge_every_intervals: float = Field(5, gt=0, description="A scope is judged once in so many sample intervals")
+    judge_min_seconds: float = Field(5, gt=0, description="…but not more often than this")
+    history_seconds: float = Field(30, gt=0, description="A verdict that stays the same is kept this often")
+    window_seconds: float = Field(86_400, gt=0, description="How much of the past the judge sees")
+    max_scope_rows: int = Field(400_000, ge=100, description="Samples of one scope in memory; the oldest go first")
+    max_profile_rows: int = Field(
+        200_000, ge=100, description="Profile rows (stack × age) of one scope in memory; profiles are thinned evenly"
+    )
+    max_cached_scopes: int = Field(32, ge=1, description="Scopes whose past is kept in memory between judgements")
+
+
+class Settings(_Model):
+    """All of the collector's settings."""
+
+    database_url: SecretStr = Field(description="PostgreSQL 15 or newer: a URL or key=value words, as libpq reads it")
+    host: str = Field("127.0.0.1", description="Address to listen on; loopback unless said otherwise")
+    port: int = Field(DEFAULT_PORT, ge=0, le=65_535, description="Port to listen on; 0 takes a free one")
+    port_file: Path | None = Field(None, description="File that gets the URL, whole, once the collector is ready")
+    log_level: LogLevel = Field("info", description="What is logged to standard error")
+    token: SecretStr | None = Field(None, description="Bearer token for everything but /healthz and /readyz")
+    limits: Limits = Limits()
+    analysis: Analysis = Analysis()
+
+    @field_validator("token")
+    @classmethod
+    def _token_is_usable(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is None or not token.get_secret_value():
+            return None
+        if not re.fullmatch(r"[A-Za-z0-9._~+/=-]{1,512}", token.get_secret_value()):
+            raise ValueError(f"{ENV_TOKEN} holds characters that a bearer token can't have")
+        return token
+
+    def printable(self) -> str:
+        """JSON without secrets; a password inside the database URL is hidden, the rest of it is shown."""
+        shown = self.model_dump(mode="json")
+        shown["database_url"] = hide_password(self.database_url.get_secret_value())
+        shown["token"] = "set" if self.token else None
+        return _json(shown)
+
+
+def hide_password(url: str) -> str:
+    """The same URL or words with *** for a password."""
+    url = re.sub(r"(?<=://)([^:/@?#]*):[^@/]*@", r"\1:***@", url)
+    return re.sub(r"(password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)", r"\1***", url, flags=re.IGNORECASE)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the collector's options; `from_arguments` reads them back."""
+    parser.add_argument(
+        "--database-url", metavar="URL", help=f"PostgreSQL 15 or newer (else ${ENV_DATABASE_URL})"
+    )
+    parser.add_argument(
+        "--listen",
+        metavar="HOST:PORT",
+        default=f"127.0.0.1:{DEFAULT_PORT}",
+        help="where to listen; port 0 takes a free one (default: %(default)s)",
+    )
+    parser.add_argument("--port-file", metavar="PATH", help=_help(Settings, "port_file"))
+    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
+    for title, model in (("limits", Limits), ("analysis", Analysis)):
+        group = parser.add_argument_group(title)
+        for name, field in model.model_fields.items():
+            group.add_argument(
+                "--" + name.replace("_", "-"),
+                dest=f"{title}_{name}",
+                metavar="N",
+                type=field.annotation if field.annotation in (int, float) else str,
+                help=f"{field.description} (default: {field.default})",
+            )
+
+
+def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
+    """Settings from parsed options and the environment.
+
+    Raises ValueError (pydantic's ValidationError is one) whose text names the option.
+    """
+    url = arguments.database_url or environ.get(ENV_DATABASE_URL)
+    if not url:
+        raise ValueError(f"no database: give --database-url or set {ENV_DATABASE_URL}")
+    host, port = parse_listen(arguments.listen)
+    return Settings(
+        database_url=SecretStr(url),
+        host=host,
+        port=port,
+        port_file=Path(arguments.port_file) if arguments.port_file else None,
+        log_level=arguments.log_level,
+        token=SecretStr(environ[ENV_TOKEN]) if environ.get(ENV_TOKEN) else None,
+        limits=Limits(**_given(arguments, "limits", Limits)),
+        analysis=Analysis(**_given(arguments, "analysis", Analysis)),
+    )
+
+
+def parse_listen(listen: str) -> tuple[str, int]:
+    """`HOST:PORT` or `[IPv6]:PORT` to its parts; ValueError says what is wrong."""
+    host, colon, port = listen.rpartition(":")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise ValueError(f"--listen {listen!r} is not HOST:PORT with a port from 0 to 65535")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _given(arguments: argparse.Namespace, title: str, model: type[BaseModel]) -> dict[str, Any]:
+    values = {name: getattr(arguments, f"{title}_{name}") for name in model.model_fields}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _help(model: type[BaseModel], name: str) -> str:
+    return model.model_fields[name].description or ""
+
+
+def _json(value: object) -> str:
+    import json
+
+    return json.dumps(value, indent=2)

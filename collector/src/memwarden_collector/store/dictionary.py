@@ -1,0 +1,394 @@
+"""Names to numbers: ids of scopes, resources, series and stacks, made once and remembered.
+
+A name that the caches don't know is looked up, and inserted if it is new. Several collectors may insert the
+same name at once: the second waits, inserts nothing and reads the first one's id. Rows are inserted in the
+order of their fingerprints, so that two of them can't wait for each other.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from memwarden_api import names
+from psycopg.types.json import Jsonb
+
+from memwarden_collector.batch import Attributes, Line, ResourceBlock, SeriesId, SeriesInfo, fingerprint
+from memwarden_collector.store.cache import StagedCache
+from memwarden_collector.store.connection import Connection
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_RESOURCES: Final = 50_000
+_SERIES: Final = 200_000
+_STACKS: Final = 200_000
+_SEEN_STEP: Final = 1_000_000
+"""Microseconds by which `seen_last` must have moved before a row is written again."""
+
+
+def moment(microseconds: int) -> datetime:
+    """Unix microseconds as a time in UTC, exact."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownResource:
+    resource_id: int
+    scope_id: int
+    attributes: bytes
+    """Fingerprint of the attributes that the row has."""
+    attributes_at: int
+    seen_last: int
+
+
+@dataclass(frozen=True, slots=True)
+class KnownScope:
+    scope_id: int
+    facts: tuple[object, ...]
+    seen_last: int
+
+
+@dataclass(slots=True)
+class ScopeFacts:
+    """What blocks of one group say about one scope."""
+
+    name: str
+    kind: str
+    first: int
+    last: int
+    command: str = ""
+    host: str = ""
+    interval: float | None = None
+    limit: float | None = None
+    limit_source: str | None = None
+
+    def comparable(self) -> tuple[object, ...]:
+        return (self.command, self.host, self.interval, self.limit, self.limit_source)
+
+
+class Dictionary:
+    """The ids that one writer knows. For one thread, inside its transactions."""
+
+    def __init__(self) -> None:
+        self._scopes: StagedCache[str, KnownScope] = StagedCache(_RESOURCES)
+        self._resources: StagedCache[bytes, KnownResource] = StagedCache(_RESOURCES)
+        self._series: StagedCache[SeriesId, int] = StagedCache(_SERIES)
+        self._stacks: StagedCache[bytes, int] = StagedCache(_STACKS)
+        self._caches = (self._scopes, self._resources, self._series, self._stacks)
+
+    def commit(self) -> None:
+        for cache in self._caches:
+            cache.commit()
+
+    def rollback(self) -> None:
+        for cache in self._caches:
+            cache.rollback()
+
+    def resources(self, connection: Connection, blocks: Sequence[ResourceBlock]) -> dict[bytes, KnownResource]:
+        """Resource by fingerprint, for blocks that hold something; scopes and attributes are brought up to date."""
+        scopes = self._scope_ids(connection, blocks)
+        newest: dict[bytes, tuple[ResourceBlock, int, int]] = {}
+        for block in blocks:
+            first, last = block.span() or (0, 0)
+            before = newest.get(block.identity.fp)
+            if before is not None:
+                first, kept = min(first, before[1]), before[0] if before[2] > last else block
+                newest[block.identity.fp] = (kept, first, max(last, before[2]))
+            else:
+                newest[block.identity.fp] = (block, first, last)
+        missing = [fp for fp in newest if self._resources.get(fp) is None]
+        if missing:
+            self._insert_resources(connection, {fp: newest[fp] for fp in sorted(missing)}, scopes)
+        self._update_resources(connection, newest)
+        return {fp: self._known(fp) for fp in newest}
+
+    def series(
+        self, connection: Connection, wanted: Mapping[SeriesId, SeriesInfo], resources: Mapping[bytes, KnownResource]
+    ) -> dict[SeriesId, int]:
+        """Series id by series."""
+        missing = {fingerprint(*_hex(one)): one for one in wanted if self._series.get(one) is None}
+        if missing:
+            keys = sorted(missing)
+            rows = [(missing[key], wanted[missing[key]]) for key in keys]
+            ids = ensure(
+                connection,
+                "series",
+                "series_id",
+                keys,
+                {
+                    "resource_id": ("bigint", [resources[one.resource_fp].resource_id for one, _ in rows]),
+                    "metric": ("text", [one.metric for one, _ in rows]),
+                    "unit": ("text", [info.unit for _, info in rows]),
+                    "kind": ("text", [info.kind for _, info in rows]),
+                    "temporality": ("text", [info.temporality for _, info in rows]),
+                    "monotonic": ("boolean", [info.monotonic for _, info in rows]),
+                    "attribute": ("text", [info.attribute for _, info in rows]),
+                    "attrs": ("jsonb", [one.attributes for one, _ in rows]),
+                },
+            )
+            for key, number in ids.items():
+                self._series.stage(missing[key], number)
+        return {one: number for one in wanted if (number := self._series.get(one)) is not None}
+
+    def stacks(self, connection: Connection, wanted: Mapping[bytes, "LazyFrames"]) -> dict[bytes, int]:
+        """Stack id by fingerprint; frames are read only of stacks that the database has not."""
+        missing = sorted(fp for fp in wanted if self._stacks.get(fp) is None)
+        if missing:
+            known = _select(connection, "stack", "stack_id", missing)
+            new = [fp for fp in missing if fp not in known]
+            if new:
+                stacks = {fp: wanted[fp].frames() for fp in new}
+                frames = self._frames(connection, {line for stack in stacks.values() for line in stack})
+                arrays = ["{" + ",".join(str(frames[line]) for line in stacks[fp]) + "}" for fp in new]
+                known |= ensure(connection, "stack", "stack_id", new, {"frames": ("integer[]", arrays)})
+            for fp, number in known.items():
+                self._stacks.stage(fp, number)
+        return {fp: number for fp in wanted if (number := self._stacks.get(fp)) is not None}
+
+    def _known(self, fp: bytes) -> KnownResource:
+        known = self._resources.get(fp)
+        if known is None:
+            raise AssertionError("a resource that was just inserted is not known")
+        return known
+
+    def _scope_ids(self, connection: Connection, blocks: Sequence[ResourceBlock]) -> dict[str, int]:
+        facts = _gather(blocks)
+        missing = sorted(name for name in facts if self._scopes.get(name) is None)
+        if missing:
+            values = [missing, *([getattr(facts[name], key) for name in missing] for key in ("kind",))]
+            seen = [moment(facts[name].first) for name in missing]
+            connection.execute(
+                "insert into scope (name, kind, seen_first, seen_last)"
+                " select name, kind, seen, seen from unnest(%s::text[], %s::text[], %s::timestamptz[]) v(name, kind, seen)"
+                " on conflict (name) do nothing",
+                [*values, seen],
+            )
+            for scope_id, name in connection.execute(
+                "select scope_id, name from scope where name = any(%s)", [missing]
+            ).fetchall():
+                self._scopes.stage(name, KnownScope(scope_id, (), 0))
+        self._update_scopes(connection, facts)
+        return {name: known.scope_id for name in facts if (known := self._scopes.get(name)) is not None}
+
+    def _update_scopes(self, connection: Connection, facts: Mapping[str, ScopeFacts]) -> None:
+        changed: list[tuple[int, ScopeFacts]] = []
+        for name, fact in facts.items():
+            known = self._scopes.get(name)
+            if known is None:
+                continue
+            if fact.last - known.seen_last >= _SEEN_STEP or fact.comparable() != known.facts:
+                changed.append((known.scope_id, fact))
+                self._scopes.stage(name, KnownScope(known.scope_id, fact.comparable(), max(fact.last, known.seen_last)))
+        if not changed:
+            return
+        changed.sort(key=lambda pair: pair[0])
+        rows = [fact for _, fact in changed]
+        connection.execute(
+            """
+            update scope s set
+              command = case when v.command <> '' and newer then v.command else s.command end,
+              host = case when v.host <> '' and newer then v.host else s.host end,
+              interval_seconds = case when newer then coalesce(v.interval_seconds, s.interval_seconds)
+                                 else s.interval_seconds end,
+              limit_bytes = case when v.limit_bytes is not null and newer then v.limit_bytes else s.limit_bytes end,
+              limit_source = case when v.limit_bytes is not null and newer then v.limit_source else s.limit_source end,
+              seen_first = least(s.seen_first, v.seen_first),
+              seen_last = greatest(s.seen_last, v.seen_last)
+            from (
+              select u.*, u.seen_last >= c.seen_last as newer
+              from unnest(%s::integer[], %s::text[], %s::text[], %s::float8[], %s::float8[], %s::text[],
+                          %s::timestamptz[], %s::timestamptz[])
+                   u(scope_id, command, host, interval_seconds, limit_bytes, limit_source, seen_first, seen_last)
+              join scope c using (scope_id)
+            ) v
+            where s.scope_id = v.scope_id
+            """,
+            [
+                [scope_id for scope_id, _ in changed],
+                [fact.command for fact in rows],
+                [fact.host for fact in rows],
+                [fact.interval for fact in rows],
+                [fact.limit for fact in rows],
+                [fact.limit_source for fact in rows],
+                [moment(fact.first) for fact in rows],
+                [moment(fact.last) for fact in rows],
+            ],
+        )
+
+    def _insert_resources(
+        self,
+        connection: Connection,
+        missing: Mapping[bytes, tuple[ResourceBlock, int, int]],
+        scopes: Mapping[str, int],
+    ) -> None:
+        identities = [block.identity for block, _, _ in missing.values()]
+        ids = ensure(
+            connection,
+            "resource",
+            "resource_id",
+            list(missing),
+            {
+                "scope_id": ("integer", [scopes[one.scope] for one in identities]),
+                "pid": ("integer", [one.pid for one in identities]),
+                "created": ("float8", [one.created for one in identities]),
+                "attrs": ("jsonb", [Jsonb(block.attributes) for block, _, _ in missing.values()]),
+                "attrs_at": ("timestamptz", [moment(0) for _ in identities]),
+                "seen_first": ("timestamptz", [moment(first) for _, first, _ in missing.values()]),
+                "seen_last": ("timestamptz", [moment(first) for _, first, _ in missing.values()]),
+            },
+        )
+        for fp, number in ids.items():
+            self._resources.stage(fp, KnownResource(number, scopes[missing[fp][0].identity.scope], b"", 0, 0))
+
+    def _update_resources(
+        self, connection: Connection, newest: Mapping[bytes, tuple[ResourceBlock, int, int]]
+    ) -> None:
+        """Attributes of the newest sample win, also over another collector's, also when a spool replays older ones."""
+        rows: list[tuple[int, Attributes, datetime, datetime]] = []
+        for fp, (block, first, last) in newest.items():
+            known = self._known(fp)
+            digest = fingerprint(block.attributes)
+            changed = digest != known.attributes and last >= known.attributes_at
+            if changed or last - known.seen_last >= 60 * _SEEN_STEP:
+                rows.append((known.resource_id, block.attributes, moment(first), moment(last)))
+                self._resources.stage(
+                    fp,
+                    KnownResource(
+                        known.resource_id,
+                        known.scope_id,
+                        digest if last >= known.attributes_at else known.attributes,
+                        max(last, known.attributes_at),
+                        max(last, known.seen_last),
+                    ),
+                )
+        if rows:
+            rows.sort(key=lambda row: row[0])
+            connection.execute(
+                """
+                update resource r set
+                  attrs = case when v.seen_last >= r.attrs_at then v.attrs else r.attrs end,
+                  attrs_at = greatest(r.attrs_at, v.seen_last),
+                  seen_first = least(r.seen_first, v.seen_first),
+                  seen_last = greatest(r.seen_last, v.seen_last)
+                from unnest(%s::bigint[], %s::jsonb[], %s::timestamptz[], %s::timestamptz[])
+                     v(resource_id, attrs, seen_first, seen_last)
+                where r.resource_id = v.resource_id
+                """,
+                [
+                    [row[0] for row in rows],
+                    [Jsonb(row[1]) for row in rows],
+                    [row[2] for row in rows],
+                    [row[3] for row in rows],
+                ],
+            )
+
+    def _frames(self, connection: Connection, lines: set[Line]) -> dict[Line, int]:
+        by_function: dict[bytes, tuple[str, str]] = {}
+        function_of: dict[Line, bytes] = {}
+        for file, line, name in lines:
+            fp = fingerprint(file, name)
+            by_function[fp] = (file, name)
+            function_of[file, line, name] = fp
+        keys = sorted(by_function)
+        functions = ensure(
+            connection,
+            "function",
+            "function_id",
+            keys,
+            {"file": ("text", [by_function[fp][0] for fp in keys]), "name": ("text", [by_function[fp][1] for fp in keys])},
+        )
+        pairs = {(functions[function_of[line]], line[1]): line for line in lines}
+        wanted = sorted(pairs)
+        values = [[pair[0] for pair in wanted], [pair[1] for pair in wanted]]
+        connection.execute(
+            "insert into frame (function_id, line) select f, l from unnest(%s::integer[], %s::integer[]) v(f, l)"
+            " where not exists (select from frame where function_id = f and line = l) on conflict do nothing",
+            values,
+        )
+        found = connection.execute(
+            "select frame_id, function_id, line from frame"
+            " join unnest(%s::integer[], %s::integer[]) v(function_id, line) using (function_id, line)",
+            values,
+        ).fetchall()
+        return {pairs[function_id, line]: frame_id for frame_id, function_id, line in found}
+
+
+@dataclass(frozen=True, slots=True)
+class LazyFrames:
+    """The frames of one stack of one request, read when they are needed."""
+
+    table: Any
+    index: int
+
+    def frames(self) -> tuple[Line, ...]:
+        result: tuple[Line, ...] = self.table.frames(self.index)
+        return result
+
+
+def ensure(
+    connection: Connection,
+    table: str,
+    id_column: str,
+    fps: Sequence[bytes],
+    columns: Mapping[str, tuple[str, Sequence[Any]]],
+) -> dict[bytes, int]:
+    """Ids of rows known by their fingerprint; rows that are missing are inserted. `fps` in order, without doubles."""
+    known = _select(connection, table, id_column, fps)
+    places = [place for place, fp in enumerate(fps) if fp not in known]
+    if not places:
+        return known
+    fields = ", ".join(["fp", *columns])
+    values = ", ".join(f"v.{name}::{kind}" for name, (kind, _) in columns.items())
+    # An array of arrays can't be unnested into rows: such columns travel as text.
+    kinds = ", ".join("%s::text[]" if kind.endswith("[]") else f"%s::{kind}[]" for kind, _ in columns.values())
+    inserted = connection.execute(
+        f"insert into {table} ({fields}) select v.fp, {values} from unnest(%s::bytea[], {kinds}) v({fields})"  # noqa: S608 - constants
+        f" on conflict (fp) do nothing returning {id_column}, fp",
+        [[fps[place] for place in places], *([column[place] for place in places] for _, column in columns.values())],
+    ).fetchall()
+    known |= {bytes(fp): number for number, fp in inserted}
+    rest = [fp for fp in fps if fp not in known]
+    return known | _select(connection, table, id_column, rest) if rest else known
+
+
+def _select(connection: Connection, table: str, id_column: str, fps: Sequence[bytes]) -> dict[bytes, int]:
+    rows = connection.execute(
+        f"select {id_column}, fp from {table} where fp = any(%s)",  # noqa: S608 - constants
+        [list(fps)],
+    )
+    return {bytes(fp): number for number, fp in rows.fetchall()}
+
+
+def _gather(blocks: Iterable[ResourceBlock]) -> dict[str, ScopeFacts]:
+    facts: dict[str, ScopeFacts] = {}
+    limits: dict[str, int] = {}
+    for block in blocks:
+        identity, attributes = block.identity, block.attributes
+        first, last = block.span() or (0, 0)
+        fact = facts.setdefault(identity.scope, ScopeFacts(identity.scope, identity.kind, first, last))
+        fact.first, fact.last = min(first, fact.first), max(last, fact.last)
+        if identity.pid is None:
+            fact.command = command_text(attributes) or fact.command
+        host = attributes.get(names.HOST_NAME)
+        fact.host = host if isinstance(host, str) else fact.host
+        interval = attributes.get(names.SAMPLE_INTERVAL)
+        if isinstance(interval, int | float) and interval > 0:
+            fact.interval = float(interval)
+        for time, row in block.wide.items():
+            limit = row.get("limit_bytes")
+            if isinstance(limit, float) and time >= limits.get(identity.scope, 0):
+                limits[identity.scope] = time
+                fact.limit = limit
+                fact.limit_source = str(row.get("limit_source", "")) or None
+    return facts
+
+
+def command_text(attributes: Attributes) -> str:
+    """The command line as one text, whether it was sent as text or as an array."""
+    value = attributes.get(names.PROCESS_COMMAND_LINE)
+    if isinstance(value, list):
+        return " ".join(str(part) for part in value)
+    return value if isinstance(value, str) else ""
+
+
+def _hex(one: SeriesId) -> tuple[str, str, str]:
+    return one.resource_fp.hex(), one.metric, one.attributes

@@ -1,0 +1,1 @@
+drop table ingest_change, ingest_batch, sample, mem_sample, series, resource, scope;

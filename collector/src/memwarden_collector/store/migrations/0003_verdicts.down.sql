@@ -1,0 +1,1 @@
+drop table verdict_last, verdict;

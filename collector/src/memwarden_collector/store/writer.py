@@ -1,0 +1,285 @@
+"""The one writer of a collector: batches in, one transaction for whatever waits, futures answered after commit.
+
+While a transaction commits, new batches gather and go together into the next one: load makes groups, an idle
+collector commits each batch at once. The key of each batch is inserted first, in the same transaction; a key
+that is there already means that the batch was stored, so it is acknowledged and left out. After an error
+nothing of the group is stored; if the connection broke while committing that is not known, and the client's
+second try finds the key or not.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Final
+
+import psycopg
+
+from memwarden_collector.batch import Batch, ResourceBlock, SeriesId, SeriesInfo
+from memwarden_collector.columns import NUMBERS
+from memwarden_collector.errors import DatabaseAway, DataRefused, Overloaded, StoreError
+from memwarden_collector.store.connection import Connection, Database, translated
+from memwarden_collector.store.copying import array, copy_in, float8, int4, int8, row, text, timestamp
+from memwarden_collector.store.dictionary import Dictionary, KnownResource, LazyFrames, moment
+
+_log = logging.getLogger(__name__)
+_GROUP_ROWS: Final = 20_000
+_TRIES: Final = 3
+_Entry = tuple[Batch, "Future[bool]"]
+
+
+class Writer:
+    """Start it, submit batches from any thread, close it. Implements `otlp.doors.Sink`."""
+
+    def __init__(self, database: Database, max_queue_rows: int) -> None:
+        self._database = database
+        self._max_rows = max_queue_rows
+        self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._rows = 0
+        self._closing = False
+        self._connection: Connection | None = None
+        self._dictionary = Dictionary()
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+
+    @property
+    def queue_rows(self) -> int:
+        return self._rows
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def submit(self, batch: Batch) -> Future[bool]:
+        """The future's result: True stored, False stored before; its error is a StoreError. Raises Overloaded."""
+        future: Future[bool] = Future()
+        with self._lock:
+            if self._closing:
+                raise Overloaded("the collector is stopping; send it again later", reason="stopping")
+            if self._rows and self._rows + batch.rows > self._max_rows:
+                raise Overloaded(
+                    f"busy: {self._rows} rows wait for the database, {batch.rows} more would pass"
+                    f" max_queue_rows={self._max_rows}; send it again later",
+                    reason="queue_rows",
+                )
+            self._rows += batch.rows
+            self._queue.put((batch, future))
+        return future
+
+    def close(self, seconds: float) -> None:
+        """Commit what waits, within so many seconds, and end."""
+        with self._lock:
+            self._closing = True
+            self._queue.put(None)
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        while (group := self._next_group()) is not None:
+            self._store(group)
+            with self._lock:
+                self._rows -= sum(batch.rows for batch, _ in group)
+        if self._connection is not None:
+            self._connection.close()
+
+    def _next_group(self) -> list[_Entry] | None:
+        """Whatever waits, up to 20 000 rows; blocks for the first; None at the end."""
+        first = self._queue.get()
+        if first is None:
+            return None
+        group, rows = [first], first[0].rows
+        while rows < _GROUP_ROWS:
+            try:
+                entry = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if entry is None:
+                self._queue.put(None)
+                break
+            group.append(entry)
+            rows += entry[0].rows
+        return group
+
+    def _store(self, group: list[_Entry]) -> None:
+        try:
+            stored = self._commit([batch for batch, _ in group])
+        except DataRefused as error:
+            if len(group) > 1:  # one bad batch must not take the others with it
+                for entry in group:
+                    self._store([entry])
+                return
+            _log.error("a batch was refused: %s", error)
+            _answer(group, lambda future: future.set_exception(error))
+        except StoreError as error:
+            caught = error
+            self._database.health.ill(caught)
+            _answer(group, lambda future: future.set_exception(caught))
+        except Exception as error:
+            # A fault of ours: the batch is answered 400 and named once, the writer goes on.
+            _log.exception("a batch could not be written")
+            refused = DataRefused(f"the batch could not be written ({type(error).__name__}); please report it")
+            _answer(group, lambda future: future.set_exception(refused))
+        else:
+            self._database.health.well()
+            for (_, future), new in zip(group, stored, strict=True):
+                _answer([(_, future)], lambda future, new=new: future.set_result(new))
+
+    def _commit(self, batches: Sequence[Batch]) -> list[bool]:
+        """One transaction; deadlocks with another collector are tried again."""
+        for attempt in range(1, _TRIES + 1):
+            connection = self._connect()
+            try:
+                with translated(), connection.transaction():
+                    stored = self._write(connection, batches)
+                self._dictionary.commit()
+                return stored
+            except DatabaseAway as error:
+                self._dictionary.rollback()
+                if isinstance(error.__cause__, psycopg.errors.TransactionRollback) and attempt < _TRIES:
+                    continue
+                self._drop()
+                raise
+            except BaseException:
+                self._dictionary.rollback()
+                if connection.broken or connection.closed:
+                    self._drop()
+                raise
+        raise AssertionError("unreachable")
+
+    def _connect(self) -> Connection:
+        if self._connection is None or self._connection.closed or self._connection.broken:
+            self._connection = self._database.connect("writer")
+        return self._connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                self._connection.close()
+        self._connection = None
+
+    def _write(self, connection: Connection, batches: Sequence[Batch]) -> list[bool]:
+        new = _enter_ledger(connection, batches)
+        stored = [batch for batch, is_new in zip(batches, new, strict=True) if is_new]
+        blocks = [block for batch in stored for block in batch.blocks if block.rows]
+        if blocks:
+            resources = self._dictionary.resources(connection, blocks)
+            _write_wide(connection, blocks, resources)
+            self._write_narrow(connection, blocks, resources)
+            self._write_profiles(connection, blocks, resources)
+            _write_changes(connection, blocks, resources)
+        return new
+
+    def _write_narrow(
+        self, connection: Connection, blocks: Sequence[ResourceBlock], resources: dict[bytes, KnownResource]
+    ) -> None:
+        infos: dict[SeriesId, SeriesInfo] = {}
+        for block in blocks:
+            infos.update(block.series)
+        if not infos:
+            return
+        ids = self._dictionary.series(connection, infos, resources)
+        rows = (
+            row(timestamp(time), int8(ids[series]), float8(value))
+            for block in blocks
+            for time, series, value in block.narrow
+        )
+        copy_in(connection, "copy sample (ts, series_id, value) from stdin (format binary)", rows)
+
+    def _write_profiles(
+        self, connection: Connection, blocks: Sequence[ResourceBlock], resources: dict[bytes, KnownResource]
+    ) -> None:
+        profiles = [(block.identity.fp, profile) for block in blocks for profile in block.profiles]
+        if not profiles:
+            return
+        wanted: dict[bytes, LazyFrames] = {}
+        for _, profile in profiles:
+            for index in set(profile.stacks):
+                wanted.setdefault(profile.table.fingerprint(index), LazyFrames(profile.table, index))
+        ids = self._dictionary.stacks(connection, wanted)
+        rows = (
+            row(
+                timestamp(profile.time),
+                int8(resources[fp].resource_id),
+                int8(sum(profile.live_bytes)),
+                int8(sum(profile.samples)),
+                int4(len(profile.stacks)),
+                array("int4", [ids[profile.table.fingerprint(index)] for index in profile.stacks]),
+                array("int2", profile.ages),
+                array("int8", profile.live_bytes),
+                array("int8", profile.blocks),
+                array("int8", profile.samples),
+            )
+            for fp, profile in profiles
+        )
+        copy_in(
+            connection,
+            "copy profile (ts, resource_id, live_bytes_total, samples_total, cells, stacks, ages, live_bytes, blocks,"
+            " samples) from stdin (format binary)",
+            rows,
+        )
+
+
+def _enter_ledger(connection: Connection, batches: Sequence[Batch]) -> list[bool]:
+    """For each batch whether it is new: its key was not there, nor comes earlier in the group."""
+    keys = sorted({(batch.key, int(batch.signal)) for batch in batches})
+    inserted = connection.execute(
+        "insert into ingest_batch (batch_id, signal)"
+        " select batch_id, signal from unnest(%s::bytea[], %s::smallint[]) v(batch_id, signal)"
+        " on conflict do nothing returning batch_id, signal",
+        [[key for key, _ in keys], [signal for _, signal in keys]],
+    ).fetchall()
+    fresh = {(bytes(key), signal) for key, signal in inserted}
+    result = []
+    for batch in batches:
+        key = (batch.key, int(batch.signal))
+        result.append(key in fresh)
+        fresh.discard(key)
+    return result
+
+
+def _write_wide(
+    connection: Connection, blocks: Sequence[ResourceBlock], resources: dict[bytes, KnownResource]
+) -> None:
+    rows = [
+        row(
+            timestamp(time),
+            int8(resources[block.identity.fp].resource_id),
+            *(float8(_number(values.get(name))) for name in NUMBERS),
+            text(_text(values.get("limit_source"))),
+        )
+        for block in blocks
+        for time, values in block.wide.items()
+    ]
+    if rows:
+        columns = ", ".join(("ts", "resource_id", *NUMBERS, "limit_source"))
+        copy_in(connection, f"copy mem_sample ({columns}) from stdin (format binary)", rows)
+
+
+def _write_changes(
+    connection: Connection, blocks: Sequence[ResourceBlock], resources: dict[bytes, KnownResource]
+) -> None:
+    since: dict[int, int] = {}
+    for block in blocks:
+        span = block.span()
+        if span is not None:
+            scope_id = resources[block.identity.fp].scope_id
+            since[scope_id] = min(span[0], since.get(scope_id, span[0]))
+    connection.execute(
+        "insert into ingest_change (scope_id, since) select * from unnest(%s::integer[], %s::timestamptz[])",
+        [list(since), [moment(time) for time in since.values()]],
+    )
+
+
+def _number(value: float | str | None) -> float | None:
+    return value if isinstance(value, float) else None
+
+
+def _text(value: float | str | None) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _answer(group: Sequence[_Entry], answer: "Callable[[Future[bool]], None]") -> None:
+    """A future that was cancelled has nobody who waits."""
+    for _, future in group:
+        if future.set_running_or_notify_cancel():
+            answer(future)

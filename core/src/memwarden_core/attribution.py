@@ -1,0 +1,200 @@
+"""Who allocates what grows: sites of the user's own code, joined over stacks and processes.
+
+A site is evidence only where it has enough samples, its old bytes grow (what a request needs dies young), and
+together with the other growing sites it explains the growth of the heap.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from memwarden_core.code import site_frame
+from memwarden_core.recording import AGE_BOUNDS_SECONDS, FloatArray, Frame, Profile, Recording
+from memwarden_core.settings import JudgeSettings
+from memwarden_core.signals import is_departed
+from memwarden_core.trend import mann_kendall, theil_sen
+from memwarden_core.verdict import Site
+
+
+@dataclass(frozen=True, slots=True)
+class SiteEvidence:
+    """A site over all processes, with what speaks for it; `site` describes the process where it grows most."""
+
+    site: Site
+    live_bytes: float
+    growth: float
+    """Bytes per second, over all processes."""
+    samples: int
+    old_share: float
+    """Growth of bytes older than `old_ticks` over all growth of the site."""
+    rises: bool
+    processes: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """All sites, the likeliest leak first, and how much of the heap's growth the growing ones explain."""
+
+    sites: tuple[SiteEvidence, ...]
+    profiles: int
+    heap_growth: float | None
+    explained_share: float | None
+
+    @property
+    def top(self) -> SiteEvidence | None:
+        return self.sites[0] if self.sites else None
+
+
+@dataclass(slots=True)
+class _Track:
+    """Total bytes, old bytes and samples of one site in one process over the profiles of that process."""
+
+    live: FloatArray
+    old: FloatArray
+    samples: FloatArray
+    stacks: dict[int, float]
+
+
+def attribute(
+    recording: Recording, since: float, until: float, heap_growth: float | None, settings: JudgeSettings
+) -> Attribution:
+    """The sites between two moments. `heap_growth` in bytes per second is what they have to explain."""
+    interval = max(recording.interval, 1e-3)
+    per_process: dict[int, list[Profile]] = defaultdict(list)
+    for profile in recording.profiles:
+        if since - 5 * interval <= profile.time <= until and 0 <= profile.process < len(recording.processes):
+            per_process[profile.process].append(profile)
+    grid = _grid(per_process, settings)
+    found: dict[Frame, list[tuple[int, _Track]]] = defaultdict(list)
+    for process, profiles in sorted(per_process.items()):
+        if is_departed(recording.processes[process], until, interval, settings):
+            continue
+        for frame, track in _tracks(recording, process, profiles, grid, interval, settings).items():
+            found[frame].append((process, track))
+    evidence = [_evidence(recording, frame, tracks, grid, settings) for frame, tracks in found.items()]
+    evidence.sort(key=lambda item: (-item.score, -item.live_bytes, item.site.file, item.site.line))
+    rising = sum(item.growth for item in evidence if item.rises)
+    growing = sum(item.growth for item in evidence if item.growth > 0)
+    explained = rising / heap_growth if heap_growth and heap_growth > 0 else None
+    named = tuple(_with_share(item, growing) for item in evidence[: settings.max_sites])
+    return Attribution(named, int(grid.size), heap_growth, explained)
+
+
+def _grid(per_process: Mapping[int, Sequence[Profile]], settings: JudgeSettings) -> FloatArray:
+    """The moments at which sites are compared: those of the process with most profiles, thinned out evenly."""
+    if not per_process:
+        return np.empty(0)
+    most = max(per_process.values(), key=len)
+    times = np.unique(np.array([profile.time for profile in most], dtype=np.float64))
+    if times.size > settings.max_profiles:
+        chosen = np.linspace(0, times.size - 1, settings.max_profiles).round().astype(np.int64)
+        times = times[chosen]
+    return times
+
+
+def _tracks(
+    recording: Recording,
+    process: int,
+    profiles: Sequence[Profile],
+    grid: FloatArray,
+    interval: float,
+    settings: JudgeSettings,
+) -> dict[Frame, _Track]:
+    ordered = sorted(profiles, key=lambda profile: profile.time)
+    times = np.array([profile.time for profile in ordered])
+    chosen = np.searchsorted(times, grid + interval, side="right") - 1
+    # Profiles before the first grid point of this process: nothing was seen there, and nothing is made up.
+    old_from = _old_bucket(interval, settings)
+    prefixes = recording.processes[process].library_prefixes
+    frames: dict[int, Frame | None] = {}
+    tracks: dict[Frame, _Track] = {}
+    for column, index in enumerate(chosen):
+        if index < 0:
+            continue
+        profile = ordered[index]
+        live = np.nan_to_num(profile.live_bytes)
+        total, old = live.sum(axis=1), live[:, old_from:].sum(axis=1)
+        samples = profile.samples.sum(axis=1)
+        for row, stack in enumerate(profile.stacks.tolist()):
+            if stack not in frames:
+                known = 0 <= stack < len(recording.stacks)
+                frames[stack] = site_frame(recording.stacks[stack], prefixes) if known else None
+            frame = frames[stack]
+            if frame is None:
+                continue
+            track = tracks.get(frame)
+            if track is None:
+                size = grid.size
+                track = tracks[frame] = _Track(np.zeros(size), np.zeros(size), np.zeros(size), {})
+            track.live[column] += total[row]
+            track.old[column] += old[row]
+            track.samples[column] += samples[row]
+            if column == grid.size - 1:
+                track.stacks[stack] = track.stacks.get(stack, 0.0) + float(total[row])
+            else:
+                track.stacks.setdefault(stack, 0.0)
+    return tracks
+
+
+def _old_bucket(interval: float, settings: JudgeSettings) -> int:
+    """Index of the first age bucket that counts as old: its lower bound is the longest under `old_ticks`."""
+    bounds = [bound for bound in AGE_BOUNDS_SECONDS if bound <= settings.old_ticks * interval]
+    return max(1, len(bounds))
+
+
+def _evidence(
+    recording: Recording,
+    frame: Frame,
+    tracks: Sequence[tuple[int, _Track]],
+    grid: FloatArray,
+    settings: JudgeSettings,
+) -> SiteEvidence:
+    live = np.sum([track.live for _, track in tracks], axis=0)
+    old = np.sum([track.old for _, track in tracks], axis=0)
+    samples = np.sum([track.samples for _, track in tracks], axis=0)
+    growth = theil_sen(grid, live)
+    old_growth = theil_sen(grid, old)
+    old_share = float(np.clip(old_growth / growth, 0.0, 1.0)) if growth > 0 else 0.0
+    count = int(samples[-1]) if samples.size else 0
+    rises = growth > 0 and _rises(grid, live, samples, settings)
+    process, track = max(tracks, key=lambda item: (theil_sen(grid, item[1].live), item[1].live[-1:].sum()))
+    stack_index = max(track.stacks, key=lambda index: (track.stacks[index], -index))
+    certainty = (1.0 if rises else 0.2) * min(1.0, count / settings.site_samples)
+    site = Site(
+        file=frame.file,
+        line=frame.line,
+        function=frame.function,
+        pid=recording.processes[process].pid,
+        live_bytes=float(track.live[-1]) if track.live.size else 0.0,
+        growth_bytes_per_second=theil_sen(grid, track.live),
+        growth_share=0.0,
+        samples=int(track.samples[-1]) if track.samples.size else 0,
+        stack=recording.stacks[stack_index],
+    )
+    return SiteEvidence(
+        site=site,
+        live_bytes=float(live[-1]) if live.size else 0.0,
+        growth=growth,
+        samples=count,
+        old_share=old_share,
+        rises=rises,
+        processes=sum(1 for _, one in tracks if one.live.size and one.live[-1] > 0),
+        score=max(growth, 0.0) * certainty * (0.3 + 0.7 * old_share),
+    )
+
+
+def _rises(grid: FloatArray, live: FloatArray, samples: FloatArray, settings: JudgeSettings) -> bool:
+    """Whether a site rises beyond the chance of sampling: samples are a Poisson count (variance = mean)."""
+    if grid.size < settings.site_profiles:
+        return False
+    score, variance = mann_kendall(grid, live, theil_sen(grid, live))
+    early, _, late = (float(np.median(part)) for part in np.array_split(samples, 3))
+    return bool(score > 0 and score >= 2.0 * variance**0.5 and late - early >= max(3.0, 2 * early**0.5))
+
+
+def _with_share(item: SiteEvidence, growing: float) -> SiteEvidence:
+    share = max(item.growth, 0.0) / growing if growing > 0 else 0.0
+    return replace(item, site=replace(item.site, growth_share=min(1.0, share)))

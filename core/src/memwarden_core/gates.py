@@ -1,0 +1,237 @@
+"""The checks of the judge, in one order and under fixed names, with their numbers and a sentence for a person."""
+
+from typing import Final
+
+from memwarden_core.attribution import Attribution
+from memwarden_core.examination import Findings
+from memwarden_core.growth import Growth, needed_gain
+from memwarden_core.settings import JudgeSettings
+from memwarden_core.verdict import Gate
+from memwarden_core.wording import amount, duration, percent, rate
+
+TREND_GATES: Final = ("windows", "trend", "slope", "gain", "thirds", "drift", "step", "above-before")
+SITE_GATES: Final = ("heap-explains", "site-samples", "site-ages", "sites-explain")
+NAMES: Final = (
+    "watched",
+    *TREND_GATES,
+    "still-growing",
+    "not-slowing",
+    "load",
+    *SITE_GATES,
+    "strong-drift",
+    "lasting",
+    "confirmed",
+)
+
+
+def gates(findings: Findings, settings: JudgeSettings) -> tuple[Gate, ...]:
+    """All gates but "confirmed", which needs the verdicts before."""
+    found = [_watched(findings, settings)]
+    growth = findings.growth
+    if growth is None or findings.trouble:
+        why = f"could not be checked: {findings.trouble or 'too few floors'}"
+        found += [Gate(name, None, None, None, "", why) for name in NAMES[1:-1]]
+        return tuple(found)
+    found += _trend_gates(growth, settings)
+    sites = _site_gates(findings, settings)
+    attributed = all(gate.passed for gate in sites)
+    found += _shape_gates(growth, attributed, settings)
+    found.append(_load(findings))
+    found += sites
+    found.append(_strong_drift(growth, attributed, settings))
+    found.append(_lasting(findings, growth, attributed, settings))
+    return tuple(found)
+
+
+def passed(found: tuple[Gate, ...], names: tuple[str, ...] | str) -> bool:
+    """Whether all gates of these names were made and passed."""
+    wanted = (names,) if isinstance(names, str) else names
+    by_name = {gate.name: gate.passed for gate in found}
+    return all(by_name.get(name) is True for name in wanted)
+
+
+def _watched(findings: Findings, settings: JudgeSettings) -> Gate:
+    needed = settings.warm_up_ticks * findings.interval
+    enough = findings.age >= needed and not findings.trouble
+    text = findings.trouble or (
+        f"watched for {duration(findings.age)}, the last {duration(findings.watched)} of it without warm-up"
+    )
+    return Gate("watched", enough, findings.age, needed, "s", text)
+
+
+def _trend_gates(growth: Growth, settings: JudgeSettings) -> list[Gate]:
+    t = growth.trend
+    span = duration(t.span)
+    needed = needed_gain(t.start_level, settings)
+    rises = "rose by" if t.rise >= 0 else "fell by"
+
+    def gate(name: str, ok: bool, value: float, threshold: float, unit: str, text: str) -> Gate:
+        return Gate(name, ok, _finite(value), threshold, unit, text)
+
+    return [
+        gate(
+            "windows", t.points >= settings.min_windows, t.points, settings.min_windows, "windows",
+            f"{t.points} windows of {duration(growth.floors.window_seconds)} have a lowest value each",
+        ),
+        gate(
+            "trend", t.mann_kendall_z >= settings.trend_z, t.mann_kendall_z, settings.trend_z, "z",
+            "later floors are higher than earlier ones far more often than chance does it"
+            if t.mann_kendall_z >= settings.trend_z
+            else "later floors are not higher than earlier ones more often than chance does it",
+        ),
+        gate(
+            "slope", t.lower > 0, t.lower, 0.0, "By/s",
+            f"floors change by {rate(t.slope)}, between {rate(t.lower)} and {rate(t.upper)} with 95 % certainty",
+        ),
+        gate(
+            "gain", t.rise >= needed, t.rise, needed, "By",
+            f"floors {rises} {amount(abs(t.rise))} in {span}; less than {amount(needed)} is what allocators do",
+        ),
+        gate(
+            "thirds", t.smaller_third >= settings.third_share, t.smaller_third, settings.third_share, "ratio",
+            "memory rose from the first third to the second and from the second to the last"
+            if t.smaller_third >= settings.third_share
+            else "memory did not rise in both halves of the time: it stood still for a part of it",
+        ),
+        gate(
+            "drift", t.drift_t >= settings.drift_t, t.drift_t, settings.drift_t, "t",
+            "the rise is more than memory that wanders up and down would make"
+            if t.drift_t >= settings.drift_t
+            else "memory that just wanders up and down could look like this",
+        ),
+        gate(
+            "step", t.largest_step <= settings.step_share, t.largest_step, settings.step_share, "ratio",
+            f"the largest single jump carries {percent(min(t.largest_step, 9.99))} of the rise"
+            if t.rise > 0
+            else "there is no rise that a jump could carry",
+        ),
+        gate(
+            "above-before", growth.above_before >= settings.before_share, growth.above_before,
+            settings.before_share, "ratio",
+            "memory is higher than it ever was before this growth began"
+            if growth.above_before >= settings.before_share
+            else "memory has been about as high before, and came down again",
+        ),
+    ]  # fmt: skip
+
+
+def _shape_gates(growth: Growth, attributed: bool, settings: JudgeSettings) -> list[Gate]:
+    needed = settings.still_growing if attributed else settings.still_growing_unattributed
+    s = growth.shape
+    slows = s.slows(settings)
+    ratio = min(s.late_over_early, 9.0)
+    return [
+        Gate(
+            "still-growing", ratio >= needed, ratio, needed, "ratio",
+            f"in the last third memory grew at {percent(ratio)} of the pace of the first third",
+        ),
+        Gate(
+            "not-slowing", not slows, s.end_over_start, settings.slowing_ratio, "ratio",
+            f"growth slows, as a cache does that fills: a curve towards {amount(s.bound)} fits better than a line"
+            if slows
+            else "growth does not slow towards a bound",
+        ),
+    ]  # fmt: skip
+
+
+def _load(findings: Findings) -> Gate:
+    work = findings.load
+    if work is None:
+        return Gate("load", True, None, None, "ratio", "no load is known that could explain the growth")
+    if work.explains:
+        text = f"{work.name} rose by {percent(work.rise)} along with memory: more work may explain it"
+    else:
+        text = f"{work.name} changed by {work.rise * 100:+.0f} %: more work does not explain the growth"
+    return Gate("load", not work.explains, work.correlation, None, "correlation", text)
+
+
+def _site_gates(findings: Findings, settings: JudgeSettings) -> list[Gate]:
+    share = findings.heap_share
+    sites = findings.attribution
+    if share is None:
+        why = "could not be checked: memory does not grow or no process tells of its heap"
+        return [Gate(name, None, None, None, "", why) for name in SITE_GATES]
+    heap = Gate(
+        "heap-explains", share >= settings.heap_share, share, settings.heap_share, "ratio",
+        f"live objects of Python grow at {percent(max(0.0, share))} of the pace of the memory",
+    )  # fmt: skip
+    top = sites.top if sites is not None else None
+    if sites is None or top is None:
+        why = "could not be checked: no allocation sites were seen"
+        return [heap] + [Gate(name, None, None, None, "", why) for name in SITE_GATES[1:]]
+    return [heap, *_of_sites(sites, settings)]
+
+
+def _of_sites(sites: Attribution, settings: JudgeSettings) -> list[Gate]:
+    top = sites.top
+    assert top is not None
+    name = f"{top.site.function}()"
+    explained = sites.explained_share
+    enough = top.samples >= settings.site_samples and sites.profiles >= settings.site_profiles
+    leads = top.rises and top.growth >= settings.site_top_share * (sites.heap_growth or 0.0)
+    return [
+        Gate(
+            "site-samples", enough, top.samples, settings.site_samples, "samples",
+            f"{top.samples} live samples of {name} in {sites.profiles} profiles",
+        ),
+        Gate(
+            "site-ages", top.old_share >= settings.old_share, top.old_share, settings.old_share, "ratio",
+            f"{percent(top.old_share)} of what {name} adds grows old: it is kept, not used and dropped",
+        ),
+        _explain(explained, leads, name, settings),
+    ]  # fmt: skip
+
+
+def _explain(explained: float | None, leads: bool, name: str, settings: JudgeSettings) -> Gate:
+    if explained is None:
+        text = "the live heap does not grow"
+    else:
+        lead = f"{name} leads" if leads else "no site stands out"
+        text = f"growing sites account for {percent(min(explained, 1.0))} of the heap's growth; {lead}"
+    ok = explained is not None and explained >= settings.site_share and leads
+    return Gate("sites-explain", ok, explained, settings.site_share, "ratio", text)
+
+
+def _strong_drift(growth: Growth, attributed: bool, settings: JudgeSettings) -> Gate:
+    value = growth.trend.drift_t
+    needed = settings.drift_t_leak if attributed else settings.drift_t_unattributed
+    ok = value >= needed
+    text = (
+        "the rise is certain enough to be told again and again without a false alarm"
+        if ok
+        else "the rise is likely, not yet certain enough for a run that is judged hundreds of times"
+    )
+    return Gate("strong-drift", ok, value, needed, "t", text)
+
+
+def lasting_needed(findings: Findings, growth: Growth, attributed: bool, settings: JudgeSettings) -> float:
+    """Seconds that a growth must have gone on to be called a leak."""
+    if not attributed:
+        ticks = settings.lasting_unattributed_ticks
+    else:
+        ticks = settings.lasting_ticks
+    if not is_fast(findings, growth, settings):
+        ticks = max(ticks, settings.lasting_slow_ticks)
+    return ticks * findings.interval
+
+
+def is_fast(findings: Findings, growth: Growth, settings: JudgeSettings) -> bool:
+    """Whether it matters soon: a tenth more than at the start, or the limit met within the horizon."""
+    if growth.gain_share >= settings.fast_gain_share:
+        return True
+    if findings.limit is None or findings.anon is None or growth.trend.slope <= 0:
+        return False
+    return (findings.limit.bytes - findings.anon) / growth.trend.slope <= settings.horizon_seconds
+
+
+def _lasting(findings: Findings, growth: Growth, attributed: bool, settings: JudgeSettings) -> Gate:
+    needed = lasting_needed(findings, growth, attributed, settings)
+    # Floors lie up to one window inside the span that was watched.
+    went_on = growth.trend.span + growth.floors.window_seconds
+    ok = went_on >= needed
+    text = f"it has grown for {duration(went_on)}; {duration(needed)} are needed"
+    return Gate("lasting", ok, went_on, needed, "s", text)
+
+
+def _finite(value: float) -> float:
+    return max(-1e300, min(1e300, value))

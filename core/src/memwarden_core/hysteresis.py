@@ -1,0 +1,150 @@
+"""How the verdicts before this one weigh: a leak is said twice before it is said, and taken back only for cause."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from memwarden_core.classification import Classification, at_rest
+from memwarden_core.examination import Findings
+from memwarden_core.floors import floors
+from memwarden_core.growth import needed_gain
+from memwarden_core.settings import JudgeSettings
+from memwarden_core.trend import trend
+from memwarden_core.verdict import Gate, Kind, Verdict
+from memwarden_core.wording import duration
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    kind: Kind
+    reason: str
+    confirmed: Gate
+    kept: Verdict | None
+    """The earlier verdict of `Leaking` that still stands although the numbers of now alone would not say so."""
+
+
+def decide(
+    raw: Classification,
+    findings: Findings,
+    previous: Sequence[Verdict],
+    agreed_before: bool,
+    settings: JudgeSettings,
+) -> Decision:
+    """The verdict in the light of those before.
+
+    `agreed_before`: whether the same recording, judged `confirm_ticks` earlier without any history, was a leak
+    too; it stands in for history where there is none.
+    """
+    last = previous[-1] if previous else None
+    agreed = _agreed_seconds(raw, findings, last, agreed_before, settings)
+    needed = settings.confirm_ticks * findings.interval
+    confirmed = agreed is not None and agreed >= needed - 1e-6
+    gate = _gate(agreed, needed, confirmed)
+    if last is not None and last.kind is Kind.LEAKING:
+        return _after_leak(raw, findings, last, gate, settings)
+    if raw.kind is Kind.LEAKING and not confirmed:
+        return Decision(Kind.GROWING, f"{raw.reason}; a second judgement must agree", gate, None)
+    if raw.kind is Kind.HEALTHY and last is not None and last.kind is Kind.GROWING and _lingers(findings, settings):
+        return Decision(Kind.GROWING, "memory still rises a little: not yet called healthy", gate, None)
+    wavers = raw.kind in (Kind.CACHE_FILLING, Kind.FRAGMENTED) and at_rest(findings, settings, 2 * settings.settled_ratio)
+    if wavers and last is not None and last.kind is Kind.HEALTHY:
+        return Decision(Kind.HEALTHY, "memory grew and has come to rest", gate, None)
+    return Decision(raw.kind, raw.reason, gate, None)
+
+
+def _agreed_seconds(
+    raw: Classification,
+    findings: Findings,
+    last: Verdict | None,
+    agreed_before: bool,
+    settings: JudgeSettings,
+) -> float | None:
+    """For how long judgements have agreed on a leak; None where this one doesn't say leak."""
+    if raw.kind is not Kind.LEAKING:
+        return None
+    if last is None:
+        return settings.confirm_ticks * findings.interval if agreed_before else 0.0
+    earlier = next((gate.value for gate in last.gates if gate.name == "confirmed"), None)
+    return 0.0 if earlier is None else earlier + (findings.at - last.at)
+
+
+def _gate(agreed: float | None, needed: float, confirmed: bool) -> Gate:
+    if agreed is None:
+        return Gate("confirmed", None, None, needed, "s", "not asked for: this judgement is not of a leak")
+    text = f"judgements have agreed on a leak for {duration(agreed)}; {duration(needed)} are needed"
+    return Gate("confirmed", confirmed, agreed, needed, "s", text)
+
+
+def _after_leak(
+    raw: Classification, findings: Findings, last: Verdict, gate: Gate, settings: JudgeSettings
+) -> Decision:
+    if raw.kind is Kind.LEAKING:
+        return Decision(Kind.LEAKING, raw.reason, gate, None)
+    if raw.kind in (Kind.WARMING_UP, Kind.UNKNOWN):
+        reason = f"it leaked before; now: {raw.reason}"
+        return Decision(Kind.LEAKING, reason, gate, last)
+    if has_given_back(findings, last):
+        reason = f"what had grown was given back; {raw.reason}"
+        return Decision(_calm(raw), reason, gate, None)
+    if raw.kind is Kind.CACHE_FILLING and _clearly_slows(findings, settings):
+        return Decision(raw.kind, raw.reason, gate, None)
+    if has_stopped(findings, last, settings):
+        return Decision(_calm(raw), f"growth has stopped; {raw.reason}", gate, None)
+    return Decision(Kind.LEAKING, "it still grows, or has paused for too short a time to be over", gate, last)
+
+
+def _calm(raw: Classification) -> Kind:
+    return Kind.CACHE_FILLING if raw.kind is Kind.GROWING else raw.kind
+
+
+def has_stopped(findings: Findings, leak: Verdict, settings: JudgeSettings) -> bool:
+    """Whether memory has not grown for `stop_ticks`, or for a fifth of the leak's time if that is longer."""
+    memory = findings.signal
+    if memory is None or not memory.time.size:
+        return False
+    since = leak.since if leak.since is not None else findings.at
+    wanted = max(settings.stop_ticks * findings.interval, 0.2 * (findings.at - since))
+    recent = memory.time >= memory.time[-1] - wanted
+    if np.ptp(memory.time[recent]) < 0.8 * wanted:
+        return False
+    lows = floors(memory.time[recent], memory.anon[recent], findings.interval, settings)
+    if lows.time.size < 4:
+        return False
+    recently, leaked = trend(lows.time, lows.value), leak.growth_bytes_per_second or 0.0
+    return recently.slope < settings.settled_ratio * leaked and recently.upper < settings.stopped_upper * leaked
+
+
+def has_given_back(findings: Findings, leak: Verdict) -> bool:
+    """Whether more than half of what had grown is gone again."""
+    memory = findings.memory
+    if leak.since is None or leak.anon_bytes is None or not memory.time.size:
+        return False
+    begin = memory.time >= leak.since - 1e-6
+    if np.count_nonzero(begin) < 10:
+        return False
+    base = float(memory.value[begin][:5].min())
+    now = float(memory.value[-5:].max())
+    return now < base + 0.5 * (leak.anon_bytes - base)
+
+
+def _clearly_slows(findings: Findings, settings: JudgeSettings) -> bool:
+    growth = findings.growth
+    if growth is None:
+        return False
+    shape = growth.shape
+    return shape.bic_gain > 2 * settings.slowing_bic and shape.end_over_start < 0.5 * settings.slowing_ratio
+
+
+def _lingers(findings: Findings, settings: JudgeSettings) -> bool:
+    """Whether growth that was certain is only just below the thresholds."""
+    growth = findings.growth
+    if growth is None:
+        return False
+    t = growth.trend
+    return (
+        t.mann_kendall_z >= 0.6 * settings.trend_z
+        and t.rise >= needed_gain(t.start_level, settings)
+        and growth.shape.late_over_mean >= settings.settled_ratio
+        and growth.above_before >= 0
+    )

@@ -1,0 +1,164 @@
+"""The judge: a recording up to one moment, and the verdicts before it, become a verdict.
+
+Pure: the same input has the same verdict, whoever asks and whenever. What each step removes is told in
+docs/design/20261121-judge.md; every threshold is in `settings`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from memwarden_core.advice import advice
+from memwarden_core.census import growing_types
+from memwarden_core.classification import Classification, classify
+from memwarden_core.confidence import confidence
+from memwarden_core.examination import Findings, examine
+from memwarden_core.fingerprint import site_fingerprint, unattributed_fingerprint
+from memwarden_core.forecast import forecast
+from memwarden_core.gates import gates
+from memwarden_core.hysteresis import Decision, decide
+from memwarden_core.recording import Recording
+from memwarden_core.settings import JudgeSettings
+from memwarden_core.statement import cause, headline
+from memwarden_core.verdict import Forecast, Gate, Kind, Site, TypeGrowth, Verdict
+
+DEFAULT_SETTINGS: Final = JudgeSettings()
+_GROWS = (Kind.LEAKING, Kind.GROWING, Kind.CACHE_FILLING)
+
+
+def judge(
+    recording: Recording,
+    *,
+    now: float,
+    previous: Sequence[Verdict] = (),
+    settings: JudgeSettings = DEFAULT_SETTINGS,
+    utc_offset_seconds: int = 0,
+) -> Verdict:
+    """The verdict about `recording` at `now` (Unix seconds); nothing later is looked at.
+
+    `previous` are earlier verdicts of the same scope in the order of time; only the last one before `now` is read.
+    Without any, the recording is judged a few ticks earlier too, in their stead. Moments in the headline are UTC,
+    moved by `utc_offset_seconds`.
+    """
+    earlier = [verdict for verdict in previous if verdict.at < now][-1:]
+    findings = examine(recording, now, settings)
+    found = gates(findings, settings)
+    raw = classify(findings, found, settings)
+    agreed = False
+    if raw.kind is Kind.LEAKING and not earlier:
+        agreed = _leaked_before(recording, findings, settings)
+    decision = decide(raw, findings, earlier, agreed, settings)
+    return _Composer(recording, findings, (*found, decision.confirmed), raw, decision, settings).verdict(
+        earlier[-1] if earlier else None, utc_offset_seconds
+    )
+
+
+def _leaked_before(recording: Recording, findings: Findings, settings: JudgeSettings) -> bool:
+    moment = findings.memory.time[-1] - settings.confirm_ticks * findings.interval
+    before = examine(recording, float(moment), settings)
+    return classify(before, gates(before, settings), settings).kind is Kind.LEAKING
+
+
+@dataclass(frozen=True, slots=True)
+class _Composer:
+    """Puts the parts of a verdict together."""
+
+    recording: Recording
+    findings: Findings
+    gates: tuple[Gate, ...]
+    raw: Classification
+    decision: Decision
+    settings: JudgeSettings
+
+    def verdict(self, last: Verdict | None, utc_offset_seconds: int) -> Verdict:
+        findings, kind, kept = self.findings, self.decision.kind, self.decision.kept
+        growth = findings.growth if not findings.trouble else None
+        grows = kind in _GROWS and growth is not None and growth.trend.slope > 0
+        since = self._since(last, grows)
+        rate = growth.trend.slope if growth is not None else None
+        interval = (growth.trend.lower, growth.trend.upper) if growth is not None else None
+        sites = self._sites()
+        attributed = self.raw.attributed
+        if kept is not None:
+            sites = sites if sites and attributed else kept.sites
+            rate, interval = kept.growth_bytes_per_second, kept.growth_interval
+            attributed = bool(kept.cause) and bool(sites) and self._was_attributed(kept)
+        ahead = self._forecast() if kind in (Kind.LEAKING, Kind.GROWING) else None
+        at_risk = self._at_risk(ahead)
+        named = sites[0] if sites and attributed else None
+        sure = confidence(kind, findings, self.gates, attributed, kept is not None, self.settings)
+        told = cause(kind, findings, attributed and kept is None, findings.attribution)
+        return Verdict(
+            at=findings.at,
+            kind=kind,
+            reason=self.decision.reason,
+            headline=headline(
+                kind, self.decision.reason, sure, findings, named, rate, since, ahead, utc_offset_seconds
+            ),
+            confidence=sure,
+            at_risk=at_risk,
+            anon_bytes=findings.anon,
+            since=since,
+            growth_bytes_per_second=rate,
+            growth_interval=interval,
+            forecast=ahead,
+            cause=kept.cause if kept is not None else told,
+            fingerprint=self._fingerprint(kind, named, kept),
+            sites=sites,
+            types=self._types(),
+            advice=advice(kind, findings, named, at_risk),
+            gates=self.gates,
+        )
+
+    def _since(self, last: Verdict | None, grows: bool) -> float | None:
+        growth = self.findings.growth
+        if self.decision.kept is not None:
+            return self.decision.kept.since
+        if not grows or growth is None:
+            return None
+        if last is not None and last.kind is Kind.LEAKING and self.decision.kind is Kind.LEAKING:
+            return last.since
+        return growth.since
+
+    def _sites(self) -> tuple[Site, ...]:
+        found = self.findings.attribution
+        return tuple(item.site for item in found.sites) if found is not None else ()
+
+    def _was_attributed(self, kept: Verdict) -> bool:
+        return kept.fingerprint is not None and kept.fingerprint != self._unattributed()
+
+    def _unattributed(self) -> str:
+        workload = self.recording.labels.get("workload") or self.recording.command
+        return unattributed_fingerprint(workload, "anon")
+
+    def _fingerprint(self, kind: Kind, named: Site | None, kept: Verdict | None) -> str | None:
+        if kept is not None:
+            return kept.fingerprint
+        if kind is not Kind.LEAKING:
+            return None
+        if named is None:
+            return self._unattributed()
+        process = next((one for one in self.recording.processes if one.pid == named.pid), None)
+        runtime = process.runtime if process is not None else ""
+        return site_fingerprint(named, runtime, process.library_prefixes if process is not None else ())
+
+    def _forecast(self) -> Forecast | None:
+        findings, growth = self.findings, self.findings.growth
+        if growth is None or findings.limit is None or findings.signal is None or findings.trouble:
+            return None
+        if growth.trend.lower <= 0:
+            return None
+        recent = findings.memory.value[-max(10, growth.floors.value.size // 4) :]
+        return forecast(growth.floors, findings.limit.bytes - float(recent.max()), self.settings)
+
+    def _at_risk(self, ahead: Forecast | None) -> bool:
+        limit, anon = self.findings.limit, self.findings.anon
+        if ahead is not None and ahead.p50 <= self.settings.horizon_seconds:
+            return True
+        return limit is not None and limit.bytes > 0 and anon is not None and anon >= 0.95 * limit.bytes
+
+    def _types(self) -> tuple[TypeGrowth, ...]:
+        growth = self.findings.growth
+        if growth is None or self.findings.trouble:
+            return ()
+        return growing_types(self.recording, growth.since, self.findings.at, self.settings)

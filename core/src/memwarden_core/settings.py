@@ -1,0 +1,123 @@
+"""Every threshold of the judge, in one place, each with its reason.
+
+Durations are counted in ticks (samples), not seconds: the judge follows `Recording.interval`, so a leak that is
+found after 70 s at 1 s ticks is found after 70 × 15 s at 15 s ticks. Values were set on generated series
+(`benchmarks/judge_families.py`) and are to be fitted again on recorded programs.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeSettings:
+    """Thresholds of the judge; docs/reference/judge.md lists them, and a test compares."""
+
+    # ── Time ─────────────────────────────────────────────────────────────────────────────────────────────
+    settle_ticks: int = 5
+    """Ticks after a start that are never judged: the interpreter loads modules."""
+    warm_up_share: float = 1 / 3
+    """At most this share of a segment is dropped as warm-up; more would let a program warm up for ever."""
+    warm_up_ticks: int = 30
+    """Before so many ticks the verdict is `WarmingUp`, whatever the numbers say."""
+    lasting_ticks: int = 55
+    """Growth with a known site must have gone on so long. Caches that fill within it are never convicted."""
+    lasting_slow_ticks: int = 110
+    """The same for growth that is neither a tenth of what was there nor near a limit: there is time to be sure."""
+    lasting_unattributed_ticks: int = 80
+    """Growth that no site explains must go on longer: C libraries have caches and arenas too."""
+    confirm_ticks: int = 4
+    """A second judgement, so many ticks later, must agree before `Leaking` is said."""
+    stop_ticks: int = 30
+    """`Leaking` is withdrawn after so many ticks without growth."""
+    gap_ticks: int = 30
+    """A longer silence cuts the segment: nobody knows what happened meanwhile (a laptop slept)."""
+    departed_ticks: int = 3
+    """A process that was last seen longer ago than this, and has ended, is out of the sum."""
+
+    # ── Floors ───────────────────────────────────────────────────────────────────────────────────────────
+    window_ticks: int = 2
+    """Shortest window: a minimum of one value is no floor."""
+    target_windows: int = 40
+    """Windows aimed at; they become longer as time passes, and with them the sawtooth they see through."""
+    min_windows: int = 12
+    """Fewer floors and no test of a trend means anything."""
+    shortest_scale_ticks: int = 48
+    """A growth that began late is looked for in the last half, quarter, … of the segment, down to this."""
+
+    # ── Trend ────────────────────────────────────────────────────────────────────────────────────────────
+    trend_z: float = 2.6
+    """Mann-Kendall score with Hamed-Rao's correction (2.6: one chance in a hundred, both sides)."""
+    gain_share: float = 0.03
+    """Growth below 3 % of the memory is what allocators do by themselves."""
+    gain_bytes: float = 2 * 2**20
+    """Two arenas of CPython (1 MiB each): less cannot be told from one arena that stays."""
+    third_share: float = 0.15
+    """Each step from one third's median to the next carries at least this share of the rise (a line: half)."""
+    step_share: float = 0.5
+    """A jump that carries more than this share of the rise is a step, not a trend."""
+    drift_t: float = 3.0
+    """Drift against persistent noise (a random walk has none); enough for `Growing`."""
+    drift_t_leak: float = 4.5
+    """The same for `Leaking`: a run is judged hundreds of times, chance must have no hundred tries."""
+    drift_t_unattributed: float = 8.0
+    """The same where no site is known: a walk of the allocator must not be taken for a leak of a C library."""
+    before_share: float = 0.5
+    """So much of the rise must lie above everything seen before the growth began (else: a sawtooth's ramp)."""
+
+    # ── Leak, cache, fragmentation, load ─────────────────────────────────────────────────────────────────
+    still_growing: float = 0.5
+    """Slope of the last third over the slope of the first; below, growth is coming to its end."""
+    still_growing_unattributed: float = 0.65
+    """The same where no site is known."""
+    slowing_bic: float = 6.0
+    """Difference of BIC by which a curve towards a bound must beat a line (6: strong, Kass and Raftery 1995)."""
+    slowing_ratio: float = 0.65
+    """… and by which its slope must have fallen from the first to the last moment, to be called slowing."""
+    settled_ratio: float = 0.25
+    """Growth in the last part below this share of the whole: it has come to rest."""
+    load_rise: float = 0.2
+    """CPU time and allocation rate must rise by so much to count as a reason."""
+    load_correlation: float = 0.8
+    """… and go along with memory so closely."""
+    load_excess: float = 1.5
+    """Memory that rises by more than so many times the load's rise is not the load's."""
+    heap_share: float = 0.5
+    """The live heap must explain this share of the growth, else the growth is not attributed."""
+    flat_heap_share: float = 0.2
+    """Heap growth below this share of the memory's growth counts as flat."""
+    stopped_upper: float = 0.7
+    """To take `Leaking` back, even the upper end of the recent slope must be below this share of the leak's."""
+    held_share: float = 0.25
+    """Memory given back by the heap but kept by the process, as a share of all, to be called fragmented."""
+    fast_gain_share: float = 0.10
+    """A gain of a tenth is worth a quick word (see lasting_slow_ticks)."""
+
+    # ── Sites ────────────────────────────────────────────────────────────────────────────────────────────
+    site_samples: int = 10
+    """Fewer samples behind a site and its size is a guess (relative error 1/√10 = 32 %)."""
+    site_profiles: int = 6
+    """Fewer profiles since the growth began and a site has no slope."""
+    site_share: float = 0.5
+    """Growing sites together explain at least this share of the heap's growth."""
+    site_top_share: float = 0.15
+    """A site carries at least this share of the heap's growth to be named as the cause."""
+    old_share: float = 0.5
+    """Bytes older than `old_ticks` grow at least so fast, as a share of all growth of the site."""
+    old_ticks: int = 10
+    """Older than this is no longer the memory of a request."""
+    max_sites: int = 10
+    """Sites listed."""
+    max_types: int = 10
+    """Types listed."""
+    max_profiles: int = 120
+    """Profiles read per process; more are thinned out evenly."""
+
+    # ── Forecast ─────────────────────────────────────────────────────────────────────────────────────────
+    horizon_seconds: float = 3600.0
+    """`AtRisk`: the limit will be met within this time."""
+    forecast_cap_seconds: float = 30 * 86400.0
+    """Longer times are given as this: nobody plans by them."""
+    bootstrap_rounds: int = 200
+    """Rounds of the block bootstrap."""
+    bootstrap_seed: int = 20261121
+    """Fixed, so that the same recording has the same verdict."""

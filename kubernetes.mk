@@ -1,0 +1,32 @@
+# The cluster for tests, included by the Makefile. `make cluster` needs no virtual environment: the standard library does.
+# VIA=kubeconfig|kind|local, KUBERNETES=1.34.4 and ARGS=… can be given; docs/operations/test-cluster.md has the rest.
+.PHONY: cluster cluster-down cluster-status kubectl e2e-images e2e e2e-smoke
+
+CLUSTER_PYTHON := $(firstword $(wildcard .venv/bin/python) python3)
+CLUSTER := PYTHONPATH=e2e $(CLUSTER_PYTHON) -m cluster $(if $(VIA),--via $(VIA)) $(if $(KUBERNETES),--kubernetes $(KUBERNETES))
+
+cluster: ## a Kubernetes cluster for tests (docs/operations/test-cluster.md)
+	@$(CLUSTER) up
+
+cluster-down: ## remove that cluster and everything made for it
+	@$(CLUSTER) down
+
+cluster-status:
+	@$(CLUSTER) status
+
+kubectl: ## kubectl with that cluster: make kubectl ARGS='get pods -A'
+	@$(CLUSTER) kubectl $(ARGS)
+
+e2e-images: ## all test images; the tests build those that they use by themselves
+	@$(CLUSTER) images
+
+e2e: setup ## every test in a cluster, from nothing to nothing
+	@$(call on_a_new_cluster,cluster)
+
+e2e-smoke: setup ## the part of them that proves the chain
+	@$(call on_a_new_cluster,cluster and smoke)
+
+# Whatever the tests say, the cluster goes; and one that a killed run has left goes first.
+on_a_new_cluster = $(CLUSTER) down && $(CLUSTER) up && { \
+	MEMWARDEN_E2E_VIA=$(VIA) MEMWARDEN_E2E_KUBERNETES=$(KUBERNETES) $(PY) -m pytest e2e -m "$(1)"; \
+	code=$$?; $(CLUSTER) down; exit $$code; }

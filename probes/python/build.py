@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""Builds the probe's shared object, one for each machine and C library, for all Python versions at once.
+
+    build.py                         for this machine, by the system's compiler, else by zig
+    build.py --zig                   by zig (pip install ziglang), which links against glibc 2.17
+    build.py --target aarch64-musl   for another machine (implies --zig)
+
+Nothing is built when the sources and the way of building are unchanged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+NATIVE = HERE / "native"
+LIBRARIES = HERE / "lib"
+
+TARGETS = ("x86_64-glibc", "aarch64-glibc", "x86_64-musl", "aarch64-musl")
+OLDEST_GLIBC = "2.17"
+
+FLAGS = (
+    "-std=gnu11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-strict-aliasing",
+    "-fomit-frame-pointer", "-Wall", "-Wextra",
+)  # fmt: skip
+
+
+class BuildError(Exception):
+    """No shared object could be made; the message names the next step."""
+
+
+def this_target() -> str:
+    libc = "glibc" if platform.libc_ver()[0] == "glibc" else "musl"
+    return f"{platform.machine()}-{libc}"
+
+
+def library_path(target: str) -> Path:
+    return LIBRARIES / f"memwarden_hook-linux-{target}.so"
+
+
+def system_compiler() -> list[str] | None:
+    """``cc``, if it can really compile and link: slim images ship one without the C library's headers."""
+    path = shutil.which("cc")
+    if path is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "trial.c")
+        source.write_text("#include <pthread.h>\nvoid trial(void) { pthread_atfork(0, 0, 0); }\n")
+        command = [path, "-shared", "-fPIC", str(source), "-o", str(Path(folder, "trial.so"))]
+        works = subprocess.run(command, capture_output=True, check=False).returncode == 0
+    return [path] if works else None
+
+
+def zig_compiler(target: str) -> list[str]:
+    if importlib.util.find_spec("ziglang") is None:
+        raise BuildError(
+            "No C compiler can build the Python probe: install a C toolchain (gcc or clang with the C "
+            "library's headers), or run "
+            f"'{Path(sys.executable).name} -m pip install ziglang', then build again."
+        )
+    machine, libc = target.split("-")
+    abi = f"gnu.{OLDEST_GLIBC}" if libc == "glibc" else "musl"
+    return [sys.executable, "-m", "ziglang", "cc", "-target", f"{machine}-linux-{abi}"]
+
+
+def choose_compiler(target: str, zig: bool) -> list[str]:
+    if not zig and target == this_target():
+        found = system_compiler()
+        if found is not None:
+            return found
+    return zig_compiler(target)
+
+
+def fingerprint(compiler: list[str]) -> str:
+    digest = hashlib.sha256("\0".join([*compiler, *FLAGS]).encode())
+    for path in sorted(NATIVE.glob("*.[ch]")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def build(target: str | None = None, zig: bool = False) -> Path:
+    """Return the shared object for ``target`` (default: this machine), building it if something changed."""
+    target = target or this_target()
+    if target not in TARGETS:
+        choices = ", ".join(TARGETS)
+        raise BuildError(f"The Python probe cannot be built for '{target}': choose one of {choices}.")
+    compiler = choose_compiler(target, zig)
+    library = library_path(target)
+    stamp = library.with_suffix(".sha256")
+    wanted = fingerprint(compiler)
+    if library.exists() and stamp.exists() and stamp.read_text() == wanted:
+        return library
+    LIBRARIES.mkdir(exist_ok=True)
+    # Written beside and renamed: a process that starts meanwhile maps the old file or the new one, never
+    # half.
+    partial = library.with_suffix(f".{os.getpid()}.partial")
+    sources = [str(path) for path in sorted(NATIVE.glob("*.c"))]
+    libraries = ["-lpthread", "-ldl", "-Wl,-z,relro,-z,now", "-s"]
+    command = [*compiler, *FLAGS, *sources, "-o", str(partial), *libraries]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        partial.unlink(missing_ok=True)
+        raise BuildError(f"The Python probe did not compile with {' '.join(compiler)}:\n{result.stderr}")
+    partial.replace(library)
+    stamp.write_text(wanted)
+    return library
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--zig", action="store_true", help="build with zig even if there is a compiler")
+    parser.add_argument("--target", choices=TARGETS, help="build for another machine or C library, with zig")
+    options = parser.parse_args()
+    try:
+        print(build(options.target, options.zig or options.target is not None))
+    except BuildError as error:
+        print(f"build.py: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,204 @@
+"""Decides whether this process gets the probe's hook, and starts it.
+
+Run by sitecustomize with ``PACKAGE`` (our folder) in its globals; never imported by name. The syntax is
+that of 3.6, so that an interpreter without a hook can still say why. Nothing is imported that the
+interpreter has not loaded already or built in: gevent and others patch socket, threading and ssl, and
+each import is paid at every start.
+"""
+
+import os
+import sys
+
+PROBE_VERSION = "0.1.0"
+DEFAULT_AVERAGE_BYTES = 524288
+SUPPORTED = ((3, 8), (3, 14))  # both included
+
+# Programs that come and go around an application: build and package tools, not the service that leaks.
+DENIED_PROGRAMS = frozenset(
+    """pip pipx uv uvx poetry pdm conda mamba virtualenv ensurepip venv setuptools wheel build twine
+    compileall
+    py_compile apt apt-get apt-cache apt-key aptitude dpkg add-apt-repository unattended-upgrade
+    unattended-upgrades lsb_release command-not-found py3compile py3clean yum dnf microdnf rpm apk gcc cc
+    g++ clang rustc cargo meson ninja scons cython node-gyp bash sh dash zsh fish xonsh git ansible
+    ansible-playbook ruff mypy black
+    """.split()
+)
+
+
+def load(name):
+    """A sibling of this file, as a namespace; nothing enters sys.modules."""
+    path = os.path.join(PACKAGE, name + ".py")  # noqa: F821  (given by sitecustomize)
+    loader = sys.modules["_frozen_importlib_external"].SourceFileLoader("memwarden_probe." + name, path)
+    namespace = {"__name__": "memwarden_probe." + name, "__file__": path}
+    exec(loader.get_code("memwarden_probe." + name), namespace)
+    return namespace
+
+
+def command_line():
+    """The interpreter's own arguments: sys.argv is not settled yet for ``-m``."""
+    arguments = getattr(sys, "orig_argv", None)
+    if arguments is None:
+        with open("/proc/self/cmdline", "rb") as file:
+            arguments = [os.fsdecode(part) for part in file.read().split(b"\0")[:-1]]
+    return arguments
+
+
+def program(arguments):
+    """What runs: a script's path, ``-m module``, ``-c``, or the interpreter itself."""
+    takes_value = "WXQ"
+    rest = iter(arguments[1:])
+    for argument in rest:
+        if argument == "-" or not argument.startswith("-"):
+            return argument
+        if argument.startswith("--"):
+            if argument == "--check-hash-based-pycs":
+                next(rest, None)
+            continue
+        for position, letter in enumerate(argument[1:], 2):
+            value = argument[position:]
+            if letter == "m":
+                return "-m " + (value or next(rest, ""))
+            if letter == "c":
+                return "-c"
+            if letter in takes_value:
+                if not value:
+                    next(rest, None)
+                break
+    return arguments[0] if arguments else ""
+
+
+def is_denied(name):
+    if name.startswith("-m "):
+        return name[3:].split(".")[0] in DENIED_PROGRAMS
+    base = os.path.basename(name)
+    if base in ("__main__.py",):  # `python path/to/pip`
+        base = os.path.basename(os.path.dirname(name))
+    if base.endswith(".py"):
+        base = base[:-3]
+    return base in DENIED_PROGRAMS or base.rstrip("0123456789.") in DENIED_PROGRAMS
+
+
+def reason_against_hook():
+    """Why this interpreter cannot have the hook, in a sentence for people, or an empty string."""
+    if sys.implementation.name != "cpython":
+        return "the hook is for CPython only, this is " + sys.implementation.name
+    if not sys.platform.startswith("linux"):
+        return "the hook is for Linux only"
+    if not SUPPORTED[0] <= sys.version_info[:2] <= SUPPORTED[1]:
+        return "Python %d.%d is not supported by this probe (3.8 to 3.14 are)" % sys.version_info[:2]
+    if "t" in sys.abiflags:
+        return "free-threaded builds are not supported yet"
+    if sys.maxsize < 2**32:
+        return "32-bit interpreters are not supported"
+    tracemalloc = sys.modules.get("_tracemalloc")
+    if tracemalloc is not None and tracemalloc.is_tracing():
+        # Restoring its allocators later, tracemalloc would silently take the hook away.
+        return "tracemalloc is on"
+    return ""
+
+
+def library_path():
+    try:
+        glibc = (os.confstr("CS_GNU_LIBC_VERSION") or "").startswith("glibc")
+    except (ValueError, OSError):
+        glibc = False
+    target = "%s-%s" % (os.uname().machine, "glibc" if glibc else "musl")
+    folder = os.path.join(os.path.dirname(PACKAGE), "lib")  # noqa: F821
+    return os.path.join(folder, "memwarden_hook-linux-%s.so" % target)
+
+
+def load_hook():
+    """The native module, loaded without ctypes and without a place in sys.modules."""
+    external = sys.modules["_frozen_importlib_external"]
+    path = library_path()
+    loader = external.ExtensionFileLoader("memwarden_hook", path)
+    spec = external.spec_from_file_location("memwarden_hook", path, loader=loader)
+    module = loader.create_module(spec)
+    loader.exec_module(module)
+    return module
+
+
+def gc_thresholds():
+    gc = sys.modules.get("gc")
+    if gc is None:
+        import gc  # built in
+    return gc.get_threshold()
+
+
+def quote(text):
+    """A JSON string, ASCII only; undecodable parts of a path become question marks."""
+    out = []
+    for unit in memoryview(text.encode("utf-16-le", "replace")).cast("H"):
+        if 32 <= unit < 127 and unit not in (34, 92):
+            out.append(chr(unit))
+        else:
+            out.append("\\u%04x" % unit)
+    return '"' + "".join(out) + '"'
+
+
+def quote_all(texts):
+    return "[" + ",".join(quote(text) for text in texts) + "]"
+
+
+def identity(name, reason):
+    """The constant part of hello's parameters, as JSON members."""
+    packages = [p for p in sys.path if os.path.basename(p) in ("site-packages", "dist-packages")]
+    fields = (
+        ("runtime", quote(sys.implementation.name)),
+        ("version", quote("%d.%d.%d" % sys.version_info[:3])),
+        ("argv0", quote(name[:1000])),
+        ("executable", quote((sys.executable or "")[:1000])),
+        ("container", quote(os.environ.get("MEMWARDEN_CONTAINER", "")[:253])),
+        ("probe_version", quote(PROBE_VERSION)),
+        ("reason", quote(reason)),
+        ("stdlib", quote_all([os.path.dirname(os.__file__)])),
+        ("site_packages", quote_all(packages[:8])),
+    )
+    return ",".join('"%s":%s' % field for field in fields)
+
+
+def average_bytes():
+    text = os.environ.get("MEMWARDEN_SAMPLING_BYTES", "")
+    number = int(text) if text.isdigit() else DEFAULT_AVERAGE_BYTES
+    return min(max(number, 256), 2**30)
+
+
+def start_hook(name):
+    """Return why there is no hook; an empty string means that it runs, None that nothing is to be said."""
+    reason = reason_against_hook()
+    if reason:
+        return reason
+    try:
+        hook = load_hook()
+    except ImportError as error:
+        # An isolated sub-interpreter refuses us; the main one has the hook, and it sees all allocations.
+        return None if "subinterpreter" in str(error) else "the hook could not be loaded: %s" % error
+    reason = hook.prepare(sys.hexversion)
+    if reason == "started before":
+        return None
+    if reason is not None:
+        return reason
+    wrong = load("self_test")["find_mismatch"](hook.walk)
+    if wrong:
+        hook.refuse()
+        return "the self-test failed: " + wrong
+    reason = hook.start(os.environ["MEMWARDEN_SOCKET"], identity(name, ""), average_bytes(), gc_thresholds())
+    if reason is not None:
+        return reason
+    import atexit  # built in
+
+    os.register_at_fork(before=hook.before_fork)
+    atexit.register(hook.at_exit)
+    return ""
+
+
+def start():
+    name = program(command_line())
+    if is_denied(name):
+        return
+    reason = start_hook(name)
+    if reason:
+        load("refusal")["say"](os.environ["MEMWARDEN_SOCKET"], identity(name, reason))
+
+
+start()

@@ -1,0 +1,63 @@
+"""Is what the hook reads at its offsets what the interpreter itself says? Compared before the hook is
+installed.
+
+Each shape calls ``look``, which walks the stack natively (every address through a pipe, so that a wrong
+offset cannot crash) and by ``sys._getframe``, in one expression so that both see the same lines.
+"""
+
+import sys
+
+_getframe = sys._getframe
+
+
+def expected(frame):
+    places = []
+    while frame is not None and len(places) < 64:
+        code = frame.f_code
+        name = getattr(code, "co_qualname", code.co_name)
+        places.append((code.co_filename, name, frame.f_lineno or code.co_firstlineno, code.co_firstlineno))
+        frame = frame.f_back
+    return places
+
+
+def find_mismatch(walk):
+    """Return an empty string, or which shape was read wrongly."""
+    wrong = []
+
+    def look(shape):
+        found, truth = walk(), expected(_getframe())
+        if found != truth:
+            wrong.append(shape)
+
+    def nested():
+        def inner():
+            look("nested")
+
+        inner()
+
+    def multi_line():
+        (look("multi-line call"))
+
+    def generator():
+        yield look("generator")
+
+    class Body:
+        look("class body")
+
+        @property
+        def value(self):
+            return look("property")
+
+    nested()
+    multi_line()
+    list(generator())
+    (lambda: look("lambda"))()
+    [look("comprehension") for _ in (1,)]
+    Body().value
+    max((1, 2), key=lambda number: look("callback from C") or number)
+    for name in ("stra\xdfe", "\u0437\u0430\u043f\u0438\u0441\u044c", "\U00020000"):
+        source = "%sdef %s(look):\n    look('exec')\n" % ("\n" * 300, name)
+        space = {}
+        exec(compile(source, "<memwarden %s>" % name, "exec"), space)
+        space[name](look)
+    return wrong[0] if wrong else ""

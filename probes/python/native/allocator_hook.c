@@ -1,0 +1,198 @@
+#include "allocator_hook.h"
+
+#include <errno.h>
+
+#include "address_filter.h"
+#include "cpython.h"
+#include "frame_cache.h"
+#include "frame_walk.h"
+#include "poisson.h"
+#include "process.h"
+#include "sample_table.h"
+#include "stack_dictionary.h"
+#include "tick.h"
+
+#define LIKELY(condition) __builtin_expect(!!(condition), 1)
+
+/* How many bytes may pass between two looks at the clock: few after a pause, so that a program which sleeps between
+ * small bits of work is reached soon, more while it is busy. */
+enum { LOOK_MIN = 1, LOOK_MAX = 4096, TIMED_EVERY = 64 };
+static const uint64_t PAUSE_NS = 20000000;
+
+struct domain {
+    PyMemAllocatorEx base;
+    int number, wrapped;
+};
+static struct domain memory = {.number = PYMEM_DOMAIN_MEM}, objects = {.number = PYMEM_DOMAIN_OBJ};
+
+/* One countdown for the whole process, no thread-local storage: the GIL serialises it, and where sub-interpreters
+ * have a GIL each, a lost decrement makes a gap a little longer, at random. */
+static int64_t left;              /* until the slow path */
+static int64_t segment;           /* what `left` started from */
+static int64_t gap;               /* until the next sample, at the start of this segment */
+static int64_t look = LOOK_MIN;
+static uint64_t consumed_before;  /* bytes of all finished segments */
+static uint64_t last_look_ns;
+
+static void begin_segment(void) { left = segment = gap < look ? gap : look; }
+
+static void sample(uintptr_t block, size_t size, uint64_t now) {
+    struct table_header *header = header_of(truth);
+    int timed = header->samples_taken % TIMED_EVERY == 0;
+    uint64_t started = timed ? clock_exact_ns() : 0;
+    struct walked_frame frames[WALK_DEPTH];
+    uint32_t stack = 0;
+    for (int i = walk_stack(frames, WALK_DEPTH) - 1; i >= 0; i--) {
+        uint32_t frame = frame_cache_number(&frames[i]);
+        if (frame == 0 || (stack = dictionary_node(stack, frame)) == 0) {
+            stack = 0;
+            break;
+        }
+    }
+    table_add(block, size, stack, now);
+    if (timed) {
+        header->sample_cost_ns += clock_exact_ns() - started;
+        header->samples_timed++;
+    }
+}
+
+static void adapt_look(uint64_t now) {
+    uint64_t since = now - last_look_ns;
+    last_look_ns = now;
+    if (since == 0) look = look < LOOK_MAX ? look * 2 : LOOK_MAX;
+    else if (since >= PAUSE_NS) look = LOOK_MIN;
+}
+
+static __attribute__((noinline)) void *after_countdown(void *block, size_t size) {
+    int saved_errno = errno;
+    uint64_t now = clock_coarse_ns();
+    process_lock();
+    process_check_forked();
+    if (block == NULL) left += (int64_t)size; /* nothing was allocated */
+    int64_t consumed = segment - left;
+    if (consumed > 0) {
+        consumed_before += (uint64_t)consumed;
+        gap -= consumed;
+    }
+    if (gap < 0) {
+        if (block != NULL) sample((uintptr_t)block, size, now);
+        gap = poisson_gap((double)header_of(truth)->average_bytes);
+    }
+    adapt_look(now);
+    begin_segment();
+    process_unlock();
+    if (tick_is_due(now)) tick(now);
+    errno = saved_errno;
+    return block;
+}
+
+/* Tail calls keep the common path at a subtraction and a jump. */
+static void *hook_malloc(void *context, size_t size) {
+    struct domain *domain = context;
+    if (LIKELY((left -= (int64_t)size) >= 0)) return domain->base.malloc(domain->base.ctx, size);
+    return after_countdown(domain->base.malloc(domain->base.ctx, size), size);
+}
+
+static void *hook_calloc(void *context, size_t count, size_t size) {
+    struct domain *domain = context;
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) return domain->base.calloc(domain->base.ctx, count, size);
+    if (LIKELY((left -= (int64_t)bytes) >= 0)) return domain->base.calloc(domain->base.ctx, count, size);
+    return after_countdown(domain->base.calloc(domain->base.ctx, count, size), bytes);
+}
+
+/* The entry leaves the table before the block is given back: a moment later another thread may own the address. */
+static __attribute__((noinline)) void free_known(struct domain *domain, void *block) {
+    process_lock();
+    process_check_forked();
+    struct table_entry gone;
+    frame_cache_forget((uintptr_t)block);
+    table_take((uintptr_t)block, &gone);
+    process_unlock();
+    domain->base.free(domain->base.ctx, block);
+}
+
+static void hook_free(void *context, void *block) {
+    struct domain *domain = context;
+    if (LIKELY(!filter_may_hold((uintptr_t)block))) {
+        domain->base.free(domain->base.ctx, block);
+        return;
+    }
+    free_known(domain, block);
+}
+
+/* A resized block is a new trial with its full new size; on failure the old block lives on, and so does its entry. */
+static __attribute__((noinline)) void *realloc_known(struct domain *domain, void *block, size_t size) {
+    struct table_entry entry;
+    process_lock();
+    process_check_forked();
+    int known = table_take((uintptr_t)block, &entry);
+    process_unlock();
+    void *moved = domain->base.realloc(domain->base.ctx, block, size);
+    if (moved == NULL) {
+        if (known) {
+            process_lock();
+            table_put_back(&entry);
+            process_unlock();
+        }
+        return NULL;
+    }
+    if (LIKELY((left -= (int64_t)size) >= 0)) return moved;
+    return after_countdown(moved, size);
+}
+
+static void *hook_realloc(void *context, void *block, size_t size) {
+    struct domain *domain = context;
+    if (__builtin_expect(filter_may_hold((uintptr_t)block), 0)) return realloc_known(domain, block, size);
+    if (LIKELY((left -= (int64_t)size) >= 0)) return domain->base.realloc(domain->base.ctx, block, size);
+    return after_countdown(domain->base.realloc(domain->base.ctx, block, size), size);
+}
+
+static void wrap(struct domain *domain) {
+    PyMem_GetAllocator(domain->number, &domain->base);
+    PyMemAllocatorEx ours = {domain, hook_malloc, hook_calloc, hook_realloc, hook_free};
+    PyMem_SetAllocator(domain->number, &ours);
+    domain->wrapped = 1;
+}
+
+void hook_install(void) {
+    last_look_ns = clock_coarse_ns();
+    gap = poisson_gap((double)header_of(truth)->average_bytes);
+    begin_segment();
+    wrap(&memory);
+    wrap(&objects);
+}
+
+void hook_set_average(uint64_t average_bytes) {
+    process_lock();
+    header_of(truth)->average_bytes = average_bytes;
+    /* The exponential gap has no memory: drawing a new one at any moment changes no probability. */
+    gap = segment - left + poisson_gap((double)average_bytes);
+    process_unlock();
+}
+
+uint64_t hook_allocated_bytes(void) { return consumed_before + (uint64_t)(segment - left); }
+
+/* An allocator that was put on top before us and is restored later (tracemalloc does so) cuts us out without a word:
+ * a byte allocated then leaves the countdown alone. What was freed meanwhile is unknown, so the table starts anew. */
+static int is_cut_out(struct domain *domain) {
+    PyMemAllocatorEx now;
+    PyMem_GetAllocator(domain->number, &now);
+    if (!domain->wrapped || now.malloc == hook_malloc) return 0;
+    int64_t before = left;
+    if (domain->number == PYMEM_DOMAIN_MEM) PyMem_Free(PyMem_Malloc(1));
+    else PyObject_Free(PyObject_Malloc(1));
+    return left == before;
+}
+
+void hook_reinstall_if_lost(void) {
+    int memory_lost = is_cut_out(&memory), objects_lost = is_cut_out(&objects);
+    if (!memory_lost && !objects_lost) return;
+    process_lock();
+    table_clear();
+    frame_cache_clear();
+    header_of(truth)->hook_losses++;
+    process_unlock();
+    if (memory_lost) wrap(&memory);
+    if (objects_lost) wrap(&objects);
+}

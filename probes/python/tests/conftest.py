@@ -1,0 +1,81 @@
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+PROBE = HERE.parent
+sys.path[:0] = [str(HERE), str(PROBE.parents[1] / "sidecar" / "src")]
+
+import interpreters  # noqa: E402
+from small_sidecar import Listener  # noqa: E402
+
+
+@pytest.fixture(scope="session", autouse=True)
+def library():
+    """The shared object, built where it is missing or old."""
+    command = [sys.executable, str(PROBE / "build.py")]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    if built.returncode != 0:
+        pytest.fail(built.stderr)
+    return Path(built.stdout.strip())
+
+
+@pytest.fixture
+def listener(tmp_path):
+    with Listener(tmp_path / "s") as running:
+        yield running
+
+
+class Program:
+    """A user's program under test, running in a real interpreter; its standard input says when to go on."""
+
+    def __init__(self, command, environment, folder):
+        self.process = subprocess.Popen(
+            command, env=environment, cwd=folder, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        self.pid = self.process.pid
+
+    def line(self):
+        """The next line that it prints."""
+        text = self.process.stdout.readline().strip()
+        assert text or self.process.poll() is None, self.process.stderr.read()
+        return text
+
+    def go_on(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def finish(self):
+        out, err = self.process.communicate(timeout=30)
+        assert self.process.returncode == 0, err
+        return out, err
+
+
+@pytest.fixture
+def environment(listener):
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "MEMWARDEN"))}
+    return {**clean, "PYTHONPATH": str(PROBE / "inject"), "MEMWARDEN_SOCKET": listener.path}
+
+
+@pytest.fixture
+def run(tmp_path, environment):
+    """Start a program: ``run("3.11", source)``; ``arguments`` replace the script's path."""
+    started = []
+
+    def start(version, source="", arguments=None, options=(), **variables):
+        script = tmp_path / "program.py"
+        script.write_text(textwrap.dedent(source), encoding="utf-8")
+        command = [interpreters.need(version), *options, *(arguments or [str(script)])]
+        program = Program(command, {**environment, **variables}, tmp_path)
+        started.append(program)
+        return program
+
+    yield start
+    for program in started:
+        program.process.kill()
+        program.process.communicate()

@@ -1,0 +1,129 @@
+"""Metrics of one tick as an OTLP request: a resource for the scope, one for each process.
+
+The message is MetricsData, which has the bytes of an ExportMetricsServiceRequest.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final, Literal
+
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    AGGREGATION_TEMPORALITY_CUMULATIVE,
+    Gauge,
+    Metric,
+    MetricsData,
+    NumberDataPoint,
+    ResourceMetrics,
+    ScopeMetrics,
+    Sum,
+)
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+
+from memwarden_api import names
+from memwarden_sidecar.export.resources import ScopeIdentity, attributes, process_resource, scope_resource
+from memwarden_sidecar.observation import HeapSample, Observation, ProcessSample, ScopeSample
+from memwarden_sidecar.settings import PROCESSES_A_REQUEST
+
+LIBRARY: Final = InstrumentationScope(name="memwarden_sidecar")
+Shape = Literal["gauge", "up-down", "counter"]
+
+
+def encode(scope: ScopeIdentity, seen: Observation, started: float) -> Iterator[bytes]:
+    """Requests of one tick, one as a rule. `started` is when counting began, in Unix seconds."""
+    pen = _Pen(_nanoseconds(seen.time), _nanoseconds(started))
+    blocks = [pen.block(scope_resource(scope), pen.scope(seen.scope))]
+    for process in seen.processes:
+        if len(blocks) > PROCESSES_A_REQUEST:
+            yield MetricsData(resource_metrics=blocks).SerializeToString()
+            blocks = []
+        own = _Pen(pen.time, _nanoseconds(process.identity.created))
+        blocks.append(own.block(process_resource(scope, process.identity), own.process(process)))
+    yield MetricsData(resource_metrics=blocks).SerializeToString()
+
+
+class _Pen:
+    """Writes metrics of one resource at one time, in Unix nanoseconds."""
+
+    def __init__(self, time: int, start: int) -> None:
+        self.time = time
+        self._start = min(start, time)
+
+    def block(self, resource: Resource, metrics: Iterable[Metric | None]) -> ResourceMetrics:
+        known = [metric for metric in metrics if metric is not None]
+        return ResourceMetrics(resource=resource, scope_metrics=[ScopeMetrics(scope=LIBRARY, metrics=known)])
+
+    def scope(self, seen: ScopeSample) -> Iterator[Metric | None]:
+        yield self._one(names.MEMORY_ANON, "By", "gauge", seen.anon)
+        yield self._one(names.CPU_TIME, "s", "counter", seen.cpu)
+        yield self._one(names.PROCESS_COUNT, "{process}", "gauge", seen.processes)
+        if seen.room is not None:
+            yield self._one(names.MEMORY_AVAILABLE, "By", "gauge", seen.room.available)
+            source = attributes([(names.LIMIT_SOURCE, seen.room.source)])
+            yield self._one(names.MEMORY_LIMIT, "By", "gauge", seen.room.limit, source)
+
+    def process(self, seen: ProcessSample) -> Iterator[Metric | None]:
+        yield self._one(names.PROCESS_MEMORY_USAGE, "By", "up-down", seen.rss)
+        yield self._one(names.PROCESS_MEMORY_ANON, "By", "gauge", seen.anon)
+        yield self._one(names.PROCESS_CPU_TIME, "s", "counter", seen.cpu)
+        yield self._one(names.PROCESS_THREAD_COUNT, "{thread}", "up-down", seen.threads)
+        yield self._one(names.PROCESS_FD_COUNT, "{file_descriptor}", "up-down", seen.descriptors)
+        if seen.heap is not None:
+            yield from self._heap(seen.heap)
+        if seen.types:
+            of_type = [(attributes([(names.OBJECT_TYPE, entry.name)]), entry) for entry in seen.types]
+            count = [self._point(entry.objects, labels) for labels, entry in of_type]
+            size = [self._point(entry.size, labels) for labels, entry in of_type]
+            yield self._metric(names.OBJECTS_COUNT, "{object}", "gauge", count)
+            yield self._metric(names.OBJECTS_SIZE, "By", "gauge", size)
+
+    def _heap(self, heap: HeapSample) -> Iterator[Metric | None]:
+        counters = heap.counters
+        yield self._one(names.HEAP_LIVE, "By", "gauge", round(heap.live_size))
+        yield self._one(names.HEAP_SAMPLES, "{sample}", "gauge", heap.live_samples)
+        yield self._one(names.HEAP_ALLOCATED, "By", "counter", counters.allocated)
+        yield self._one(names.HEAP_SAMPLING_INTERVAL, "By", "gauge", counters.average)
+        yield self._one(names.PROBE_CPU_TIME, "s", "counter", counters.cost)
+        yield self._one(names.PROBE_SILENCE, "s", "gauge", heap.silence)
+        if counters.collections:
+            points = [
+                self._point(count, attributes([(names.GC_GENERATION, generation)]), cumulative=True)
+                for generation, count in enumerate(counters.collections)
+            ]
+            yield self._metric(names.GC_COLLECTIONS, "{collection}", "counter", points)
+
+    def _one(
+        self, name: str, unit: str, shape: Shape, value: float | None, labels: Iterable[KeyValue] = ()
+    ) -> Metric | None:
+        if value is None:
+            return None
+        return self._metric(name, unit, shape, [self._point(value, labels, cumulative=shape != "gauge")])
+
+    def _point(
+        self, value: float, labels: Iterable[KeyValue], *, cumulative: bool = False
+    ) -> NumberDataPoint:
+        start = self._start if cumulative else 0
+        if isinstance(value, int):
+            return NumberDataPoint(
+                time_unix_nano=self.time,
+                start_time_unix_nano=start,
+                as_int=min(value, 2**63 - 1),
+                attributes=labels,
+            )
+        return NumberDataPoint(
+            time_unix_nano=self.time, start_time_unix_nano=start, as_double=value, attributes=labels
+        )
+
+    @staticmethod
+    def _metric(name: str, unit: str, shape: Shape, points: list[NumberDataPoint]) -> Metric:
+        if shape == "gauge":
+            return Metric(name=name, unit=unit, gauge=Gauge(data_points=points))
+        total = Sum(
+            data_points=points,
+            aggregation_temporality=AGGREGATION_TEMPORALITY_CUMULATIVE,
+            is_monotonic=shape == "counter",
+        )
+        return Metric(name=name, unit=unit, sum=total)
+
+
+def _nanoseconds(seconds: float) -> int:
+    return max(0, round(seconds * 1e9))

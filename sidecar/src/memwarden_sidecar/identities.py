@@ -1,0 +1,85 @@
+"""Who the watched processes are: program, arguments, runtime. Read when first seen, and again now and then.
+
+A process seen right after fork still has its parent's program; exec changes it. So it is read again at looks
+1, 2, 4, 8, … and every REREAD_LOOKS, and when a new hello comes.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from memwarden_sidecar.clock import Clock
+from memwarden_sidecar.observation import ProcessIdentity
+from memwarden_sidecar.probes.linked import Linked
+from memwarden_sidecar.sources import runtime
+from memwarden_sidecar.sources.proc_files import CLOCK_TICKS, ProcessKey, ProcFolder, Stat
+
+REREAD_LOOKS: Final = 64
+
+
+@dataclass(slots=True)
+class _Known:
+    looks: int
+    created: float
+    executable: str
+    command_line: str
+
+
+class Identities:
+    """What is known of each living process. Not thread-safe."""
+
+    def __init__(self, proc: ProcFolder, clock: Clock) -> None:
+        self._proc = proc
+        self._clock = clock
+        self._known: dict[ProcessKey, _Known] = {}
+
+    def look(self, stat: Stat) -> None:
+        """Read what may have changed."""
+        known = self._known.get(stat.key)
+        if known is None:
+            created = self._clock.of_elapsed(stat.key.start_ticks / CLOCK_TICKS)
+            known = self._known[stat.key] = _Known(0, created, "", "")
+        known.looks += 1
+        if known.looks & (known.looks - 1) == 0 or known.looks % REREAD_LOOKS == 0:
+            # A zombie has neither any more: what was known stays.
+            known.executable = self._proc.executable(stat.key.pid) or known.executable
+            known.command_line = self._proc.command_line(stat.key.pid) or known.command_line
+
+    def keep(self, keys: Iterable[ProcessKey]) -> None:
+        """Forget all others."""
+        kept = set(keys)
+        for key in [key for key in self._known if key not in kept]:
+            del self._known[key]
+
+    def is_copy(self, key: ProcessKey, of: ProcessKey) -> bool:
+        """Whether a child runs the program of its parent with the same arguments: forked, no exec since."""
+        child, parent = self._known.get(key), self._known.get(of)
+        return (
+            child is not None
+            and parent is not None
+            and (child.executable, child.command_line) == (parent.executable, parent.command_line)
+        )
+
+    def of(self, key: ProcessKey, parent_pid: int, linked: Linked | None) -> ProcessIdentity:
+        """The identity now; with what its probe said, if it has one."""
+        known = self._known.get(key) or _Known(
+            0, self._clock.of_elapsed(key.start_ticks / CLOCK_TICKS), "", ""
+        )
+        guess = runtime.guess(known.executable)
+        hello = linked.hello if linked is not None else None
+        hooked = linked is not None and linked.hello.hooked
+        reason = ""
+        if not hooked:
+            reason = (hello.reason if hello is not None else "") or runtime.outside_reason(guess)
+        return ProcessIdentity(
+            key=key,
+            parent_pid=parent_pid,
+            created=known.created,
+            command_line=known.command_line,
+            executable=known.executable,
+            runtime=hello.runtime if hello is not None and hello.runtime else guess.name,
+            runtime_version=hello.version if hello is not None and hello.runtime else guess.version,
+            hooked=hooked,
+            reason=reason,
+            library_prefixes=hello.library_prefixes if hello is not None else (),
+        )

@@ -1,0 +1,267 @@
+"""Linked processes: those whose probe has said hello, each with its table, from hello to the end.
+
+A connection that ends says little: a program may close all descriptors and live on. Its table stays mapped and
+is read on; the probe connects again. A process has ended when /proc says so. Then its table, which outlives
+even SIGKILL, is read once more, handed to `on_last_sight`, and unmapped. A process that says goodbye is read
+at that moment: what follows is the interpreter taking itself apart.
+
+Exec keeps the process and replaces the program: the next hello replaces the table.
+
+What a forked process inherited lies in the parent's table too. It counts to the nearest living ancestor that
+has a table; without one, to the eldest living process of the same parent.
+"""
+
+import json
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from memwarden_sidecar.errors import Refused, Unreadable
+from memwarden_sidecar.notices import LOGGER, Notices
+from memwarden_sidecar.probes.census import CensusSchedule, TypeCount
+from memwarden_sidecar.probes.connection import Connection
+from memwarden_sidecar.probes.hello import Hello
+from memwarden_sidecar.probes.table import Counters, Site, Table
+from memwarden_sidecar.schedule import census_interval
+from memwarden_sidecar.settings import MAX_CONNECTIONS
+from memwarden_sidecar.sources.proc_files import ProcessKey, ProcFolder
+
+ANCESTORS: Final = 4096
+"""Parents that are remembered of processes that have ended."""
+GENERATIONS: Final = 64
+"""Steps up from a process to an ancestor, at most."""
+
+
+@dataclass(slots=True, eq=False)
+class Linked:
+    """One process that has said hello."""
+
+    key: ProcessKey
+    hello: Hello
+    table: Table | None
+    """None: it is watched from outside, `hello.reason` says why."""
+    connection: Connection | None
+    census: CensusSchedule
+    types: tuple[TypeCount, ...] | None = None
+    """A census that has not been sent yet."""
+    inherited_size: float = 0.0
+    inherited_samples: int = 0
+    """Of the live values: what came with the fork, as of the last reading of sites."""
+    sites_read: bool = False
+    said_goodbye: bool = False
+    last: Counters | None = field(default=None, repr=False)
+
+
+class LinkedProcesses:
+    """The book of linked processes; the door's host. Not thread-safe."""
+
+    def __init__(
+        self,
+        proc: ProcFolder,
+        notices: Notices,
+        elapsed: Callable[[], float],
+        interval: float,
+        sampling_bytes: int,
+        on_last_sight: Callable[[Linked], None],
+    ) -> None:
+        self._proc = proc
+        self._notices = notices
+        self._elapsed = elapsed
+        self._interval = interval
+        self._sampling_bytes = sampling_bytes
+        self._on_last_sight = on_last_sight
+        self._by_pid: dict[int, Linked] = {}
+        self._parents: OrderedDict[int, int] = OrderedDict()
+
+    # ── What connections say (Host) ──────────────────────────────────────────────────────────────────
+
+    def arrived(self, connection: Connection) -> None:
+        hello = connection.hello
+        assert hello is not None
+        try:
+            key = self._proc.stat(connection.pid).key
+        except Unreadable:
+            raise Refused("gone", "the process ended before its hello was read") from None
+        before = self._by_pid.get(key.pid)
+        if before is None and len(self._by_pid) >= MAX_CONNECTIONS:
+            raise Refused("full", "too many processes are linked")
+        table = self._map(connection, hello)
+        if before is not None:
+            self._replace(before, key)
+        linked = Linked(
+            key,
+            hello,
+            table,
+            connection,
+            CensusSchedule.starting(self._elapsed(), census_interval(self._interval)),
+        )
+        self._by_pid[key.pid] = linked
+        connection.send(self._answer(linked))
+        LOGGER.debug("process %d said hello: %s %s %s", key.pid, hello.runtime, hello.version, hello.reason)
+
+    def _map(self, connection: Connection, hello: Hello) -> Table | None:
+        descriptor = connection.take_descriptor()
+        if descriptor is None:
+            if hello.hooked:
+                raise Refused("no-table", "hello promises sites and brings no descriptor")
+            return None
+        if not hello.hooked:
+            os.close(descriptor)
+            self._notices.count("unexpected-descriptors")
+            return None
+        try:
+            return Table(descriptor)
+        except Unreadable as error:
+            os.close(descriptor)
+            raise Refused("bad-table", str(error)) from None
+
+    def _replace(self, before: Linked, key: ProcessKey) -> None:
+        if before.key != key:
+            self._see_last(before)
+        self._by_pid.pop(before.key.pid, None)
+        before.connection = None
+        _unmap(before)
+
+    def _answer(self, linked: Linked) -> bytes:
+        average = self._sampling_bytes
+        counters = self.counters(linked)
+        if counters is not None and counters.rate_doublings:
+            average = max(average, counters.average)  # the probe needed it to keep its table from overflowing
+        answer = {"jsonrpc": "2.0", "id": linked.hello.id, "result": {"average_bytes": average}}
+        return json.dumps(answer).encode() + b"\n"
+
+    def answered(self, connection: Connection, message: Mapping[str, object]) -> None:
+        linked = self._by_pid.get(connection.pid)
+        if linked is None or linked.connection is not connection:
+            return
+        types = linked.census.accept(message)
+        if types is not None:
+            linked.types = types
+        elif "error" in message:
+            self._notices.count("census-refused")
+
+    def goodbye(self, connection: Connection) -> None:
+        linked = self._by_pid.get(connection.pid)
+        if linked is not None and linked.connection is connection and not linked.said_goodbye:
+            self._see_last(linked)
+            linked.said_goodbye = True
+
+    def left(self, connection: Connection) -> None:
+        linked = self._by_pid.get(connection.pid)
+        if linked is not None and linked.connection is connection:
+            linked.connection = None
+
+    # ── What the tick asks ───────────────────────────────────────────────────────────────────────────
+
+    def __iter__(self) -> Iterator[Linked]:
+        return iter(tuple(self._by_pid.values()))
+
+    def get(self, key: ProcessKey) -> Linked | None:
+        linked = self._by_pid.get(key.pid)
+        return linked if linked is not None and linked.key == key else None
+
+    def pids(self) -> list[int]:
+        return list(self._by_pid)
+
+    def remember_parents(self, parents: Mapping[int, int]) -> None:
+        """Process ids to those of their parents, of processes seen for the first time: a daemon's first parent
+        is what tells where it comes from."""
+        for pid, parent in parents.items():
+            self._parents.pop(pid, None)  # an id that is used again
+            self._parents[pid] = parent
+            if len(self._parents) > ANCESTORS:
+                self._parents.popitem(last=False)
+
+    def bury_ended(self) -> None:
+        """See the ended for the last time. Cheap for those whose connection stands."""
+        for linked in self:
+            if linked.connection is None and not self._is_alive(linked.key):
+                if not linked.said_goodbye:
+                    self._see_last(linked)
+                del self._by_pid[linked.key.pid]
+                _unmap(linked)
+
+    def _is_alive(self, key: ProcessKey) -> bool:
+        try:
+            stat = self._proc.stat(key.pid)
+        except Unreadable:
+            return False
+        return stat.key == key and not stat.ended
+
+    def ask_for_censuses(self) -> None:
+        """Send the questions that are due."""
+        now = self._elapsed()
+        for linked in self:
+            if linked.connection is not None and "census" in linked.hello.capabilities:
+                question = linked.census.question(now)
+                if question is not None and not linked.connection.send(question):
+                    self._notices.count("census-not-asked")
+
+    def counters(self, linked: Linked) -> Counters | None:
+        """The header now, else as it was last. After goodbye it stays as it was then."""
+        if linked.table is not None and not linked.said_goodbye:
+            try:
+                linked.last = linked.table.counters()
+            except Unreadable as error:
+                self._unusable(linked, error)
+        return linked.last
+
+    def sites(self, linked: Linked) -> list[Site]:
+        """All sites; notes how much of them was inherited."""
+        if linked.table is None or linked.said_goodbye:
+            return []
+        try:
+            sites = linked.table.sites()
+        except Unreadable as error:
+            self._unusable(linked, error)
+            return []
+        linked.inherited_size = sum(site.inherited_bytes for site in sites)
+        linked.inherited_samples = sum(site.inherited_samples for site in sites)
+        linked.sites_read = True
+        return sites
+
+    def _unusable(self, linked: Linked, error: Exception) -> None:
+        self._notices.once(
+            "table-unreadable", f"the table of process {linked.key.pid} could not be read this time: {error}"
+        )
+
+    def counts_inherited(self, linked: Linked) -> bool:
+        """Whether the inherited part counts to this process: nobody nearer to its origin is left."""
+        if linked.last is None or not linked.last.forked:
+            return True
+        origin = linked.last.parent_pid
+        pid = origin
+        for _ in range(GENERATIONS):
+            ancestor = self._by_pid.get(pid)
+            if (
+                ancestor is not None
+                and ancestor.table is not None
+                and ancestor.key.start_ticks <= linked.key.start_ticks
+            ):
+                return False
+            if pid not in self._parents:
+                break
+            pid = self._parents[pid]
+        heirs = [
+            other.key
+            for other in self._by_pid.values()
+            if other.last is not None and other.last.forked and other.last.parent_pid == origin
+        ]
+        return linked.key == min(heirs, key=lambda key: (key.start_ticks, key.pid))
+
+    def _see_last(self, linked: Linked) -> None:
+        if linked.table is not None:
+            self._on_last_sight(linked)
+
+    def close(self) -> None:
+        for linked in self:
+            _unmap(linked)
+        self._by_pid.clear()
+
+
+def _unmap(linked: Linked) -> None:
+    if linked.table is not None:
+        linked.table.close()
+        linked.table = None

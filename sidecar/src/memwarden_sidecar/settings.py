@@ -1,0 +1,260 @@
+"""The sidecar's settings and bounds. Loaded once, printed by `--print-config`; the token is never printed."""
+
+import argparse
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from memwarden_api import names
+from memwarden_sidecar.errors import CannotStart
+from memwarden_sidecar.schedule import PROFILE_TICKS
+
+# ── Bounds: each buffer, list, file and retry has its own here ───────────────────────────────────────────
+MAX_PROCESSES: Final = 512
+"""Watched processes at one moment; those that come later are counted and said, not watched."""
+MAX_CONNECTIONS: Final = 256
+"""Connections on the probes' socket; when full, the oldest that has not said hello gives way."""
+HELLO_SECONDS: Final = 5.0
+"""A connection that has not said hello after this time is closed."""
+HELLO_LINE_BYTES: Final = 64 << 10
+"""Longest first line of a connection: a hello is about 1 KiB."""
+LINE_BYTES: Final = 1 << 20
+"""Longest line of a connection that has said hello (design: ≤1 MiB)."""
+BUFFERED_BYTES: Final = 4 << 20
+"""Unfinished lines of all connections together; who passes it is closed."""
+CENSUS_TYPES: Final = 100
+"""Types that are asked for in a census, largest first."""
+CENSUS_ANSWER_SECONDS: Final = 120.0
+"""An answer to a census that comes later is not used; a process that allocates nothing answers never."""
+COMMAND_LINE_BYTES: Final = 1024
+"""Kept of a command line (the collector keeps 1 024 bytes of a value). An environment is never read."""
+FD_COUNT: Final = 10_000
+"""Descriptors counted one by one where the kernel (before 6.2) does not say how many there are."""
+PROFILE_ROWS: Final = 30_000
+"""(stack, age) rows of one profile; sites beyond, the smallest, are summed in one. ×3 types is within the
+collector's 100 000 samples a request."""
+STACK_FRAMES: Final = 512
+"""Frames of one stack that are sent, innermost first."""
+PROCESSES_A_REQUEST: Final = 256
+"""Processes in one metrics request; more go into further requests of the same moment."""
+PSS_INTERVAL_SECONDS: Final = 15.0
+"""Shortest time between two readings of smaps_rollup."""
+PSS_CPU_RATIO: Final = 0.005
+"""Share of a core that reading smaps_rollup may take: a dear reading makes the next one wait longer."""
+LIVE_BATCHES: Final = 16
+"""Batches that wait in memory while the one before is on its way; more go to the backlog."""
+MEMORY_RING_BYTES: Final = 2 << 20
+"""Backlog in memory, where there is no spool or it can't be written; oldest first out."""
+SPOOL_FILES: Final = 10_000
+"""Batches in the spool, beside its limit in bytes; oldest first out."""
+SPOOL_LIMIT_BYTES: Final = 64 << 20
+"""Default of --spool-limit."""
+SPOOL_RETRY_SECONDS: Final = 30.0
+"""After a failed write the spool is left alone this long."""
+CONNECT_SECONDS: Final = 2.0
+"""Time to connect to the collector."""
+REQUEST_SECONDS: Final = 10.0
+"""Time for each step (write, read) of a request to the collector."""
+RESPONSE_BYTES: Final = 64 << 10
+"""Read of an answer of the collector."""
+BACKOFF_FIRST_SECONDS: Final = 0.5
+BACKOFF_LAST_SECONDS: Final = 30.0
+"""Waiting after a failure doubles from the first to the last, ×0.5–1 by chance, so that many don't come at once."""
+RETRY_AFTER_SECONDS: Final = 300.0
+"""Longest Retry-After that is honoured."""
+TRIES_OF_A_FAULT: Final = 3
+"""A batch that the collector answers with 500 is tried this often, then dropped: it may be the batch's fault."""
+FLUSH_SECONDS: Final = 3.5
+"""After SIGTERM: what is not sent after this time stays in the spool. The process ends within 5 s."""
+CONTROL_LINE_BYTES: Final = 64 << 10
+"""Longest line on standard input."""
+
+DEFAULT_INTERVAL_SECONDS: Final = 15.0
+DEFAULT_SAMPLING_BYTES: Final = 512 << 10
+_LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+_UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One sidecar. Sizes in bytes, times in seconds."""
+
+    scope_id: str
+    socket: Path
+    """Unix stream socket that probes dial."""
+    collector: str
+    """Base URL; the OTLP paths are appended."""
+    pid: int | None = None
+    """Root of the watched tree; None: it comes on standard input, or probes alone say who is watched."""
+    command_line: str = ""
+    """What the user started, for people to read."""
+    interval: float = DEFAULT_INTERVAL_SECONDS
+    profile_interval: float | None = None
+    """None: PROFILE_TICKS × interval."""
+    sampling_bytes: int = DEFAULT_SAMPLING_BYTES
+    """Mean bytes between two samples that probes are told."""
+    spool: Path | None = None
+    """Folder for batches that could not be sent; None: they wait in memory only."""
+    spool_limit: int = SPOOL_LIMIT_BYTES
+    memory_limit: int | None = None
+    """The scope's limit; None: the cgroup's, else what the machine has left."""
+    ready_file: Path | None = None
+    log_level: str = "warning"
+    token: str = field(default="", repr=False)
+
+    def profile_seconds(self) -> float:
+        return self.profile_interval or PROFILE_TICKS * self.interval
+
+    def printable(self) -> str:
+        """JSON of all settings but the token, of which only its presence is said."""
+        shown = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
+        shown["token"] = "(set)" if self.token else "(not set)"
+        shown["profile_interval"] = self.profile_seconds()
+        return json.dumps(shown, indent=2)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The sidecar's options, for its own parser and for `memwarden sidecar`."""
+    add = parser.add_argument
+    add("--pid", help='root of the process tree to watch; may come later on standard input: {"pid": N}')
+    add("--scope-id", help="what gets one verdict: the run's or the container's id")
+    add("--command-line", default="", metavar="TEXT", help="what was started, for people to read")
+    add("--socket", metavar="PATH", help="Unix socket that probes dial")
+    add("--collector", metavar="URL", help="the collector, for example http://127.0.0.1:4318")
+    add(
+        "--interval",
+        default=str(DEFAULT_INTERVAL_SECONDS),
+        metavar="SECONDS",
+        help="between two samples (%(default)s)",
+    )
+    add("--profile-interval", metavar="SECONDS", help=f"between two profiles ({PROFILE_TICKS} × interval)")
+    add(
+        "--sampling-bytes",
+        metavar="BYTES",
+        help=f"mean bytes between two allocation samples (512k; ${names.ENV_SAMPLING_BYTES})",
+    )
+    add(
+        "--spool",
+        metavar="DIR",
+        help="folder for data that can't be sent yet (none: a little is kept in memory)",
+    )
+    add("--spool-limit", default="64m", metavar="BYTES", help="size of the spool (%(default)s)")
+    add("--memory-limit", metavar="BYTES", help="the limit to judge against (the cgroup's)")
+    add("--ready-file", metavar="PATH", help="written when probes can connect")
+    add("--log-level", default="warning", help=f"{', '.join(_LOG_LEVELS)} (%(default)s)")
+    add("--print-config", action="store_true", help="print the settings and end")
+
+
+def from_arguments(arguments: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Checked settings; the token comes from the environment only. Raises CannotStart."""
+    sampling = arguments.sampling_bytes or environment.get(names.ENV_SAMPLING_BYTES)
+    settings = Settings(
+        scope_id=_needed(arguments.scope_id, "--scope-id"),
+        socket=Path(_needed(arguments.socket, "--socket")),
+        collector=_needed(arguments.collector, "--collector"),
+        pid=None if arguments.pid is None else _whole(arguments.pid, "--pid"),
+        command_line=arguments.command_line,
+        interval=_seconds(arguments.interval, "--interval"),
+        profile_interval=None
+        if arguments.profile_interval is None
+        else _seconds(arguments.profile_interval, "--profile-interval"),
+        sampling_bytes=_size(sampling, "--sampling-bytes") if sampling else DEFAULT_SAMPLING_BYTES,
+        spool=Path(arguments.spool) if arguments.spool else None,
+        spool_limit=_size(arguments.spool_limit, "--spool-limit"),
+        memory_limit=None
+        if arguments.memory_limit is None
+        else _size(arguments.memory_limit, "--memory-limit"),
+        ready_file=Path(arguments.ready_file) if arguments.ready_file else None,
+        log_level=arguments.log_level,
+        token=environment.get(names.ENV_TOKEN, ""),
+    )
+    check(settings)
+    return settings
+
+
+def check(settings: Settings) -> None:
+    """Raises CannotStart with the setting's name, what is wrong with it, and what to write instead."""
+    path = os.fsencode(settings.socket)
+    if len(path) > 107:
+        raise CannotStart(
+            f"the socket's path has {len(path)} bytes and Unix allows 107; give a shorter --socket, "
+            f"for example below /tmp: {settings.socket}"
+        )
+    if not settings.socket.parent.is_dir():
+        raise CannotStart(
+            f"the socket's folder does not exist; create it or give another --socket: {settings.socket}"
+        )
+    if not 0.05 <= settings.interval <= 3600:
+        raise CannotStart(f"--interval {settings.interval:g} is not between 0.05 and 3600 seconds")
+    if settings.profile_interval is not None and settings.profile_interval < settings.interval:
+        raise CannotStart(
+            f"--profile-interval {settings.profile_interval:g} is shorter than --interval {settings.interval:g}; "
+            "a profile is made at a tick"
+        )
+    if not 256 <= settings.sampling_bytes <= 1 << 30:
+        raise CannotStart(f"--sampling-bytes {settings.sampling_bytes} is not between 256 and 1073741824")
+    if settings.log_level not in _LOG_LEVELS:
+        raise CannotStart(f"--log-level {settings.log_level!r} is none of {', '.join(_LOG_LEVELS)}")
+    if len(settings.scope_id.encode()) > 256:
+        raise CannotStart("--scope-id has more than 256 bytes; give a shorter one")
+    if any(
+        character.isspace() or not character.isprintable() or ord(character) > 126
+        for character in settings.token
+    ):
+        raise CannotStart(
+            f"${names.ENV_TOKEN} has characters that an HTTP header can't carry; make a new token"
+        )
+    _check_url(settings.collector)
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise CannotStart(f"--collector {url!r} is not a URL ({error}); write http://HOST:PORT") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise CannotStart(f"--collector {url!r} is not the base of an HTTP service; write http://HOST:PORT")
+    if port == 0:
+        raise CannotStart(f"--collector {url!r} has port 0; write the port that the collector listens on")
+    if parts.username or parts.password:
+        raise CannotStart(f"--collector must not hold a password; put the token into ${names.ENV_TOKEN}")
+
+
+def _needed(value: str | None, option: str) -> str:
+    if not value:
+        raise CannotStart(f"{option} is missing; see --help")
+    return value
+
+
+def _whole(text: str, option: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise CannotStart(f"{option} {text!r} is not a whole number above 0")
+    return int(text)
+
+
+def _seconds(text: str, option: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise CannotStart(f"{option} {text!r} is not a number of seconds") from None
+
+
+def _size(text: str, option: str) -> int:
+    """Bytes, with an optional unit of 1024: 512k, 64m, 2g, also KiB, MiB, GB written out."""
+    number = text.strip().lower().removesuffix("b").removesuffix("i")
+    unit = number[-1:] if number[-1:] in _UNITS else ""
+    digits = number.removesuffix(unit).strip()
+    try:
+        value = int(float(digits) * _UNITS[unit])
+    except (ValueError, OverflowError):
+        raise CannotStart(
+            f"{option} {text!r} is not a size; write bytes, or a number with k, m or g"
+        ) from None
+    if value < 1:
+        raise CannotStart(f"{option} {text!r} must be above 0")
+    return value
