@@ -28,5 +28,6 @@ e2e-smoke: setup ## the part of them that proves the chain
 
 # Whatever the tests say, the cluster goes; and one that a killed run has left goes first.
 on_a_new_cluster = $(CLUSTER) down && $(CLUSTER) up && { \
-	MEMWARDEN_E2E_VIA=$(VIA) MEMWARDEN_E2E_KUBERNETES=$(KUBERNETES) $(PY) -m pytest e2e -m "$(1)"; \
+	$(if $(VIA),MEMWARDEN_E2E_VIA=$(VIA)) $(if $(KUBERNETES),MEMWARDEN_E2E_KUBERNETES=$(KUBERNETES)) \
+	$(PY) -m pytest e2e -m "$(1)"; \
 	code=$$?; $(CLUSTER) down; exit $$code; }

@@ -72,13 +72,17 @@ class Run:
             text=True,
         )
 
+    def end(self) -> None:
+        """End it, where a test failed before it was waited for."""
+        if self._process.poll() is None:
+            self._process.terminate()
+        self._process.communicate(timeout=30)
+
     def wait(self, timeout: float) -> Finished:
         try:
             stdout, stderr = self._process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
-            self._process.terminate()
-            stdout, stderr = self._process.communicate(timeout=30)
-            pytest.fail(f"the run did not end within {timeout} s; stderr:\n{stderr}")
+            pytest.fail(f"the run did not end within {timeout} s")
         if not self._report.exists():
             pytest.fail(f"no report; exit code {self._process.returncode}; stderr:\n{stderr}")
         return Finished(self._process.returncode, stdout, stderr, json.loads(self._report.read_text()))

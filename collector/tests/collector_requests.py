@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Mapping, Sequence
 
 import httpx
-from memwarden_api import names
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
@@ -18,7 +17,15 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, ResourceMetrics
 from opentelemetry.proto.profiles.v1development.profiles_pb2 import Profile, ProfilesDictionary
 
-CUMULATIVE = {names.CPU_TIME, names.PROCESS_CPU_TIME, names.HEAP_ALLOCATED, names.GC_COLLECTIONS, names.PROBE_CPU_TIME}
+from memwarden_api import names
+
+CUMULATIVE = {
+    names.CPU_TIME,
+    names.PROCESS_CPU_TIME,
+    names.HEAP_ALLOCATED,
+    names.GC_COLLECTIONS,
+    names.PROBE_CPU_TIME,
+}
 PROTOBUF = {"content-type": "application/x-protobuf"}
 Point = tuple[str, float | int, dict[str, object]]
 
@@ -55,7 +62,9 @@ def scope_attributes(scope: str, **more: object) -> dict[str, object]:
     }
 
 
-def process_attributes(scope: str, pid: int = 100, created: float = 1000.5, **more: object) -> dict[str, object]:
+def process_attributes(
+    scope: str, pid: int = 100, created: float = 1000.5, **more: object
+) -> dict[str, object]:
     return {
         names.SCOPE_ID: scope,
         names.SCOPE_KIND: names.SCOPE_KIND_RUN,
@@ -126,7 +135,10 @@ def metrics(scope: str, at: float, anon: float = 1e8, pid: int = 100) -> ExportM
             (names.HEAP_SAMPLES, 200, {}),
             (names.HEAP_SAMPLING_INTERVAL, 524288, {}),
             (names.PROBE_SILENCE, 0.1, {}),
-            *((names.GC_COLLECTIONS, 10 * generation, {names.GC_GENERATION: generation}) for generation in range(3)),
+            *(
+                (names.GC_COLLECTIONS, 10 * generation, {names.GC_GENERATION: generation})
+                for generation in range(3)
+            ),
             (names.OBJECTS_COUNT, 1000, {names.OBJECT_TYPE: "builtins.dict"}),
         ],
     )
@@ -144,7 +156,14 @@ class Dictionary:
     def __init__(self) -> None:
         self.message = ProfilesDictionary()
         self.message.string_table.append("")
-        for table in ("mapping_table", "location_table", "function_table", "link_table", "attribute_table", "stack_table"):
+        for table in (
+            "mapping_table",
+            "location_table",
+            "function_table",
+            "link_table",
+            "attribute_table",
+            "stack_table",
+        ):
             getattr(self.message, table).add()
         self._known: dict[object, int] = {}
 
@@ -158,7 +177,9 @@ class Dictionary:
         key = ("location", file, line, name)
         if key not in self._known:
             function = len(self.message.function_table)
-            self.message.function_table.add(filename_strindex=self.string(file), name_strindex=self.string(name))
+            self.message.function_table.add(
+                filename_strindex=self.string(file), name_strindex=self.string(name)
+            )
             self._known[key] = len(self.message.location_table)
             self.message.location_table.add().lines.add(function_index=function, line=line)
         return self._known[key]
@@ -192,7 +213,9 @@ def profiles(scope: str, at: float, cells: Sequence[Cell], pid: int = 100) -> Ex
         profile.sample_type.unit_strindex = dictionary.string(unit)
         for stack, age, *values in cells:
             profile.samples.add(
-                stack_index=dictionary.stack(stack), attribute_indices=[dictionary.age(age)], values=[values[place]]
+                stack_index=dictionary.stack(stack),
+                attribute_indices=[dictionary.age(age)],
+                values=[values[place]],
             )
     request.dictionary.CopyFrom(dictionary.message)
     return request
@@ -209,13 +232,17 @@ def batch_id() -> str:
     return str(uuid.UUID(int=(raw & ~(3 << 62)) | (2 << 62)))
 
 
-def post_metrics(client: httpx.Client, body: ExportMetricsServiceRequest | bytes, **headers: str) -> httpx.Response:
+def post_metrics(
+    client: httpx.Client, body: ExportMetricsServiceRequest | bytes, **headers: str
+) -> httpx.Response:
     data = body if isinstance(body, bytes) else body.SerializeToString()
     own = {key.replace("_", "-"): value for key, value in headers.items()}
     return client.post(names.METRICS_PATH, content=data, headers={**PROTOBUF, **own})
 
 
-def post_profiles(client: httpx.Client, body: ExportProfilesServiceRequest | bytes, **headers: str) -> httpx.Response:
+def post_profiles(
+    client: httpx.Client, body: ExportProfilesServiceRequest | bytes, **headers: str
+) -> httpx.Response:
     data = body if isinstance(body, bytes) else body.SerializeToString()
     own = {key.replace("_", "-"): value for key, value in headers.items()}
     return client.post(names.PROFILES_PATH, content=data, headers={**PROTOBUF, **own})

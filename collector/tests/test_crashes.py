@@ -5,9 +5,10 @@ import threading
 import time
 from typing import Any
 
-import httpx
 import collector_requests as otlp
+import httpx
 from collector_processes import Server
+
 from memwarden_api import names
 
 
@@ -19,6 +20,7 @@ class Sender(threading.Thread):
         self.url = url
         self.place = place
         self.stop = threading.Event()
+        self.client = httpx.Client(timeout=20, trust_env=False, verify=False)
         self.acknowledged: list[int] = []
         self.statuses: set[int] = set()
 
@@ -31,14 +33,13 @@ class Sender(threading.Thread):
             body = request.SerializeToString()
             while not self.stop.is_set():
                 with contextlib.suppress(httpx.TransportError):
-                    response = httpx.post(
-                        self.url + names.METRICS_PATH, content=body, headers=headers, timeout=20, trust_env=False
-                    )
+                    response = self.client.post(self.url + names.METRICS_PATH, content=body, headers=headers)
                     self.statuses.add(response.status_code)
                     if response.is_success:
                         self.acknowledged.append(number)
                         break
                 self.stop.wait(0.05)
+        self.client.close()
 
 
 def wait_for(what: Any, seconds: float = 20) -> None:
@@ -53,7 +54,8 @@ def check(senders: list[Sender], rows: Any) -> None:
         stored = [
             int(row[0])
             for row in rows(
-                "select anon_bytes from mem_sample join resource using (resource_id) join scope using (scope_id)"
+                "select anon_bytes from mem_sample join resource using (resource_id) join scope using"
+                " (scope_id)"
                 " where pid is null and name = %s order by ts",
                 f"run{sender.place}",
             )
@@ -71,7 +73,11 @@ def test_kill_of_the_collector_under_load(start: Any, database_url: str, rows: A
         sender.start()
     for _ in range(3):
         before = [len(sender.acknowledged) for sender in senders]
-        wait_for(lambda before=before: all(len(s.acknowledged) > n + 10 for s, n in zip(senders, before, strict=True)))
+        wait_for(
+            lambda before=before: all(
+                len(s.acknowledged) > n + 10 for s, n in zip(senders, before, strict=True)
+            )
+        )
         collector.kill()
         collector = start(database_url)
         for sender in senders:
@@ -83,9 +89,7 @@ def test_kill_of_the_collector_under_load(start: Any, database_url: str, rows: A
     check(senders, rows)
 
 
-def test_the_database_goes_away_and_comes_back(
-    server: Server, start: Any, database_url: str
-) -> None:
+def test_the_database_goes_away_and_comes_back(server: Server, start: Any, database_url: str) -> None:
     collector = start(database_url)
     senders = [Sender(collector.url, place) for place in range(3)]
     for sender in senders:

@@ -8,13 +8,15 @@ import collector_requests as otlp
 import psycopg
 import pytest
 from collector_processes import Server
+
 from memwarden_collector.errors import DatabaseReadOnly, SchemaChanged, SchemaNewer
 from memwarden_collector.store.connection import Database
 from memwarden_collector.store.migrate import Migration, load_migrations, migrate
 
 TABLES = (
     "select relname, attname, format_type(atttypid, atttypmod), attnotnull from pg_attribute join pg_class"
-    " on attrelid = pg_class.oid where relnamespace = 'memwarden'::regnamespace and attnum > 0 and not attisdropped"
+    " on attrelid = pg_class.oid where relnamespace = 'memwarden'::regnamespace and attnum > 0 and not"
+    " attisdropped"
     " and relkind in ('r', 'i') order by 1, attnum"
 )
 
@@ -62,7 +64,10 @@ def test_a_newer_and_a_changed_schema_are_refused(database_url: str) -> None:
 def test_a_migration_that_fails_leaves_nothing(database_url: str) -> None:
     known = load_migrations()
     broken = (*known, Migration(len(known) + 1, "broken", "create table half (); select 1/0", ""))
-    with Database(database_url).connect("test") as connection, pytest.raises(Exception, match="division by zero"):
+    with (
+        Database(database_url).connect("test") as connection,
+        pytest.raises(Exception, match="division by zero"),
+    ):
         migrate(connection, broken)
     assert applied(database_url) == list(range(1, len(known) + 1))
     with psycopg.connect(database_url) as connection:

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from collector_processes import Server
+
 from memwarden_api.names import ENV_TOKEN, EXIT_FAILED
 from memwarden_collector.settings import Analysis, Limits, Settings, hide_password, parse_listen
 
@@ -27,11 +28,11 @@ def run(*options: str, **environ: str) -> subprocess.CompletedProcess[str]:
 
 
 def fails(*options: str, **environ: str) -> str:
-    """The one sentence of a start that failed."""
+    """The one sentence of a start that failed; what was logged before it has a level."""
     done = run(*options, **environ)
     assert done.returncode == EXIT_FAILED, done
-    assert "Traceback" not in done.stderr
-    (line,) = done.stderr.strip().splitlines()
+    *logged, line = done.stderr.strip().splitlines()
+    assert all(" INFO " in earlier for earlier in logged), done.stderr
     return line
 
 
@@ -95,7 +96,9 @@ def test_an_address_that_cannot_be_used(database_url: str, tmp_path: Path) -> No
         assert "--listen" in fails("--database-url", database_url, "--listen", f"127.0.0.1:{port}")
     assert "not an address" in fails("--database-url", database_url, "--listen", "no.such.host.invalid:0")
     missing = str(tmp_path / "missing" / "port")
-    assert "--port-file" in fails("--database-url", database_url, "--listen", "127.0.0.1:0", "--port-file", missing)
+    assert "--port-file" in fails(
+        "--database-url", database_url, "--listen", "127.0.0.1:0", "--port-file", missing
+    )
 
 
 def test_it_stays_small(start: Any, database_url: str) -> None:

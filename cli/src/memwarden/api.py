@@ -41,11 +41,13 @@ class Api:
         """The kept file."""
         return self._request("GET", "recording", timeout_seconds)
 
-    def series(self, metrics: tuple[str, ...], timeout_seconds: float) -> list[dict[str, Any]]:
-        """The series of `metrics`, each as `memwarden_api.rest.SeriesPoints`."""
-        query = urlencode([("metric", metric) for metric in metrics])
+    def series(self, metric: str, timeout_seconds: float, **bounds: float) -> list[dict[str, Any]]:
+        """The series of `metric`, each as `memwarden_api.rest.SeriesPoints`; `start` and `end` are Unix
+        seconds.
+        """
+        query = urlencode({"metric": metric, **bounds})
         items = self._json("GET", f"series?{query}", timeout_seconds).get("items", [])
-        return [item for item in items if item.get("metric") in metrics]
+        return [item for item in items if item.get("metric") == metric]
 
     def _json(self, method: str, path: str, timeout_seconds: float) -> dict[str, Any]:
         body = self._request(method, path, timeout_seconds)
@@ -71,9 +73,9 @@ class Api:
             response = connection.getresponse()
             body = response.read()
         except TimeoutError as error:
-            raise ApiError(f"no answer within {timeout_seconds:.0f} s") from error
+            raise ApiError(f"it did not answer within {timeout_seconds:.0f} s") from error
         except (OSError, http.client.HTTPException) as error:
-            raise ApiError(f"no answer ({type(error).__name__})") from error
+            raise ApiError("it does not answer") from error
         finally:
             connection.close()
         if response.status >= 300:

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 
 from memwarden_api.names import EXIT_FAILED
-
 from memwarden_collector.settings import add_arguments, from_arguments
 
 

@@ -7,6 +7,7 @@ database can't be used, and once it listens nothing but a signal ends it.
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 import sys
@@ -17,8 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
-from memwarden_api.names import EXIT_FAILED
 
+from memwarden_api.names import EXIT_FAILED
 from memwarden_collector.clock import Clock
 from memwarden_collector.errors import CollectorError, StoreError
 from memwarden_collector.listen import open_socket, url_of, write_port_file
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _REQUESTS_SECONDS: Final = 3  # for requests in flight, when the collector is told to end
 _WRITER_SECONDS: Final = 1.0
+_END_SECONDS: Final = 4.5
 _DECODE_THREADS: Final = 2
 _STARTING_SECONDS: Final = 5.0
 """A database that was started a moment ago is waited for."""
@@ -82,7 +84,7 @@ def _first_connection(database: Database) -> Connection:
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers, and with a word when it is ready."""
 
-    def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
+    def __init__(self, config: uvicorn.Config, ready: asyncio.Event) -> None:
         super().__init__(config)
         self._ready = ready
 
@@ -133,11 +135,16 @@ class Collector:
             timeout_keep_alive=75,
             timeout_graceful_shutdown=_REQUESTS_SECONDS,
         )
-        ready = threading.Event()
+        ready = asyncio.Event()
         server = _Server(config, ready)
 
         def stop() -> None:
             server.should_exit = True
+            # What hangs (a network that swallows everything) must not keep the process: nothing that was
+            # acknowledged is lost by it.
+            deadline = threading.Timer(_END_SECONDS, os._exit, (0,))
+            deadline.daemon = True
+            deadline.start()
 
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -145,15 +152,17 @@ class Collector:
         self._writer.start()
         serving = asyncio.create_task(server.serve(sockets=[self._listener]))
         try:
-            while not ready.is_set() and not serving.done():
-                await asyncio.sleep(0.005)
+            await asyncio.wait(
+                [serving, asyncio.ensure_future(ready.wait())], return_when=asyncio.FIRST_COMPLETED
+            )
             url = url_of(self._listener)
             if settings.port_file is not None:
                 write_port_file(settings.port_file, url)
             _log.info("listening on %s", url)
             warming = asyncio.create_task(self._load_interface())
             await serving
-            warming.cancel()
+            # Not cancelled: what is half loaded can't be closed.
+            await asyncio.wait([warming])
         finally:
             server.should_exit = True
             await asyncio.wait([serving])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple, TypeAlias
 
-Json: TypeAlias = "str | int | float | bool | None | list[Json] | dict[str, Json]"
+Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 Attributes = dict[str, Json]
 Line = tuple[str, int, str]
 """File, line, function."""
@@ -110,7 +110,9 @@ class ResourceBlock:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One request. `key` is the client's batch id or the hash of its bytes: a key that was seen is not stored again."""
+    """One request. `key` is the client's batch id or the hash of its bytes: a key that was seen is not
+    stored again.
+    """
 
     key: bytes
     signal: Signal

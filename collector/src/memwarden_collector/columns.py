@@ -1,6 +1,7 @@
 """Which metrics have a column of the wide table, on which level. The rest is stored narrow, one row a point.
 
-A metric goes to its column when it has no attribute, or the one attribute that the column's text column keeps.
+A metric goes to its column when it has no attribute, or the one attribute that the column's text column
+keeps.
 """
 
 from collections.abc import Mapping
@@ -8,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from memwarden_api import names
-
 from memwarden_collector.batch import ResourceId
 
 Level = Literal["scope", "process", "foreign"]
@@ -50,7 +50,9 @@ WIDE: Final[Mapping[Level, Mapping[str, Column]]] = {
     "process": PROCESS_COLUMNS,
     "foreign": {},
 }
-NUMBERS: Final = tuple(dict.fromkeys(c.name for level in (SCOPE_COLUMNS, PROCESS_COLUMNS) for c in level.values()))
+NUMBERS: Final = tuple(
+    dict.fromkeys(c.name for level in (SCOPE_COLUMNS, PROCESS_COLUMNS) for c in level.values())
+)
 """The columns of float8 in the order of the table."""
 LIMIT_SOURCES: Final = ("option", "cgroup", "available")
 

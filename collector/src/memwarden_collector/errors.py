@@ -1,19 +1,20 @@
 """What can go wrong, as one tree. Each message says what happened and what to do next.
 
-    CollectorError
-    ├── ListenFailed             the address can't be bound
-    ├── PortFileFailed           the port file can't be written
-    ├── Refused                  a request is answered with an error (status, message)
-    │   └── Overloaded           …for now: 503 with Retry-After
-    └── StoreError
-        ├── DatabaseAway         not reachable, shut down, connection lost
-        ├── DatabaseFull         no space left where the database lives
-        ├── DatabaseReadOnly     a standby, or default_transaction_read_only
-        ├── DatabaseForbidden    wrong password, no right to connect, create or write
-        ├── DatabaseTooOld       PostgreSQL before version 15
-        ├── SchemaNewer          the schema was made by a newer Memwarden
-        ├── SchemaChanged        an applied migration is not the one that this version carries
-        └── DataRefused          PostgreSQL refused the data of a batch: a fault of ours, the batch is answered 400
+CollectorError
+├── ListenFailed             the address can't be bound
+├── PortFileFailed           the port file can't be written
+├── Refused                  a request is answered with an error (status, message)
+│   └── Overloaded           …for now: 503 with Retry-After
+└── StoreError
+    ├── DatabaseAway         not reachable, shut down, connection lost
+    ├── DatabaseFull         no space left where the database lives
+    ├── DatabaseReadOnly     a standby, or default_transaction_read_only
+    ├── DatabaseForbidden    wrong password, no right to connect, create or write
+    ├── DatabaseTooOld       PostgreSQL before version 15
+    ├── SchemaNewer          the schema was made by a newer Memwarden
+    ├── SchemaChanged        an applied migration is not the one that this version carries
+    └── DataRefused          PostgreSQL refused the data of a batch: a fault of ours, the batch is answered
+    400
 """
 
 __all__ = [

@@ -14,7 +14,9 @@ def open_socket(host: str, port: int) -> socket.socket:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
-        raise ListenFailed(f"--listen: {host!r} is not an address of this machine ({error}); name another") from None
+        raise ListenFailed(
+            f"--listen: {host!r} is not an address of this machine ({error}); name another"
+        ) from None
     family, kind, protocol, _, address = found[0]
     listener = socket.socket(family, kind, protocol)
     try:
@@ -24,7 +26,8 @@ def open_socket(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise ListenFailed(
-            f"can't listen on {host}:{port} ({error.strerror}); stop what uses the port, or choose another with"
+            f"can't listen on {host}:{port} ({error.strerror}); stop what uses the port, or choose"
+            f" another with"
             " --listen (port 0 takes a free one)"
         ) from None
     listener.setblocking(False)
@@ -45,4 +48,6 @@ def write_port_file(path: Path, url: str) -> None:
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise PortFileFailed(f"can't write --port-file {path} ({error.strerror}); name a writable folder") from None
+        raise PortFileFailed(
+            f"can't write --port-file {path} ({error.strerror}); name a writable folder"
+        ) from None

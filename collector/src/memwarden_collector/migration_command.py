@@ -3,7 +3,6 @@
 import sys
 
 from memwarden_api.names import EXIT_FAILED
-
 from memwarden_collector.app import open_database
 from memwarden_collector.errors import CollectorError
 from memwarden_collector.settings import Settings

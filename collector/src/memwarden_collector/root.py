@@ -1,4 +1,5 @@
-"""The root ASGI app: health and own numbers, the doors, the interface; the bearer token before all but health.
+"""The root ASGI app: health and own numbers, the doors, the interface; the bearer token before all but
+health.
 
 The interface is loaded when it is first asked for or shortly after the start: FastAPI takes longer to import
 than everything else, and a sidecar must not wait for it.
@@ -12,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from memwarden_collector.errors import Refused
-from memwarden_collector.otlp.body import Receive, Scope, Send, drain, headers_of
+from memwarden_collector.otlp.body import Incoming, Receive, Scope, Send, drain, headers_of
 from memwarden_collector.otlp.doors import DOORS, OtlpDoors, send_answer, send_error
 from memwarden_collector.telemetry import Telemetry
 
@@ -60,9 +61,13 @@ class Root:
             with contextlib.suppress(Exception):
                 await interface(scope, receive, send)
         elif path == "/metrics":
-            await send_answer(send, 200, b"text/plain; version=0.0.4; charset=utf-8", self._telemetry.text().encode())
+            await send_answer(
+                send, 200, b"text/plain; version=0.0.4; charset=utf-8", self._telemetry.text().encode()
+            )
         else:
-            await _send_problem(send, 404, "Not Found", f"there is nothing at {path[:200]}; the interface is {API_PREFIX}")
+            await _send_problem(
+                send, 404, "Not Found", f"there is nothing at {path[:200]}; the interface is {API_PREFIX}"
+            )
 
     def _may(self, scope: Scope) -> bool:
         if self._expected is None:
@@ -74,7 +79,7 @@ class Root:
         headers = headers_of(scope)
         text = "the bearer token is missing or wrong; send the value of MEMWARDEN_TOKEN"
         self._telemetry.count("refused_total", status="401", reason="token")
-        await drain(headers, receive)
+        await drain(headers, Incoming(receive))
         if scope["path"] in DOORS:
             as_json = headers.get(b"content-type", b"").startswith(_JSON)
             await send_error(send, Refused(401, text, reason="token"), as_json=as_json)

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from memwarden_api.names import ENV_TOKEN
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from memwarden_api.names import ENV_TOKEN
 
 ENV_DATABASE_URL: Final = "MEMWARDEN_DATABASE_URL"
 DEFAULT_PORT: Final = 4318  # OTLP over HTTP
@@ -26,54 +27,94 @@ class _Model(BaseModel):
 class Limits(_Model):
     """What the doors take. Every rejection names the limit and its value."""
 
-    max_request_bytes: int = Field(16 << 20, ge=1, description="Bytes of a request's body as sent (413)")
-    max_inflated_bytes: int = Field(64 << 20, ge=1, description="Bytes of a request's body inflated (413)")
-    max_inflate_ratio: int = Field(200, ge=1, description="Inflated to sent bytes, after the first MiB (413)")
-    max_points: int = Field(50_000, ge=1, description="Points stored of one metrics request (partial success)")
-    max_attributes: int = Field(30, ge=0, description="Attributes of one point (partial success)")
-    max_resource_attributes: int = Field(64, ge=1, description="Attributes of one resource (partial success)")
-    max_key_bytes: int = Field(256, ge=1, description="Bytes of a name or an attribute's key (partial success)")
-    max_value_bytes: int = Field(
-        4096, ge=16, description="Bytes of a text; longer ones (command lines) are cut, with a warning"
+    max_request_bytes: int = Field(
+        default=16 << 20, ge=1, description="Bytes of a request's body as sent (413)"
     )
-    max_array_length: int = Field(256, ge=1, description="Elements of an attribute that is an array; cut as above")
+    max_inflated_bytes: int = Field(
+        default=64 << 20, ge=1, description="Bytes of a request's body inflated (413)"
+    )
+    max_inflate_ratio: int = Field(
+        default=200, ge=1, description="Inflated to sent bytes, after the first MiB (413)"
+    )
+    max_points: int = Field(
+        default=50_000, ge=1, description="Points stored of one metrics request (partial success)"
+    )
+    max_attributes: int = Field(default=30, ge=0, description="Attributes of one point (partial success)")
+    max_resource_attributes: int = Field(
+        default=64, ge=1, description="Attributes of one resource (partial success)"
+    )
+    max_key_bytes: int = Field(
+        default=256, ge=1, description="Bytes of a name or an attribute's key (partial success)"
+    )
+    max_value_bytes: int = Field(
+        default=4096,
+        ge=16,
+        description="Bytes of a text; longer ones (command lines) are cut, with a warning",
+    )
+    max_array_length: int = Field(
+        default=256, ge=1, description="Elements of an attribute that is an array; cut as above"
+    )
     max_sample_age_seconds: float = Field(
-        86_400, gt=0, description="Age of a point or profile (partial success); a spool may replay a day"
+        default=86_400,
+        gt=0,
+        description="Age of a point or profile (partial success); a spool may replay a day",
     )
     max_sample_future_seconds: float = Field(
-        600, ge=0, description="How far ahead of this clock a point may be (partial success)"
+        default=600, ge=0, description="How far ahead of this clock a point may be (partial success)"
     )
-    max_profile_samples: int = Field(100_000, ge=1, description="Samples of one profiles request (partial success)")
-    max_stack_depth: int = Field(512, ge=1, description="Frames of a stack; deeper ones lose their outermost frames")
-    max_inflight_bytes: int = Field(256 << 20, ge=1, description="Bytes of all requests being worked on (503)")
-    max_queue_rows: int = Field(200_000, ge=1, description="Rows that wait for the database (503)")
-    body_seconds: float = Field(30, gt=0, description="Time a client has to send its body (408)")
-    commit_seconds: float = Field(30, gt=0, description="Time a batch may wait for its commit (503)")
+    max_profile_samples: int = Field(
+        default=100_000, ge=1, description="Samples of one profiles request (partial success)"
+    )
+    max_stack_depth: int = Field(
+        default=512, ge=1, description="Frames of a stack; deeper ones lose their outermost frames"
+    )
+    max_inflight_bytes: int = Field(
+        default=256 << 20, ge=1, description="Bytes of all requests being worked on (503)"
+    )
+    max_queue_rows: int = Field(default=200_000, ge=1, description="Rows that wait for the database (503)")
+    body_seconds: float = Field(default=30, gt=0, description="Time a client has to send its body (408)")
+    commit_seconds: float = Field(default=30, gt=0, description="Time a batch may wait for its commit (503)")
 
 
 class Analysis(_Model):
     """When scopes are judged, and with how much of the past."""
 
-    judge_every_intervals: float = Field(5, gt=0, description="A scope is judged once in so many sample intervals")
-    judge_min_seconds: float = Field(5, gt=0, description="…but not more often than this")
-    history_seconds: float = Field(30, gt=0, description="A verdict that stays the same is kept this often")
-    window_seconds: float = Field(86_400, gt=0, description="How much of the past the judge sees")
-    max_scope_rows: int = Field(400_000, ge=100, description="Samples of one scope in memory; the oldest go first")
-    max_profile_rows: int = Field(
-        200_000, ge=100, description="Profile rows (stack × age) of one scope in memory; profiles are thinned evenly"
+    judge_every_intervals: float = Field(
+        default=5, gt=0, description="A scope is judged once in so many sample intervals"
     )
-    max_cached_scopes: int = Field(32, ge=1, description="Scopes whose past is kept in memory between judgements")
+    judge_min_seconds: float = Field(default=5, gt=0, description="…but not more often than this")
+    history_seconds: float = Field(
+        default=30, gt=0, description="A verdict that stays the same is kept this often"
+    )
+    window_seconds: float = Field(default=86_400, gt=0, description="How much of the past the judge sees")
+    max_scope_rows: int = Field(
+        default=400_000, ge=100, description="Samples of one scope in memory; the oldest go first"
+    )
+    max_profile_rows: int = Field(
+        default=200_000,
+        ge=100,
+        description="Profile rows (stack × age) of one scope in memory; profiles are thinned evenly",
+    )
+    max_cached_scopes: int = Field(
+        default=32, ge=1, description="Scopes whose past is kept in memory between judgements"
+    )
 
 
 class Settings(_Model):
     """All of the collector's settings."""
 
-    database_url: SecretStr = Field(description="PostgreSQL 15 or newer: a URL or key=value words, as libpq reads it")
-    host: str = Field("127.0.0.1", description="Address to listen on; loopback unless said otherwise")
+    database_url: SecretStr = Field(
+        description="PostgreSQL 15 or newer: a URL or key=value words, as libpq reads it"
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on; loopback unless said otherwise")
     port: int = Field(DEFAULT_PORT, ge=0, le=65_535, description="Port to listen on; 0 takes a free one")
-    port_file: Path | None = Field(None, description="File that gets the URL, whole, once the collector is ready")
-    log_level: LogLevel = Field("info", description="What is logged to standard error")
-    token: SecretStr | None = Field(None, description="Bearer token for everything but /healthz and /readyz")
+    port_file: Path | None = Field(
+        default=None, description="File that gets the URL, whole, once the collector is ready"
+    )
+    log_level: LogLevel = Field(default="info", description="What is logged to standard error")
+    token: SecretStr | None = Field(
+        default=None, description="Bearer token for everything but /healthz and /readyz"
+    )
     limits: Limits = Limits()
     analysis: Analysis = Analysis()
 
@@ -120,7 +161,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 "--" + name.replace("_", "-"),
                 dest=f"{title}_{name}",
                 metavar="N",
-                type=field.annotation if field.annotation in (int, float) else str,
+                type=int if field.annotation is int else float,
                 help=f"{field.description} (default: {field.default})",
             )
 

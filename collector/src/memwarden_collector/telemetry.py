@@ -1,4 +1,6 @@
-"""The collector's own numbers, as Prometheus text at `/metrics`. Written by hand: a dozen counters need no library."""
+"""The collector's own numbers, as Prometheus text at `/metrics`. Written by hand: a dozen counters need no
+library.
+"""
 
 import threading
 from collections import Counter
@@ -8,7 +10,10 @@ from typing import Final
 _HELP: Final = {
     "memwarden_collector_batches_total": ("counter", "Batches acknowledged, by signal and result"),
     "memwarden_collector_points_total": ("counter", "Points (metrics) and profiles stored, by signal"),
-    "memwarden_collector_rejected_total": ("counter", "Points and profiles rejected by partial success, by reason"),
+    "memwarden_collector_rejected_total": (
+        "counter",
+        "Points and profiles rejected by partial success, by reason",
+    ),
     "memwarden_collector_refused_total": ("counter", "Requests answered with an error, by status and reason"),
     "memwarden_collector_judgements_total": ("counter", "Judgements made, by verdict"),
     "memwarden_collector_errors_total": ("counter", "Errors of jobs, by job and cause"),

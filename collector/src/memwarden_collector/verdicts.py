@@ -1,7 +1,8 @@
-"""From what the judge said to what is promised outside: core's Verdict and Recording become report.Verdict. Pure.
+"""From what the judge said to what is promised outside: core's Verdict and Recording become report.Verdict.
+Pure.
 
-Used by the interface, and by the command for kept files. Bytes are rounded to whole ones, moments become UTC; a
-number that is not finite becomes null, or for a forecast ten years, because JSON knows neither.
+Used by the interface, and by the command for kept files. Bytes are rounded to whole ones, moments become
+UTC; a number that is not finite becomes null, or for a forecast ten years, because JSON knows neither.
 """
 
 import math
@@ -11,8 +12,8 @@ from typing import Final, Literal, cast
 
 from memwarden_api import report
 from memwarden_api.names import PROCESS_MEMORY_ANON
-from memwarden_core.recording import MemoryLimit, ProcessInfo, Recording, SeriesKey
 from memwarden_core.recording import Frame as CoreFrame
+from memwarden_core.recording import MemoryLimit, ProcessInfo, Recording, SeriesKey
 from memwarden_core.verdict import Advice, Forecast, Gate, Kind, Site, TypeGrowth, Verdict
 
 _FAR_SECONDS: Final = 10 * 365 * 86_400.0
@@ -42,7 +43,9 @@ def report_verdict(
         fingerprint=verdict.fingerprint,
         sites=tuple(_site(one) for one in verdict.sites),
         types=tuple(_type(one) for one in verdict.types),
-        advice=tuple(report.Advice(text=one.text, bytes_at_stake=_whole(one.bytes_at_stake)) for one in verdict.advice),
+        advice=tuple(
+            report.Advice(text=one.text, bytes_at_stake=_whole(one.bytes_at_stake)) for one in verdict.advice
+        ),
         gates=tuple(_gate(one) for one in verdict.gates),
         history=tuple(history),
     )

@@ -20,7 +20,8 @@ from memwarden_core.verdict import Site
 
 @dataclass(frozen=True, slots=True)
 class SiteEvidence:
-    """A site over all processes, with what speaks for it; `site` describes the process where it grows most."""
+    """A site over all processes, with what speaks for it; `site` describes the process where it grows
+    most."""
 
     site: Site
     live_bytes: float
@@ -84,7 +85,8 @@ def attribute(
 
 
 def _grid(per_process: Mapping[int, Sequence[Profile]], settings: JudgeSettings) -> FloatArray:
-    """The moments at which sites are compared: those of the process with most profiles, thinned out evenly."""
+    """The moments at which sites are compared: those of the process with most profiles, thinned out
+    evenly."""
     if not per_process:
         return np.empty(0)
     most = max(per_process.values(), key=len)

@@ -1,4 +1,5 @@
-"""Types whose objects pile up, from the census of the probe. Shown beside the sites; never enough to convict."""
+"""Types whose objects pile up, from the census of the probe. Shown beside the sites; never enough to
+convict."""
 
 from memwarden_core.floors import floors
 from memwarden_core.recording import Recording

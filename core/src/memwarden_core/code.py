@@ -24,8 +24,8 @@ def is_library(file: str, prefixes: Iterable[str] = ()) -> bool:
 def site_frame(stack: Stack, prefixes: Iterable[str] = ()) -> Frame | None:
     """The innermost frame of the user's own code.
 
-    Where there is none: the innermost line typed in (`python -c`), else the outermost frame that is not frozen
-    into the interpreter. `None` for an empty stack.
+    Where there is none: the innermost line typed in (`python -c`), else the outermost frame that is not
+    frozen into the interpreter. `None` for an empty stack.
     """
     known = tuple(prefixes)
     for frame in stack:

@@ -111,7 +111,9 @@ def encode_values(value: FloatArray) -> tuple[int, list[Any]]:
     value = np.asarray(value, dtype=np.float64)
     finite = np.isfinite(value) & (np.abs(np.nan_to_num(value)) < _LARGEST / 1000)
     known = value[finite]
-    decimals = 0 if known.size == 0 or np.array_equal(known, np.round(known)) or np.abs(known).min() > 1e5 else 3
+    decimals = (
+        0 if known.size == 0 or np.array_equal(known, np.round(known)) or np.abs(known).min() > 1e5 else 3
+    )
     whole = np.round(known * 10**decimals).astype(np.int64)
     coded = iter(steps(whole))
     return decimals, [next(coded) if known_here else None for known_here in finite.tolist()]
@@ -135,4 +137,5 @@ def round_digits(value: FloatArray, digits: int = 4) -> list[int]:
         raise ValueError("an estimate of a profile is not finite")
     size = np.maximum(np.abs(value), 1.0)
     unit = 10.0 ** np.maximum(0, np.floor(np.log10(size)) - (digits - 1))
-    return (np.round(value / unit) * unit).astype(np.int64).tolist()
+    rounded: list[int] = (np.round(value / unit) * unit).astype(np.int64).tolist()
+    return rounded

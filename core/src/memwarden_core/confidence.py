@@ -1,7 +1,7 @@
 """How sure the judge is, from how clearly each gate was passed.
 
-An opinion with a formula, not yet a probability: it is to be fitted on recorded programs, and until then says only
-which of two verdicts rests on more. Never above 98 %.
+An opinion with a formula, not yet a probability: it is to be fitted on recorded programs, and until then
+says only which of two verdicts rests on more. Never above 98 %.
 """
 
 from collections.abc import Iterable
@@ -24,12 +24,18 @@ def margin(gate: Gate) -> float:
 
 
 def confidence(
-    kind: Kind, findings: Findings, found: Iterable[Gate], attributed: bool, kept: bool, settings: JudgeSettings
+    kind: Kind,
+    findings: Findings,
+    found: Iterable[Gate],
+    attributed: bool,
+    kept: bool,
+    settings: JudgeSettings,
 ) -> float:
-    """Leaking: 0.75 + 0.23 m, unattributed 0.65 + 0.25 m, where m is the mean margin of the gates that passed.
+    """Leaking: 0.75 + 0.23 m, unattributed 0.65 + 0.25 m, where m is the mean margin of the gates that
+    passed.
 
-    Healthy: 0.60 + 0.38 × the mean of how far drift is from its threshold and how long was watched (full at four
-    times `lasting_ticks`). Others in between; a leak kept by hysteresis alone counts nine tenths.
+    Healthy: 0.60 + 0.38 × the mean of how far drift is from its threshold and how long was watched (full at
+    four times `lasting_ticks`). Others in between; a leak kept by hysteresis alone counts nine tenths.
     """
     gates = {gate.name: gate for gate in found}
     margins = [margin(gates[name]) for name in _DECISIVE if name in gates and gates[name].passed]
@@ -39,7 +45,9 @@ def confidence(
         value *= 0.9 if kept else 1.0
     elif kind is Kind.HEALTHY:
         drift = gates.get("drift")
-        near = max(0.0, drift.value) / settings.drift_t if drift is not None and drift.value is not None else 1.0
+        near = (
+            max(0.0, drift.value) / settings.drift_t if drift is not None and drift.value is not None else 1.0
+        )
         long = findings.watched / (4 * settings.lasting_ticks * findings.interval)
         value = 0.60 + 0.38 * (0.5 * (1 - min(1.0, near)) + 0.5 * min(1.0, long))
     elif kind is Kind.GROWING:

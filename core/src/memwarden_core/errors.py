@@ -1,7 +1,7 @@
 """What this package raises.
 
-    MemwardenCoreError
-    └── RecordingError     a kept file cannot be read or a recording cannot be written
+MemwardenCoreError
+└── RecordingError     a kept file cannot be read or a recording cannot be written
 """
 
 

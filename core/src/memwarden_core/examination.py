@@ -110,9 +110,7 @@ def _has_ended(
     return recording.ended < at - settings.gap_ticks * interval and last < at - settings.gap_ticks * interval
 
 
-def _choose(
-    found: list[Segment], ended: bool, interval: float, settings: JudgeSettings
-) -> Segment | None:
+def _choose(found: list[Segment], ended: bool, interval: float, settings: JudgeSettings) -> Segment | None:
     """The current segment; of a run that is over, the last one that is long enough to say anything."""
     if not found:
         return None
@@ -184,7 +182,8 @@ def _trouble(
 
 
 def heap_slope(signal: Signal, since: float, interval: float, settings: JudgeSettings) -> float | None:
-    """Bytes per second by which the floors of the live heap grew since a moment; None where it is not known."""
+    """Bytes per second by which the floors of the live heap grew since a moment; None where it is not
+    known."""
     chosen = (signal.time >= since - 1e-9) & np.isfinite(signal.heap)
     if np.count_nonzero(chosen) < settings.min_windows:
         return None

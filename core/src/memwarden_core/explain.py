@@ -10,14 +10,12 @@ def explain(verdict: Verdict) -> list[str]:
     lines = [verdict.headline, f"  why: {verdict.reason}"]
     if verdict.cause:
         lines.append(f"  cause: {verdict.cause}")
-    for site in verdict.sites[:5]:
-        lines.append(
-            f"  site: {place(site)} holds {amount(site.live_bytes)} "
-            f"({rate(site.growth_bytes_per_second)}, {site.samples} samples, pid {site.pid})"
-        )
-    for item in verdict.advice:
-        lines.append(f"  do: {item.text}")
-    for gate in verdict.gates:
-        mark = {True: "yes", False: "no", None: "?"}[gate.passed]
-        lines.append(f"  {mark:>3} {gate.name}: {gate.text}")
+    lines += [
+        f"  site: {place(site)} holds {amount(site.live_bytes)} "
+        f"({rate(site.growth_bytes_per_second)}, {site.samples} samples, pid {site.pid})"
+        for site in verdict.sites[:5]
+    ]
+    lines += [f"  do: {item.text}" for item in verdict.advice]
+    marks = {True: "yes", False: "no", None: "?"}
+    lines += [f"  {marks[gate.passed]:>3} {gate.name}: {gate.text}" for gate in verdict.gates]
     return lines

@@ -1,4 +1,5 @@
-"""The families of generated runs: what a leak and what a healthy program can look like, with what must be said.
+"""The families of generated runs: what a leak and what a healthy program can look like, with what must be
+said.
 
 Used by the tests and by `benchmarks/judge_families.py`. Rates and times are drawn anew for each seed.
 """
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from memwarden_core.recording import FloatArray
 from memwarden_core.synthetic import (
     MB,
     Shape,
@@ -23,7 +25,8 @@ from memwarden_core.synthetic import (
 
 @dataclass(frozen=True)
 class Family:
-    """A kind of run. `leak`: it leaks; `undecidable`: nobody could tell at that time, shown but not asserted."""
+    """A kind of run. `leak`: it leaks; `undecidable`: nobody could tell at that time, shown but not
+    asserted."""
 
     name: str
     leak: bool
@@ -40,7 +43,9 @@ def _service(generator: np.random.Generator) -> list[SyntheticSite]:
     """What every service does: requests whose memory dies young, and a garbage collector that comes by."""
     return [
         SyntheticSite("handle_request", constant(generator.uniform(1, 4) * MB), after(0.6)),
-        SyntheticSite("build_page", constant(generator.uniform(0.2, 0.8) * MB), at_batch_end(generator.uniform(5, 9))),
+        SyntheticSite(
+            "build_page", constant(generator.uniform(0.2, 0.8) * MB), at_batch_end(generator.uniform(5, 9))
+        ),
     ]
 
 
@@ -50,7 +55,9 @@ def _with(generator: np.random.Generator, *sites: SyntheticSite, **options: obje
     return Shape([process], **options)  # type: ignore[arg-type]  # options of Shape, given by name
 
 
-def _leak(rate: tuple[float, float], begin: float = 3.0, **options: object) -> Callable[[np.random.Generator], Shape]:
+def _leak(
+    rate: tuple[float, float], begin: float = 3.0, **options: object
+) -> Callable[[np.random.Generator], Shape]:
     def shape(generator: np.random.Generator) -> Shape:
         amount = generator.uniform(*rate) * MB
         return _with(generator, SyntheticSite("remember", constant(amount, begin), for_ever), **options)
@@ -79,7 +86,9 @@ def _native_cache(generator: np.random.Generator) -> Shape:
 def _cache_random(shortest: float, longest: float) -> Callable[[np.random.Generator], Shape]:
     def shape(generator: np.random.Generator) -> Shape:
         tau = generator.uniform(shortest, longest)
-        return _with(generator, SyntheticSite("cached", constant(generator.uniform(0.5, 2) * MB, 3), after(tau)))
+        return _with(
+            generator, SyntheticSite("cached", constant(generator.uniform(0.5, 2) * MB, 3), after(tau))
+        )
 
     return shape
 
@@ -110,14 +119,14 @@ def _sawtooth(shortest: float, longest: float) -> Callable[[np.random.Generator]
 def _steps(generator: np.random.Generator) -> Shape:
     moments = np.sort(generator.uniform(20, 220, generator.integers(1, 4)))
     size = generator.uniform(10, 60) * MB
-    return _with(generator, extra=lambda tick: size * np.searchsorted(moments, tick).astype(np.float64))
+    return _with(generator, added=lambda tick: size * np.searchsorted(moments, tick).astype(np.float64))
 
 
 def _load_ramp(generator: np.random.Generator) -> Shape:
     end = generator.uniform(60, 150)
     high = generator.uniform(2, 5)
 
-    def load(tick: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    def load(tick: FloatArray) -> FloatArray:
         return 0.15 * (1 + (high - 1) * np.clip(tick / end, 0, 1))
 
     size = generator.uniform(0.6, 2) * MB
@@ -135,14 +144,17 @@ def _wander(memory: float, share: float) -> Callable[[np.random.Generator], Shap
 
 def _shrink(generator: np.random.Generator) -> Shape:
     size = generator.uniform(20, 60) * MB
-    return _with(generator, extra=lambda tick: size * np.exp(-tick / 80))
+    return _with(generator, added=lambda tick: size * np.exp(-tick / 80))
 
 
 def _workers(generator: np.random.Generator) -> Shape:
     main = SyntheticProcess(_service(generator), 60 * MB)
     short = [
         SyntheticProcess(
-            [SyntheticSite("job", constant(1 * MB), for_ever)], 25 * MB, float(begin), float(begin + generator.uniform(4, 30))
+            [SyntheticSite("job", constant(1 * MB), for_ever)],
+            25 * MB,
+            float(begin),
+            float(begin + generator.uniform(4, 30)),
         )
         for begin in np.cumsum(generator.exponential(8, 30)) + 5
         if begin < 290
@@ -158,7 +170,12 @@ def _pool(generator: np.random.Generator) -> Shape:
 def _leaky_workers(generator: np.random.Generator) -> Shape:
     rate = generator.uniform(0.3, 0.8) * MB
     sites = [*_service(generator), SyntheticSite("remember", constant(rate, 4), for_ever)]
-    return Shape([SyntheticProcess(_service(generator), 40 * MB), *(SyntheticProcess(sites, 40 * MB, at) for at in (1, 1.5))])
+    return Shape(
+        [
+            SyntheticProcess(_service(generator), 40 * MB),
+            *(SyntheticProcess(sites, 40 * MB, at) for at in (1, 1.5)),
+        ]
+    )
 
 
 def _restarting(generator: np.random.Generator) -> Shape:
@@ -169,13 +186,17 @@ def _restarting(generator: np.random.Generator) -> Shape:
 
 def _fragmenting(generator: np.random.Generator) -> Shape:
     tau, size = generator.uniform(15, 50), generator.uniform(20, 60) * MB
-    return _with(generator, extra=lambda tick: size * (1 - np.exp(-tick / tau)))
+    return _with(generator, added=lambda tick: size * (1 - np.exp(-tick / tau)))
 
 
 def _one_peak(generator: np.random.Generator) -> Shape:
     size = generator.uniform(40, 90) * MB
-    peak = SyntheticSite("load_all", lambda tick: np.where((tick > 10) & (tick < 15), size / 5, 0.0), lambda birth, _: birth * 0 + 25)
-    return _with(generator, peak, extra=lambda tick: np.where(tick > 25, 1.05 * size, 0.0))
+    peak = SyntheticSite(
+        "load_all",
+        lambda tick: np.where((tick > 10) & (tick < 15), size / 5, 0.0),
+        lambda birth, _: birth * 0 + 25,
+    )
+    return _with(generator, peak, added=lambda tick: np.where(tick > 25, 1.05 * size, 0.0))
 
 
 def _gappy(generator: np.random.Generator) -> Shape:

@@ -1,4 +1,5 @@
-"""Floors: the lowest value of a signal in each window, which is what garbage collection could not give back."""
+"""Floors: the lowest value of a signal in each window, which is what garbage collection could not give
+back."""
 
 from dataclasses import dataclass
 
@@ -42,6 +43,8 @@ def floors(
         time, value = time[starts[0] :], value[starts[0] :]
         starts = starts - starts[0]
     lowest = np.minimum.reduceat(value, starts)
-    ends = np.append(starts[1:], value.size)
-    where = [start + int(np.argmin(value[start:end])) for start, end in zip(starts, ends, strict=True)]
-    return Floors(time[where], lowest, window)
+    # The first moment at which each window's lowest value was seen.
+    group = np.repeat(np.arange(starts.size), np.diff(starts, append=value.size))
+    hits = np.flatnonzero(value == lowest[group])
+    _, first = np.unique(group[hits], return_index=True)
+    return Floors(time[hits[first]], lowest, window)

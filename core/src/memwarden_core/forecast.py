@@ -13,9 +13,9 @@ from memwarden_core.verdict import Forecast
 def forecast(lows: Floors, headroom_bytes: float, settings: JudgeSettings) -> Forecast | None:
     """Time until `headroom_bytes` more are taken, as quantiles; None where no growth leads there.
 
-    Theil-Sen on the floors; its uncertainty by a moving block bootstrap of the residuals (Künsch 1989) with blocks
-    of n^(1/3), or of what the residuals remember if that is longer. Residuals are inflated by n/(n-2), so that a
-    few points don't look surer than they are.
+    Theil-Sen on the floors; its uncertainty by a moving block bootstrap of the residuals (Künsch 1989) with
+    blocks of n^(1/3), or of what the residuals remember if that is longer. Residuals are inflated by
+    n/(n-2), so that a few points don't look surer than they are.
     """
     n = lows.time.size
     if n < 6:

@@ -1,4 +1,5 @@
-"""The checks of the judge, in one order and under fixed names, with their numbers and a sentence for a person."""
+"""The checks of the judge, in one order and under fixed names, with their numbers and a sentence for a
+person."""
 
 from typing import Final
 
@@ -81,11 +82,11 @@ def _trend_gates(growth: Growth, settings: JudgeSettings) -> list[Gate]:
         ),
         gate(
             "slope", t.lower > 0, t.lower, 0.0, "By/s",
-            f"floors change by {rate(t.slope)}, between {rate(t.lower)} and {rate(t.upper)} with 95 % certainty",
+            f"floors change by {rate(t.slope)}, 95 % sure between {rate(t.lower)} and {rate(t.upper)}",
         ),
         gate(
             "gain", t.rise >= needed, t.rise, needed, "By",
-            f"floors {rises} {amount(abs(t.rise))} in {span}; less than {amount(needed)} is what allocators do",
+            f"floors {rises} {amount(abs(t.rise))} in {span}; {amount(needed)} or less is the allocator",
         ),
         gate(
             "thirds", t.smaller_third >= settings.third_share, t.smaller_third, settings.third_share, "ratio",
@@ -127,7 +128,7 @@ def _shape_gates(growth: Growth, attributed: bool, settings: JudgeSettings) -> l
         ),
         Gate(
             "not-slowing", not slows, s.end_over_start, settings.slowing_ratio, "ratio",
-            f"growth slows, as a cache does that fills: a curve towards {amount(s.bound)} fits better than a line"
+            f"growth slows as a filling cache does: a curve towards {amount(s.bound)} fits better than a line"
             if slows
             else "growth does not slow towards a bound",
         ),
@@ -193,8 +194,9 @@ def _explain(explained: float | None, leads: bool, name: str, settings: JudgeSet
 
 
 def _strong_drift(growth: Growth, attributed: bool, settings: JudgeSettings) -> Gate:
-    value = growth.trend.drift_t
-    needed = settings.drift_t_leak if attributed else settings.drift_t_unattributed
+    t = growth.trend
+    value = t.drift_t if attributed else min(t.walk_t, t.drift_t)
+    needed = settings.drift_t_leak if attributed else settings.walk_t_unattributed
     ok = value >= needed
     text = (
         "the rise is certain enough to be told again and again without a false alarm"
@@ -206,10 +208,7 @@ def _strong_drift(growth: Growth, attributed: bool, settings: JudgeSettings) -> 
 
 def lasting_needed(findings: Findings, growth: Growth, attributed: bool, settings: JudgeSettings) -> float:
     """Seconds that a growth must have gone on to be called a leak."""
-    if not attributed:
-        ticks = settings.lasting_unattributed_ticks
-    else:
-        ticks = settings.lasting_ticks
+    ticks = settings.lasting_ticks if attributed else settings.lasting_unattributed_ticks
     if not is_fast(findings, growth, settings):
         ticks = max(ticks, settings.lasting_slow_ticks)
     return ticks * findings.interval

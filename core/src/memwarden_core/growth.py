@@ -1,7 +1,7 @@
 """Growth of one signal within one segment: where it began, its trend, its shape, what was there before.
 
-A growth that began late is looked for in the whole segment first, then in its last half, quarter and so on; the
-longest stretch that rises for certain counts. What lies before it must not have been as high already.
+A growth that began late is looked for in the whole segment first, then in its last half, quarter and so on;
+the longest stretch that rises for certain counts. What lies before it must not have been as high already.
 """
 
 from dataclasses import dataclass
@@ -51,12 +51,15 @@ def needed_gain(level: float, settings: JudgeSettings) -> float:
 
 
 def growth(time: FloatArray, value: FloatArray, interval: float, settings: JudgeSettings) -> Growth | None:
-    """The longest certain growth that lasts until now, else what the whole stretch shows; None: too few floors."""
+    """The longest certain growth that lasts until now, else what the whole stretch shows; None: too few
+    floors."""
     whole: Growth | None = None
     span = float(time[-1] - time[0]) if time.size else 0.0
     length = span
     while length >= settings.shortest_scale_ticks * interval or whole is None:
-        candidate = _growth_of(time, value, float(time[-1]) - length if time.size else 0.0, interval, settings)
+        candidate = _growth_of(
+            time, value, float(time[-1]) - length if time.size else 0.0, interval, settings
+        )
         if candidate is not None and candidate.is_certain(settings):
             return candidate
         whole = whole or candidate
@@ -101,7 +104,8 @@ def _above_before(
     interval: float,
     settings: JudgeSettings,
 ) -> float:
-    """Share of the rise above the highest floor seen earlier; less where earlier floors moved about as much."""
+    """Share of the rise above the highest floor seen earlier; less where earlier floors moved about as
+    much."""
     earlier = time < start - 1e-9
     if np.count_nonzero(earlier) < settings.settle_ticks:
         return 1.0

@@ -1,11 +1,12 @@
-"""How the verdicts before this one weigh: a leak is said twice before it is said, and taken back only for cause."""
+"""How the verdicts before this one weigh: a leak is said twice before it is said, and taken back only for
+cause."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from memwarden_core.classification import Classification, at_rest
+from memwarden_core.classification import Classification
 from memwarden_core.examination import Findings
 from memwarden_core.floors import floors
 from memwarden_core.growth import needed_gain
@@ -21,7 +22,8 @@ class Decision:
     reason: str
     confirmed: Gate
     kept: Verdict | None
-    """The earlier verdict of `Leaking` that still stands although the numbers of now alone would not say so."""
+    """The earlier verdict of `Leaking` that still stands although the numbers of now alone would not say
+    so."""
 
 
 def decide(
@@ -33,8 +35,8 @@ def decide(
 ) -> Decision:
     """The verdict in the light of those before.
 
-    `agreed_before`: whether the same recording, judged `confirm_ticks` earlier without any history, was a leak
-    too; it stands in for history where there is none.
+    `agreed_before`: whether the same recording, judged `confirm_ticks` earlier without any history, was a
+    leak too; it stands in for history where there is none.
     """
     last = previous[-1] if previous else None
     agreed = _agreed_seconds(raw, findings, last, agreed_before, settings)
@@ -45,12 +47,38 @@ def decide(
         return _after_leak(raw, findings, last, gate, settings)
     if raw.kind is Kind.LEAKING and not confirmed:
         return Decision(Kind.GROWING, f"{raw.reason}; a second judgement must agree", gate, None)
-    if raw.kind is Kind.HEALTHY and last is not None and last.kind is Kind.GROWING and _lingers(findings, settings):
-        return Decision(Kind.GROWING, "memory still rises a little: not yet called healthy", gate, None)
-    wavers = raw.kind in (Kind.CACHE_FILLING, Kind.FRAGMENTED) and at_rest(findings, settings, 2 * settings.settled_ratio)
-    if wavers and last is not None and last.kind is Kind.HEALTHY:
-        return Decision(Kind.HEALTHY, "memory grew and has come to rest", gate, None)
+    if last is not None:
+        kept = _kept_notice(raw, findings, last, settings)
+        if kept is not None:
+            return Decision(*kept, gate, None)
     return Decision(raw.kind, raw.reason, gate, None)
+
+
+_SLOWING = (Kind.CACHE_FILLING, Kind.FRAGMENTED)
+
+
+def _kept_notice(
+    raw: Classification, findings: Findings, last: Verdict, settings: JudgeSettings
+) -> tuple[Kind, str] | None:
+    """Kind and reason where a notice stays or is not given yet, so that verdicts don't flap; else None."""
+    if raw.kind is Kind.HEALTHY and last.kind is Kind.GROWING and _lingers(findings, settings):
+        return Kind.GROWING, "memory still rises a little: not yet called healthy"
+    if raw.kind is Kind.HEALTHY and last.kind in _SLOWING and _lingers(findings, settings):
+        return last.kind, last.reason
+    if raw.kind in _SLOWING and last.kind in _SLOWING:
+        # A few samples of the heap more or less decide between the two: the first word stands.
+        return last.kind, raw.reason if raw.kind is last.kind else last.reason
+    if last.kind is Kind.HEALTHY and raw.kind in (*_SLOWING, Kind.GROWING):
+        if raw.kind in _SLOWING and _rests(findings, settings):
+            return Kind.HEALTHY, "memory grew and has come to rest"
+        if last.observed is Kind.HEALTHY:
+            return Kind.HEALTHY, f"one judgement alone says: {raw.reason}"
+    return None
+
+
+def has_agreement(verdict: Verdict) -> bool:
+    """Whether a verdict tells for how long judgements had agreed; one kept without gates does not."""
+    return any(gate.name == "confirmed" for gate in verdict.gates)
 
 
 def _agreed_seconds(
@@ -63,7 +91,7 @@ def _agreed_seconds(
     """For how long judgements have agreed on a leak; None where this one doesn't say leak."""
     if raw.kind is not Kind.LEAKING:
         return None
-    if last is None:
+    if last is None or not has_agreement(last):
         return settings.confirm_ticks * findings.interval if agreed_before else 0.0
     earlier = next((gate.value for gate in last.gates if gate.name == "confirmed"), None)
     return 0.0 if earlier is None else earlier + (findings.at - last.at)
@@ -112,7 +140,9 @@ def has_stopped(findings: Findings, leak: Verdict, settings: JudgeSettings) -> b
     if lows.time.size < 4:
         return False
     recently, leaked = trend(lows.time, lows.value), leak.growth_bytes_per_second or 0.0
-    return recently.slope < settings.settled_ratio * leaked and recently.upper < settings.stopped_upper * leaked
+    return (
+        recently.slope < settings.settled_ratio * leaked and recently.upper < settings.stopped_upper * leaked
+    )
 
 
 def has_given_back(findings: Findings, leak: Verdict) -> bool:
@@ -148,3 +178,9 @@ def _lingers(findings: Findings, settings: JudgeSettings) -> bool:
         and growth.shape.late_over_mean >= settings.settled_ratio
         and growth.above_before >= 0
     )
+
+
+def _rests(findings: Findings, settings: JudgeSettings) -> bool:
+    """Whether the last third is nearly flat: an old rise does not turn what was healthy into a cache."""
+    growth = findings.growth
+    return growth is not None and growth.shape.late_over_mean < 2 * settings.settled_ratio

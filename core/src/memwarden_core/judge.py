@@ -16,7 +16,7 @@ from memwarden_core.examination import Findings, examine
 from memwarden_core.fingerprint import site_fingerprint, unattributed_fingerprint
 from memwarden_core.forecast import forecast
 from memwarden_core.gates import gates
-from memwarden_core.hysteresis import Decision, decide
+from memwarden_core.hysteresis import Decision, decide, has_agreement
 from memwarden_core.recording import Recording
 from memwarden_core.settings import JudgeSettings
 from memwarden_core.statement import cause, headline
@@ -36,16 +36,16 @@ def judge(
 ) -> Verdict:
     """The verdict about `recording` at `now` (Unix seconds); nothing later is looked at.
 
-    `previous` are earlier verdicts of the same scope in the order of time; only the last one before `now` is read.
-    Without any, the recording is judged a few ticks earlier too, in their stead. Moments in the headline are UTC,
-    moved by `utc_offset_seconds`.
+    `previous` are earlier verdicts of the same scope in the order of time; only the last one before `now` is
+    read. Without any (or with one that lost its gates), the recording is judged a few ticks earlier too, in
+    their stead. Moments in the headline are UTC, moved by `utc_offset_seconds`.
     """
     earlier = [verdict for verdict in previous if verdict.at < now][-1:]
     findings = examine(recording, now, settings)
     found = gates(findings, settings)
     raw = classify(findings, found, settings)
     agreed = False
-    if raw.kind is Kind.LEAKING and not earlier:
+    if raw.kind is Kind.LEAKING and not any(has_agreement(verdict) for verdict in earlier):
         agreed = _leaked_before(recording, findings, settings)
     decision = decide(raw, findings, earlier, agreed, settings)
     return _Composer(recording, findings, (*found, decision.confirmed), raw, decision, settings).verdict(
@@ -108,6 +108,7 @@ class _Composer:
             types=self._types(),
             advice=advice(kind, findings, named, at_risk),
             gates=self.gates,
+            observed=self.raw.kind,
         )
 
     def _since(self, last: Verdict | None, grows: bool) -> float | None:

@@ -1,4 +1,5 @@
-"""Whether more work explains more memory: CPU time and allocation rate are the load signals that always exist."""
+"""Whether more work explains more memory: CPU time and allocation rate are the load signals that always
+exist."""
 
 from dataclasses import dataclass
 

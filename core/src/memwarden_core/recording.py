@@ -73,7 +73,7 @@ class ProcessInfo:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Live allocation sites of one process at one moment. Row i of each array belongs to stack `stacks[i]`."""
+    """Live allocation sites of one process at a moment. Row i of each array belongs to stack `stacks[i]`."""
 
     time: float
     process: int
@@ -96,7 +96,7 @@ class MemoryLimit:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened once: kind is "run-started", "process-started", "process-ended", "verdict", …"""
+    """Something that happened once; kind: "run-started", "process-started", "process-ended", "verdict", …"""
 
     time: float
     kind: str

@@ -15,7 +15,8 @@ def replay(
     settings: JudgeSettings = DEFAULT_SETTINGS,
     utc_offset_seconds: int = 0,
 ) -> Iterator[Verdict]:
-    """Verdicts every few ticks from the start to the end, each with the one before it; the last is at the end.
+    """Verdicts every few ticks from the start to the end, each with the one before it; the last is at the
+    end.
 
     The limit and what is known of processes are those of the whole recording, seen from each moment.
     """

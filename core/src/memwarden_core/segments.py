@@ -1,8 +1,8 @@
 """Where a recording must be cut before it is judged, and how much of the start is warm-up.
 
 A line through two different programs is nobody's trend: segments end where the process that held most of the
-memory ended, where the limit was changed, and where nothing was seen for long. A single step (a model loaded) is
-cut too, so that what comes after is judged by itself.
+memory ended, where the limit was changed, and where nothing was seen for long. A single step (a model
+loaded) is cut too, so that what comes after is judged by itself.
 """
 
 from dataclasses import dataclass

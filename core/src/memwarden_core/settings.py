@@ -1,7 +1,7 @@
 """Every threshold of the judge, in one place, each with its reason.
 
-Durations are counted in ticks (samples), not seconds: the judge follows `Recording.interval`, so a leak that is
-found after 70 s at 1 s ticks is found after 70 × 15 s at 15 s ticks. Values were set on generated series
+Durations are counted in ticks (samples), not seconds: the judge follows `Recording.interval`, so a leak that
+is found after 70 s at 1 s ticks is found after 70 × 15 s at 15 s ticks. Values were set on generated series
 (`benchmarks/judge_families.py`) and are to be fitted again on recorded programs.
 """
 
@@ -22,7 +22,8 @@ class JudgeSettings:
     lasting_ticks: int = 55
     """Growth with a known site must have gone on so long. Caches that fill within it are never convicted."""
     lasting_slow_ticks: int = 110
-    """The same for growth that is neither a tenth of what was there nor near a limit: there is time to be sure."""
+    """The same for growth that is neither a tenth of what was there nor near a limit: there is time to be
+    sure."""
     lasting_unattributed_ticks: int = 80
     """Growth that no site explains must go on longer: C libraries have caches and arenas too."""
     confirm_ticks: int = 4
@@ -52,17 +53,20 @@ class JudgeSettings:
     gain_bytes: float = 2 * 2**20
     """Two arenas of CPython (1 MiB each): less cannot be told from one arena that stays."""
     third_share: float = 0.15
-    """Each step from one third's median to the next carries at least this share of the rise (a line: half)."""
+    """Each step from one third's median to the next carries at least this share of the rise (a line:
+    half)."""
     step_share: float = 0.5
     """A jump that carries more than this share of the rise is a step, not a trend."""
     drift_t: float = 3.0
     """Drift against persistent noise (a random walk has none); enough for `Growing`."""
     drift_t_leak: float = 4.5
     """The same for `Leaking`: a run is judged hundreds of times, chance must have no hundred tries."""
-    drift_t_unattributed: float = 8.0
-    """The same where no site is known: a walk of the allocator must not be taken for a leak of a C library."""
+    walk_t_unattributed: float = 6.0
+    """Where no site is known, the floors of ten blocks must have steps that no random walk makes (t with
+    eight degrees of freedom): an allocator that wanders must not be taken for a leak of a C library."""
     before_share: float = 0.5
-    """So much of the rise must lie above everything seen before the growth began (else: a sawtooth's ramp)."""
+    """So much of the rise must lie above everything seen before the growth began (else: a sawtooth's
+    ramp)."""
 
     # ── Leak, cache, fragmentation, load ─────────────────────────────────────────────────────────────────
     still_growing: float = 0.5
@@ -70,7 +74,8 @@ class JudgeSettings:
     still_growing_unattributed: float = 0.65
     """The same where no site is known."""
     slowing_bic: float = 6.0
-    """Difference of BIC by which a curve towards a bound must beat a line (6: strong, Kass and Raftery 1995)."""
+    """Difference of BIC by which a curve towards a bound must beat a line (6: strong, Kass and Raftery
+    1995)."""
     slowing_ratio: float = 0.65
     """… and by which its slope must have fallen from the first to the last moment, to be called slowing."""
     settled_ratio: float = 0.25
@@ -86,7 +91,8 @@ class JudgeSettings:
     flat_heap_share: float = 0.2
     """Heap growth below this share of the memory's growth counts as flat."""
     stopped_upper: float = 0.7
-    """To take `Leaking` back, even the upper end of the recent slope must be below this share of the leak's."""
+    """To take `Leaking` back, even the upper end of the recent slope must be below this share of the
+    leak's."""
     held_share: float = 0.25
     """Memory given back by the heap but kept by the process, as a share of all, to be called fragmented."""
     fast_gain_share: float = 0.10

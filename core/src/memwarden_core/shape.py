@@ -9,6 +9,8 @@ from memwarden_core.recording import FloatArray
 from memwarden_core.settings import JudgeSettings
 from memwarden_core.trend import theil_sen
 
+_TAUS = np.geomspace(0.05, 4.0, 24)
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -58,40 +60,40 @@ def _towards_a_bound(time: FloatArray, value: FloatArray) -> tuple[float, float,
     """(BIC of a line minus BIC of a + b(1 − e^(−t/τ)), slope at the end over slope at the start, a + b).
 
     BIC: Schwarz (1978), Estimating the dimension of a model. The number of points is reduced to what they are
-    worth under the autocorrelation of the residuals, n(1 − ρ)/(1 + ρ) (Bayley and Hammersley 1946). τ is tried on
-    a grid between a twentieth and four times the span; a and b follow by least squares.
+    worth under the autocorrelation of the residuals, n(1 − ρ)/(1 + ρ) (Bayley and Hammersley 1946). τ is
+    tried on a grid between a twentieth and four times the span; a and b follow by least squares.
     """
     n = value.size
     span = max(float(time[-1] - time[0]), 1e-9)
     t = (time - time[0]) / span
-    line = np.column_stack((np.ones(n), t))
-    line_residual = value - line @ np.linalg.lstsq(line, value, rcond=None)[0]
-    taus = np.geomspace(0.05, 4.0, 24)
-    best_error, best_tau, best_beta = math.inf, 4.0, np.zeros(2)
-    for tau in taus:
-        curve = np.column_stack((np.ones(n), 1 - np.exp(-t / tau)))
-        beta = np.linalg.lstsq(curve, value, rcond=None)[0]
-        error = float(((value - curve @ beta) ** 2).sum())
-        if error < best_error and beta[1] > 0:
-            best_error, best_tau, best_beta = error, float(tau), beta
-    line_error = float((line_residual**2).sum())
+    curves = np.concatenate((t[None, :], 1 - np.exp(-t[None, :] / _TAUS[:, None])))
+    centred = curves - curves.mean(axis=1, keepdims=True)
+    deviation = value - value.mean()
+    slope = (centred @ deviation) / (centred**2).sum(axis=1)
+    residual = deviation[None, :] - slope[:, None] * centred
+    error = (residual**2).sum(axis=1)
+    line_error = float(error[0])
+    error[slope <= 0] = np.inf
+    best = 1 + int(np.argmin(error[1:]))
     scale = (1e-6 * max(float(np.abs(value).max()), 1.0)) ** 2 * n
-    if line_error <= scale or not math.isfinite(best_error):
+    if line_error <= scale or not math.isfinite(float(error[best])):
         return 0.0, 1.0, float(value[-1])
-    curve = np.column_stack((np.ones(n), 1 - np.exp(-t / best_tau)))
-    left = value - curve @ best_beta
+    left = residual[best]
     rho = float(left[1:] @ left[:-1]) / max(float(left @ left), 1e-30)
     rho = min(max(rho, 0.0), 0.9)
     worth = max(6.0, n * (1 - rho) / (1 + rho))
-    gain = worth * math.log(line_error / max(best_error, scale)) - math.log(worth)
-    return gain, math.exp(-1 / best_tau), float(best_beta[0] + best_beta[1])
+    gain = worth * math.log(line_error / max(float(error[best]), scale)) - math.log(worth)
+    # The curve starts at mean − slope × mean(curve), and tends to one slope more.
+    bound = float(value.mean() + slope[best] * (1 - curves[best].mean()))
+    return gain, math.exp(-1 / float(_TAUS[best - 1])), bound
 
 
 def onset(time: FloatArray, value: FloatArray, settings: JudgeSettings) -> int:
-    """Index at which growth began: 0, or the knee of a flat line that starts to rise where that fits far better.
+    """Index at which growth began: 0, or the knee of a flat line that starts to rise where that fits far
+    better.
 
-    Every knee is tried by least squares (Quandt 1958); it must beat the line without one by the same BIC margin
-    that a curve must.
+    Every knee is tried by least squares (Quandt 1958); it must beat the line without one by the same BIC
+    margin that a curve must.
     """
     n = value.size
     if n < 2 * 6:

@@ -1,11 +1,11 @@
 """What the judge reads from a recording: anonymous memory, live heap, load; and the names of those metrics.
 
-The names are spelt here once more than in `memwarden_api.names`, because this package imports nothing of ours; a
-test elsewhere compares both.
+The names are spelt here once more than in `memwarden_api.names`, because this package imports nothing of
+ours; a test elsewhere compares both.
 
-Processes come and go. A worker that starts adds its memory, one that ends takes it away, and neither is growth.
-So within a segment a process that has ended is taken out of the whole sum, and one that came later counts only
-with what it grew by after its own start.
+Processes come and go. A worker that starts adds its memory, one that ends takes it away, and neither is
+growth. So within a segment a process that has ended is taken out of the whole sum, and one that came later
+counts only with what it grew by after its own start.
 """
 
 from dataclasses import dataclass

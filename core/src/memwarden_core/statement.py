@@ -21,13 +21,13 @@ _NAMES = {
 
 
 def place(site: Site) -> str:
-    """"shop/cache.py:41 remember()"."""
+    """A site in few words: "shop/cache.py:41 remember()"."""
     call = site.function if site.function.endswith(">") else f"{site.function}()"
     return f"{short_path(site.file)}:{site.line} {call}"
 
 
 def limit_sentence(forecast: Forecast | None, limit: MemoryLimit | None) -> str:
-    """"the 512 MiB limit is reached in 14–17 min", or "" where there is no limit or no end in sight."""
+    """As "the 512 MiB limit is reached in 14–17 min", or "" where there is no limit or no end in sight."""
     if forecast is None or limit is None:
         return ""
     verb = "are used up" if limit.source == "available" else "is reached"
@@ -102,7 +102,7 @@ def cause(kind: Kind, findings: Findings, attributed: bool, sites: Attribution |
             f"{percent(top.site.growth_share)} of the growth that sites show."
         )
     if kind is Kind.FRAGMENTED:
-        return "The process holds memory that its live objects don't use: fragmentation or arenas not given back."
+        return "The process holds memory that its live objects don't use: arenas not given back."
     slope, share = growth.trend.slope, findings.heap_share
     if share is None:
         return f"Memory grows by {rate(slope)}; no process tells of its allocation sites."

@@ -1,8 +1,8 @@
 """Recordings made by formula, for tests and for figures of false alarms: no substitute for recorded programs.
 
-Objects of 16 KiB are born and die at Poisson times; a heap profiler sees one in 32 of them (512 KiB a sample), the
-process's memory is all of them, rounded to arenas, plus noise. All times are in ticks, so the same shape can be
-had at any interval. `families` holds the shapes.
+Objects of 16 KiB are born and die at Poisson times; a heap profiler sees one in 32 of them (512 KiB a
+sample), the process's memory is all of them, rounded to arenas, plus noise. All times are in ticks, so the
+same shape can be had at any interval. `families` holds the shapes.
 """
 
 from collections.abc import Callable, Sequence
@@ -94,7 +94,7 @@ class Shape:
     noise_bytes: float = 0.2 * MB
     noise_memory: float = 0.5
     """Autoregression of the noise from tick to tick; 1 is a random walk."""
-    extra: RateOf = field(default=lambda tick: np.zeros(tick.size))
+    added: RateOf = field(default=lambda tick: np.zeros(tick.size))
     """Bytes on top that no heap sees, by tick (a step, arenas kept)."""
     load: RateOf = field(default=lambda tick: np.ones(tick.size))
     """CPU seconds per second."""
@@ -112,7 +112,7 @@ def record(shape: Shape, ticks: int, seed: int, interval: float = 1.0, profile_t
         kept &= (tick < begin) | (tick >= end)
     jitter = generator.uniform(0, 0.02, tick.size) * interval
     time = EPOCH + tick * interval + jitter
-    anon = shape.extra(tick) + _noise(shape, tick.size, generator)
+    anon = shape.added(tick) + _noise(shape, tick.size, generator)
     series: dict[SeriesKey, Series] = {}
     stacks: list[Stack] = []
     profiles: list[Profile] = []
@@ -197,9 +197,10 @@ def _run(
                 Frame("/srv/shop/app.py", 7, "handle"),
             )
         )
-    profiles = []
-    for at in range(profile_ticks, size, profile_ticks):
-        profiles.append((at, _profile(lives, index, tick[at], interval, generator)))
+    profiles = [
+        (at, _profile(lives, index, float(tick[at]), interval))
+        for at in range(profile_ticks, size, profile_ticks)
+    ]
     # An interpreter takes a few ticks to load its modules.
     base = process.base_bytes * (1 - 0.6 * np.exp(-np.maximum(tick - process.begin, 0.0) / 0.7))
     return base + 1.08 * total, heap, allocated, profiles
@@ -216,7 +217,6 @@ def _profile(
     process: int,
     now: float,
     interval: float,
-    generator: np.random.Generator,
 ) -> Profile:
     rows, counts = [], []
     for stack, birth, death in lives:
@@ -230,7 +230,7 @@ def _profile(
         time=EPOCH + now * interval,
         process=process,
         stacks=np.array(rows, dtype=np.int64),
-        live_bytes=samples * float(SAMPLING_BYTES),
-        blocks=samples * float(SAMPLING_BYTES / OBJECT_BYTES),
+        live_bytes=np.asarray(samples * float(SAMPLING_BYTES), dtype=np.float64),
+        blocks=np.asarray(samples * (SAMPLING_BYTES / OBJECT_BYTES), dtype=np.float64),
         samples=samples,
     )

@@ -5,10 +5,11 @@ Mann-Kendall is fooled by anything that settles, Theil-Sen by a step, both by no
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from memwarden_core.recording import FloatArray
+from memwarden_core.recording import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Trend:
     upper: float
     mann_kendall_z: float
     drift_t: float
+    walk_t: float
     start_level: float
     end_level: float
     thirds: tuple[float, float, float]
@@ -68,6 +70,7 @@ def trend(time: FloatArray, value: FloatArray) -> Trend:
         upper=float(ordered[high]),
         mann_kendall_z=z,
         drift_t=drift(time, value),
+        walk_t=walk(value),
         start_level=float(np.median(value[:edge])),
         end_level=float(np.median(value[-edge:])),
         thirds=(parts[0], parts[1], parts[2]),
@@ -77,9 +80,18 @@ def trend(time: FloatArray, value: FloatArray) -> Trend:
 
 def pairwise_slopes(time: FloatArray, value: FloatArray) -> FloatArray:
     """Slopes of all pairs of points (Theil 1950, Sen 1968); n points give n(n-1)/2."""
-    first, second = np.triu_indices(time.size, 1)
+    first, second = _pairs(time.size)
     slopes: FloatArray = (value[second] - value[first]) / np.maximum(time[second] - time[first], 1e-9)
     return slopes
+
+
+@lru_cache(maxsize=256)
+def _pairs(size: int) -> tuple[IntArray, IntArray]:
+    """All pairs of indices, smaller one first; sizes are bounded by windows and profiles."""
+    first, second = np.triu_indices(size, 1)
+    first.setflags(write=False)
+    second.setflags(write=False)
+    return first, second
 
 
 def theil_sen(time: FloatArray, value: FloatArray) -> float:
@@ -90,12 +102,12 @@ def theil_sen(time: FloatArray, value: FloatArray) -> float:
 def mann_kendall(time: FloatArray, value: FloatArray, slope: float) -> tuple[float, float]:
     """Score S of Mann-Kendall and its variance, corrected for autocorrelation.
 
-    Hamed and Rao (1998), A modified Mann-Kendall trend test for autocorrelated data, J. Hydrology 204:182-196:
-    the variance grows by the significant autocorrelations of the ranks of the detrended series. A factor under
-    one (negative autocorrelation) is not believed.
+    Hamed and Rao (1998), A modified Mann-Kendall trend test for autocorrelated data, J. Hydrology
+    204:182-196: the variance grows by the significant autocorrelations of the ranks of the detrended series.
+    A factor under one (negative autocorrelation) is not believed.
     """
     n = value.size
-    first, second = np.triu_indices(n, 1)
+    first, second = _pairs(n)
     score = float(np.sign(value[second] - value[first]).sum())
     _, ties = np.unique(value, return_counts=True)
     variance = (n * (n - 1) * (2 * n + 5) - float((ties * (ties - 1) * (2 * ties + 5)).sum())) / 18
@@ -117,9 +129,9 @@ def drift(time: FloatArray, value: FloatArray) -> float:
 
     Perron and Yabu (2009), Estimating deterministic trends with an integrated or stationary noise component,
     J. Econometrics 151:56-69: the autoregression of the detrended series is estimated, its small-sample bias
-    (2 + 4ρ)/n removed (Marriott and Pope 1954, with a trend), set to one where it is within n^-1/2 of one; then
-    the slope is tested on quasi-differences (Prais and Winsten 1954). With ρ = 1 this is the t test of the mean
-    step, under which a random walk shows no trend.
+    (2 + 4ρ)/n removed (Marriott and Pope 1954, with a trend), set to one where it is within n^-1/2 of one;
+    then the slope is tested on quasi-differences (Prais and Winsten 1954). With ρ = 1 this is the t test of
+    the mean step, under which a random walk shows no trend.
     """
     n = value.size
     if n < 4:
@@ -142,6 +154,20 @@ def drift(time: FloatArray, value: FloatArray) -> float:
     inverse = np.linalg.pinv(design.T @ design)
     error = math.sqrt(max(float(left @ left) / free * float(inverse[-1, -1]), 1e-30))
     return float(np.clip(beta[-1] / error, -99, 99))
+
+
+def walk(value: FloatArray, blocks: int = 10) -> float:
+    """t of the mean step between the floors of ten blocks: what a random walk without drift leaves near zero.
+
+    Stricter than `drift`, which lets the data say how much noise remembers; blocks are long enough to look
+    through what a garbage collector does.
+    """
+    if value.size < blocks:
+        return 0.0
+    jumps = np.diff([float(block.min()) for block in np.array_split(value, blocks)])
+    error = float(jumps.std(ddof=1)) / math.sqrt(jumps.size)
+    mean = float(jumps.mean())
+    return float(np.clip(mean / max(error, 1e-9 * max(abs(mean), 1.0)), -99, 99))
 
 
 def _quasi_difference(matrix: FloatArray, rho: float) -> FloatArray:

@@ -90,3 +90,5 @@ class Verdict:
     types: tuple[TypeGrowth, ...]
     advice: tuple[Advice, ...]
     gates: tuple[Gate, ...]
+    observed: Kind | None = None
+    """What the numbers of this moment alone say, before the verdicts before it are weighed; None: not kept."""

@@ -48,7 +48,7 @@ def duration(seconds: float) -> str:
 
 
 def duration_range(shortest: float, longest: float) -> str:
-    """"14–17 min"; one number where both ends read the same; both units where they differ."""
+    """As "14–17 min"; one number where both ends read the same; both units where they differ."""
     (low, low_unit), (high, high_unit) = _span(shortest), _span(longest)
     if low_unit != high_unit:
         return f"{low} {low_unit} – {high} {high_unit}"
@@ -61,7 +61,7 @@ def clock(moment: float, utc_offset_seconds: int = 0) -> str:
 
 
 def percent(share: float) -> str:
-    """"94 %"."""
+    """A share as "94 %"."""
     return f"{100 * share:.0f} %"
 
 

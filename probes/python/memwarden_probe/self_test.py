@@ -48,8 +48,14 @@ def find_mismatch(walk):
         def value(self):
             return look("property")
 
+    class Made:
+        def __init__(self):
+            look("class call")
+
     nested()
     multi_line()
+    for _ in range(3 if sys.version_info < (3, 12) else 40):  # the specialised call has a trampoline
+        Made()
     list(generator())
     (lambda: look("lambda"))()
     [look("comprehension") for _ in (1,)]

@@ -39,7 +39,21 @@ static struct {
 
 static const uint8_t *gc_state;
 
-void command_enable_census(const uint8_t *interpreter_gc) { gc_state = interpreter_gc; }
+static PyMemAllocatorEx raw_at_start;
+
+void command_enable_census(const uint8_t *interpreter_gc) {
+    gc_state = interpreter_gc;
+    PyMem_GetAllocator(PYMEM_DOMAIN_RAW, &raw_at_start);
+}
+
+/* A new thread's first allocation is raw and without the GIL; before 3.12.9 and 3.13.2, tracemalloc.stop() in another
+ * thread at that moment crashes the interpreter (python/cpython#128679). */
+int command_is_safe(void) {
+    PyMemAllocatorEx raw;
+    PyMem_GetAllocator(PYMEM_DOMAIN_RAW, &raw);
+    return raw.calloc == raw_at_start.calloc;
+}
+
 int command_has_census(void) { return gc_state != NULL; }
 
 static enum state state_now(void) { return __atomic_load_n(&command.state, __ATOMIC_ACQUIRE); }

@@ -48,7 +48,7 @@ typedef struct {
     void (*free)(void *ctx, void *block);
 } PyMemAllocatorEx;
 
-enum { PYMEM_DOMAIN_MEM = 1, PYMEM_DOMAIN_OBJ = 2 };
+enum { PYMEM_DOMAIN_RAW = 0, PYMEM_DOMAIN_MEM = 1, PYMEM_DOMAIN_OBJ = 2 };
 
 extern void PyMem_GetAllocator(int domain, PyMemAllocatorEx *allocator);
 extern void PyMem_SetAllocator(int domain, PyMemAllocatorEx *allocator);

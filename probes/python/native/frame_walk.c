@@ -26,6 +26,13 @@ static int is_interpreter_frame(const uint8_t *frame) {
     return owner >= 3;
 }
 
+/* What 3.12 and later put under a call of a class (_Py_InitCleanup): code that no source line belongs to. */
+static int is_trampoline(const uint8_t *code) {
+    int32_t first_line = 0;
+    peek(code + walk_layout->code_first_line, &first_line, sizeof first_line);
+    return first_line <= 0;
+}
+
 int walk_stack(struct walked_frame *frames, int limit) {
     const struct python_layout *at = walk_layout;
     const uint8_t *frame = (const uint8_t *)python.thread_state();
@@ -38,6 +45,7 @@ int walk_stack(struct walked_frame *frames, int limit) {
         const uint8_t *code = peek_pointer(frame, at->frame_code);
         code = (const uint8_t *)((uintptr_t)code & ~(uintptr_t)at->frame_tag_mask);
         if (code == NULL || peek_pointer(code, OBJECT_TYPE) != python.code_type) continue;
+        if (is_trampoline(code)) continue;
         frames[count].code = code;
         frames[count].instruction = instruction_of(frame, code);
         count++;

@@ -185,6 +185,10 @@ static int handle(struct json_span line) {
         return 1;
     }
     if (json_equals(method, "\"census\"") && command_has_census()) {
+        if (!command_is_safe()) {
+            answer(id, "\"error\":{\"code\":-32001,\"message\":\"no census while tracemalloc is on\"}");
+            return 1;
+        }
         uint64_t wanted = json_member(params, "top", &top) ? json_number(top, 50) : 50;
         return command_start(id.start, (size_t)(id.end - id.start), (uint32_t)(wanted < 1000 ? wanted : 1000));
     }

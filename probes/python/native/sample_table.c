@@ -161,10 +161,10 @@ void table_add(uintptr_t address, uint64_t bytes, uint32_t stack, uint64_t now_n
     double probability = poisson_probability((double)bytes, (double)header->average_bytes);
     header->samples_taken++;
     header->sample_monotonic_ns = now_ns;
-    struct table_entry entry = {
-        .address = address, .bytes = bytes, .weight = 1 / probability,
-        .birth_ms = (uint32_t)((now_ns - header->start_monotonic_ns) / 1000000), .stack = stack,
-    };
+    uint64_t birth_ms = (now_ns - header->start_monotonic_ns) / 1000000;
+    if (birth_ms < header->fork_ms) birth_ms = header->fork_ms; /* the clock is too coarse to tell parent from child */
+    struct table_entry entry = {.address = address, .bytes = bytes, .weight = 1 / probability,
+                                .birth_ms = (uint32_t)birth_ms, .stack = stack};
     table_put_back(&entry);
     if (header->live_samples == ENTRY_LIMIT) double_average();
 }

@@ -13,10 +13,9 @@
 #include "process.h"
 #include "sample_table.h"
 
-static const uint64_t TICK_NS = 250000000, COUNTERS_NS = 1000000000;
+static const uint64_t TICK_NS = 250000000;
 
 uint64_t tick_next_ns;
-static uint64_t counters_next_ns;
 static const uint8_t *gc_state;
 
 static size_t read_file(const char *path, char *text, size_t limit) {
@@ -46,21 +45,14 @@ static uint64_t resident_bytes(void) {
     return strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static void read_counters(struct table_header *into) {
-    into->rss_bytes = resident_bytes();
-    into->cgroup_usage_bytes =
+/* Only the private header is written here; the end of the tick publishes it as a whole. */
+static void refresh_counters(void) {
+    struct table_header *header = header_of(truth);
+    header->rss_bytes = resident_bytes();
+    header->cgroup_usage_bytes =
         read_cgroup("/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.usage_in_bytes");
     uint64_t limit = read_cgroup("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes");
-    into->cgroup_limit_bytes = limit < (uint64_t)1 << 60 ? limit : 0; /* version 1 says "none" with a huge number */
-}
-
-static void refresh_counters(void) {
-    struct table_header fresh = {0};
-    read_counters(&fresh);
-    struct table_header *header = header_of(truth);
-    header->rss_bytes = fresh.rss_bytes;
-    header->cgroup_usage_bytes = fresh.cgroup_usage_bytes;
-    header->cgroup_limit_bytes = fresh.cgroup_limit_bytes;
+    header->cgroup_limit_bytes = limit < (uint64_t)1 << 60 ? limit : 0; /* version 1 says "none" with a huge number */
     if (gc_state != NULL) census_collections(gc_state, header->gc_collections);
     hook_reinstall_if_lost();
 }
@@ -74,10 +66,7 @@ void tick(uint64_t now) {
     if (__atomic_exchange_n(&process->ticking, 1, __ATOMIC_ACQUIRE) != 0) return;
     uint64_t started = clock_exact_ns();
     tick_next_ns = now + TICK_NS;
-    if (now >= counters_next_ns) {
-        counters_next_ns = now + COUNTERS_NS;
-        refresh_counters();
-    }
+    refresh_counters();
     command_reap();
     link_poll(now);
     process_lock();

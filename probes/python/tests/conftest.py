@@ -1,4 +1,6 @@
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -37,6 +39,7 @@ class Program:
         self.process = subprocess.Popen(
             command, env=environment, cwd=folder, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            start_new_session=True,
         )  # fmt: skip
         self.pid = self.process.pid
 
@@ -77,5 +80,6 @@ def run(tmp_path, environment):
 
     yield start
     for program in started:
-        program.process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(program.pid, signal.SIGKILL)  # its children hold its pipes, too
         program.process.communicate()

@@ -134,7 +134,7 @@ def test_the_table_outlives_its_process(listener, run, version):
 @pytest.mark.parametrize("version", interpreters.REQUIRED)
 def test_it_comes_back_when_the_sidecar_does(listener, run, tmp_path, version):
     source = "import sys, time\nkept = [bytes(4000) for _ in range(5000)]\nprint('ready', flush=True)\n"
-    program = run(version, source + "while True: time.sleep(0.01); [{}]", MEMWARDEN_SAMPLING_BYTES="16384")
+    program = run(version, source + "while True: time.sleep(0.01); bytes(1000)", MEMWARDEN_SAMPLING_BYTES="16384")
     program.line()
     first = listener.peer(program.pid).table.read_header()
     path = listener.path
@@ -160,7 +160,7 @@ def test_closing_every_descriptor_harms_nobody(listener, run, tmp_path, version)
     print("closed", flush=True)
     end = time.monotonic() + 3
     while time.monotonic() < end:
-        [{} for _ in range(1000)]
+        [bytes(100) for _ in range(1000)]
     theirs.setblocking(False)
     try:
         print("got", theirs.recv(10))
@@ -217,10 +217,10 @@ def test_no_descriptor_left_is_survived(listener, run, version):
         while True: taken.append(os.dup(0))
     except OSError: pass
     end = time.monotonic() + 1.5
-    while time.monotonic() < end: [{} for _ in range(1000)]
+    while time.monotonic() < end: [bytes(100) for _ in range(1000)]
     for fd in taken: os.close(fd)
     print("fine", flush=True)
-    while True: time.sleep(0.01); [{}]
+    while True: time.sleep(0.01); bytes(1000)
     """
     program = run(version, source)
     program.line()

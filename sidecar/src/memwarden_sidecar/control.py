@@ -1,7 +1,7 @@
 """What the command tells a running sidecar: one JSON object a line on standard input, `{"pid": N}` so far.
 
-The sidecar is started before the app, so that the app's first allocation finds it listening; the app's process
-id is known only then. The end of the input ends nothing.
+The sidecar is started before the app, so that the app's first allocation finds it listening; the app's
+process id is known only then. The end of the input ends nothing.
 """
 
 import json

@@ -37,13 +37,15 @@ class Identities:
         """Read what may have changed."""
         known = self._known.get(stat.key)
         if known is None:
-            created = self._clock.of_elapsed(stat.key.start_ticks / CLOCK_TICKS)
-            known = self._known[stat.key] = _Known(0, created, "", "")
+            known = self._known[stat.key] = self._unread(stat.key)
         known.looks += 1
         if known.looks & (known.looks - 1) == 0 or known.looks % REREAD_LOOKS == 0:
             # A zombie has neither any more: what was known stays.
             known.executable = self._proc.executable(stat.key.pid) or known.executable
             known.command_line = self._proc.command_line(stat.key.pid) or known.command_line
+
+    def _unread(self, key: ProcessKey) -> _Known:
+        return _Known(0, self._clock.of_elapsed(key.start_ticks / CLOCK_TICKS), "", "")
 
     def keep(self, keys: Iterable[ProcessKey]) -> None:
         """Forget all others."""

@@ -15,7 +15,7 @@ DIFFERENT_COUNTERS: Final = 256
 
 
 class Notices:
-    """Says each thing once. Safe to use from several threads: the interpreter's lock covers each step."""
+    """Says each thing once. A counter belongs to one thread, or to one lock."""
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
         self._said: set[str] = set()

@@ -1,4 +1,4 @@
-"""What was seen at one tick: plain values between the sources, which make them, and the export, which sends them."""
+"""What was seen at one tick: plain values between the sources, which make them, and the export."""
 
 from dataclasses import dataclass
 

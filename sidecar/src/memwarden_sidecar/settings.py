@@ -26,6 +26,12 @@ LINE_BYTES: Final = 1 << 20
 """Longest line of a connection that has said hello (design: ≤1 MiB)."""
 BUFFERED_BYTES: Final = 4 << 20
 """Unfinished lines of all connections together; who passes it is closed."""
+PROFILE_SLICE_SECONDS: Final = 0.1
+"""Profiles are made for so long at a time; in between there are ticks, probes and signals."""
+PROFILE_CPU_RATIO: Final = 0.05
+"""Share of a core that profiles may take: after a dear round the next one waits longer."""
+LAST_PROFILES_SECONDS: Final = 1.0
+"""Time for the profiles of the end, largest heaps first."""
 CENSUS_TYPES: Final = 100
 """Types that are asked for in a census, largest first."""
 CENSUS_ANSWER_SECONDS: Final = 120.0
@@ -35,8 +41,8 @@ COMMAND_LINE_BYTES: Final = 1024
 FD_COUNT: Final = 10_000
 """Descriptors counted one by one where the kernel (before 6.2) does not say how many there are."""
 PROFILE_ROWS: Final = 30_000
-"""(stack, age) rows of one profile; sites beyond, the smallest, are summed in one. ×3 types is within the
-collector's 100 000 samples a request."""
+"""(stack, age) rows of one profile; the smallest sites beyond are summed in one. Three types of it are within
+the collector's 100 000 samples a request."""
 STACK_FRAMES: Final = 512
 """Frames of one stack that are sent, innermost first."""
 PROCESSES_A_REQUEST: Final = 256
@@ -63,18 +69,17 @@ RESPONSE_BYTES: Final = 64 << 10
 """Read of an answer of the collector."""
 BACKOFF_FIRST_SECONDS: Final = 0.5
 BACKOFF_LAST_SECONDS: Final = 30.0
-"""Waiting after a failure doubles from the first to the last, ×0.5–1 by chance, so that many don't come at once."""
+"""Waiting after a failure doubles from the first to the last, ×0.5–1 by chance: not all at once."""
 RETRY_AFTER_SECONDS: Final = 300.0
 """Longest Retry-After that is honoured."""
 TRIES_OF_A_FAULT: Final = 3
-"""A batch that the collector answers with 500 is tried this often, then dropped: it may be the batch's fault."""
+"""A batch that is answered with 500 is tried this often, then dropped: it may be the batch's fault."""
 FLUSH_SECONDS: Final = 3.5
 """After SIGTERM: what is not sent after this time stays in the spool. The process ends within 5 s."""
 CONTROL_LINE_BYTES: Final = 64 << 10
 """Longest line on standard input."""
 
 DEFAULT_INTERVAL_SECONDS: Final = 15.0
-DEFAULT_SAMPLING_BYTES: Final = 512 << 10
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
@@ -95,8 +100,8 @@ class Settings:
     interval: float = DEFAULT_INTERVAL_SECONDS
     profile_interval: float | None = None
     """None: PROFILE_TICKS × interval."""
-    sampling_bytes: int = DEFAULT_SAMPLING_BYTES
-    """Mean bytes between two samples that probes are told."""
+    sampling_bytes: int | None = None
+    """Mean bytes between two samples that probes are told; None: each keeps its own."""
     spool: Path | None = None
     """Folder for batches that could not be sent; None: they wait in memory only."""
     spool_limit: int = SPOOL_LIMIT_BYTES
@@ -135,12 +140,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--sampling-bytes",
         metavar="BYTES",
-        help=f"mean bytes between two allocation samples (512k; ${names.ENV_SAMPLING_BYTES})",
+        help="mean bytes between two allocation samples (what each probe has)",
     )
     add(
         "--spool",
         metavar="DIR",
-        help="folder for data that can't be sent yet (none: a little is kept in memory)",
+        help="folder for data that can't be sent yet (a little is kept in memory)",
     )
     add("--spool-limit", default="64m", metavar="BYTES", help="size of the spool (%(default)s)")
     add("--memory-limit", metavar="BYTES", help="the limit to judge against (the cgroup's)")
@@ -151,7 +156,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def from_arguments(arguments: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Settings:
     """Checked settings; the token comes from the environment only. Raises CannotStart."""
-    sampling = arguments.sampling_bytes or environment.get(names.ENV_SAMPLING_BYTES)
+    sampling = arguments.sampling_bytes
     settings = Settings(
         scope_id=_needed(arguments.scope_id, "--scope-id"),
         socket=Path(_needed(arguments.socket, "--socket")),
@@ -162,7 +167,7 @@ def from_arguments(arguments: argparse.Namespace, environment: Mapping[str, str]
         profile_interval=None
         if arguments.profile_interval is None
         else _seconds(arguments.profile_interval, "--profile-interval"),
-        sampling_bytes=_size(sampling, "--sampling-bytes") if sampling else DEFAULT_SAMPLING_BYTES,
+        sampling_bytes=_size(sampling, "--sampling-bytes") if sampling else None,
         spool=Path(arguments.spool) if arguments.spool else None,
         spool_limit=_size(arguments.spool_limit, "--spool-limit"),
         memory_limit=None
@@ -192,10 +197,10 @@ def check(settings: Settings) -> None:
         raise CannotStart(f"--interval {settings.interval:g} is not between 0.05 and 3600 seconds")
     if settings.profile_interval is not None and settings.profile_interval < settings.interval:
         raise CannotStart(
-            f"--profile-interval {settings.profile_interval:g} is shorter than --interval {settings.interval:g}; "
+            f"--profile-interval {settings.profile_interval:g} is below --interval {settings.interval:g}; "
             "a profile is made at a tick"
         )
-    if not 256 <= settings.sampling_bytes <= 1 << 30:
+    if settings.sampling_bytes is not None and not 256 <= settings.sampling_bytes <= 1 << 30:
         raise CannotStart(f"--sampling-bytes {settings.sampling_bytes} is not between 256 and 1073741824")
     if settings.log_level not in _LOG_LEVELS:
         raise CannotStart(f"--log-level {settings.log_level!r} is none of {', '.join(_LOG_LEVELS)}")
@@ -212,6 +217,8 @@ def check(settings: Settings) -> None:
 
 
 def _check_url(url: str) -> None:
+    if "@" in url:
+        raise CannotStart(f"--collector must not hold a password; put the token into ${names.ENV_TOKEN}")
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -221,8 +228,6 @@ def _check_url(url: str) -> None:
         raise CannotStart(f"--collector {url!r} is not the base of an HTTP service; write http://HOST:PORT")
     if port == 0:
         raise CannotStart(f"--collector {url!r} has port 0; write the port that the collector listens on")
-    if parts.username or parts.password:
-        raise CannotStart(f"--collector must not hold a password; put the token into ${names.ENV_TOKEN}")
 
 
 def _needed(value: str | None, option: str) -> str:

@@ -1,16 +1,18 @@
 """The sidecar's one loop, and the order in which its parts start and stop.
 
 Start: spool → sender → socket → ready file. Then the loop waits for the next tick, for probes, for standard
-input, for signals. Stop, on SIGTERM or SIGINT or when the parent has died: last tick, last profiles, flush; it
-takes less than 5 seconds whatever the collector does. A fault within a tick is counted and said, and the next
-tick comes all the same.
+input, for signals. Stop, on SIGTERM or SIGINT or when the parent has died: last tick, last profiles, flush;
+it takes less than 5 seconds whatever the collector does. A fault within a tick is counted and said, and the
+next tick comes all the same.
 """
 
 import json
 import os
+import resource
 import selectors
 import signal
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -30,13 +32,19 @@ from memwarden_sidecar.notices import LOGGER, Notices
 from memwarden_sidecar.observation import Observation, ScopeSample
 from memwarden_sidecar.probes.door import Door
 from memwarden_sidecar.probes.linked import Linked, LinkedProcesses
+from memwarden_sidecar.profile_round import ProfileRound
 from memwarden_sidecar.schedule import FIRST_PROFILE_TICKS, Grid
-from memwarden_sidecar.settings import Settings
+from memwarden_sidecar.settings import (
+    COMMAND_LINE_BYTES,
+    LAST_PROFILES_SECONDS,
+    PROFILE_SLICE_SECONDS,
+    Settings,
+)
 from memwarden_sidecar.sources.proc_files import ProcFolder
 from memwarden_sidecar.watch import Watch
 
 LOOK_ROUND_SECONDS: Final = 1.0
-"""Longest sleep: connections that are silent, a parent that has died, and ended processes are seen by then."""
+"""Longest sleep: silent connections, ended processes and the end of our parent are seen by then."""
 ENDING_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -52,7 +60,7 @@ class Sidecar:
             id=settings.scope_id,
             service=_service(settings),
             host=socket.gethostname(),
-            command_line=settings.command_line,
+            command_line=settings.command_line[:COMMAND_LINE_BYTES],
             interval=settings.interval,
         )
         self._started = clock.now()
@@ -83,6 +91,7 @@ class Sidecar:
         now = clock.elapsed()
         self._ticks = Grid(now, settings.interval)
         self._profiles = Grid(now + FIRST_PROFILE_TICKS * settings.interval, settings.profile_seconds())
+        self._round = ProfileRound(self._send_profile, clock.elapsed, time.thread_time, self._notices)
 
     def run(self) -> int:
         """Returns the exit code."""
@@ -105,12 +114,14 @@ class Sidecar:
 
     def _turn(self) -> None:
         now = self._clock.elapsed()
-        for key, _ in self._selector.select(min(self._ticks.wait(now), LOOK_ROUND_SECONDS)):
+        sleep = 0.0 if self._round.is_open else min(self._ticks.wait(now), LOOK_ROUND_SECONDS)
+        for key, _ in self._selector.select(sleep):
             self._guarded(key.data)
         self._guarded(self._look_round)
         if self._ticks.is_due(self._clock.elapsed()) and not self._stopping:
             self._guarded(self._tick)
             self._ticks.advance(self._clock.elapsed())
+        self._guarded(lambda: self._round.go_on(PROFILE_SLICE_SECONDS))
 
     def _guarded(self, step: Callable[[], object]) -> None:
         """A fault of ours must not end the watch: it is said with its place, once a kind."""
@@ -119,7 +130,7 @@ class Sidecar:
         except Exception as error:
             self._notices.once(
                 f"fault:{type(error).__name__}",
-                f"a step failed and is left out: {type(error).__name__}: {error}",
+                f"a step failed: {type(error).__name__}: {error}",
             )
             LOGGER.debug("the step that failed", exc_info=True)
 
@@ -135,32 +146,33 @@ class Sidecar:
         self._send_metrics(self._watch.observe())
         if self._profiles.is_due(now):
             self._profiles.advance(now)
-            self._send_profiles()
+            self._round.begin(self._with_table())
         self._linked.ask_for_censuses()
         if abs(jump := self._clock.jump()) > JUMP_WORTH_SAYING_SECONDS:
             self._notices.once(
                 "clock-jumped",
-                f"the wall clock jumped by {jump:.0f} s; sample times go on as before the jump",
+                f"the wall clock jumped by {jump:.0f} s; sample times go on as before",
             )
 
     def _last_tick(self) -> None:
         self._send_metrics(self._watch.observe())
-        self._send_profiles()
         self._linked.bury_ended()
+        self._round.begin(self._with_table(), last=True)
+        self._round.go_on(LAST_PROFILES_SECONDS)
 
     def _send_metrics(self, seen: Observation) -> None:
         for message in metrics.encode(self._scope, seen, self._started):
             self._offer(Kind.METRICS, message)
 
-    def _send_profiles(self) -> None:
-        for linked in self._linked:
-            if linked.table is not None and not linked.said_goodbye:
-                self._send_profile(linked)
+    def _with_table(self) -> list[Linked]:
+        """Largest heaps first."""
+        found = [linked for linked in self._linked if linked.table is not None and not linked.said_goodbye]
+        return sorted(found, key=lambda linked: linked.last.live_size if linked.last else 0.0, reverse=True)
 
     def _send_profile(self, linked: Linked) -> None:
         counters = self._linked.counters(linked)
         sites = self._linked.sites(linked)
-        if counters is None:
+        if counters is None or linked.table is None:  # it has ended since the round began
             return
         message = profiles.encode(
             self._scope,
@@ -192,8 +204,7 @@ class Sidecar:
         wake.setblocking(False)
         self._selector.register(awake, selectors.EVENT_READ, lambda: awake.recv(64))
         signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
-        for number in ENDING_SIGNALS:
-            signal.signal(number, self._end)
+        self._handlers = {number: signal.signal(number, self._end) for number in ENDING_SIGNALS}
         return awake, wake
 
     def _end(self, *_: object) -> None:
@@ -216,7 +227,7 @@ class Sidecar:
             part.rename(path)
         except OSError as error:
             raise CannotStart(
-                f"--ready-file can't be written: {error.strerror}; give a path in a folder that exists: {path}"
+                f"--ready-file can't be written: {error.strerror}; give a path in another folder: {path}"
             ) from None
 
     def _stop(self, awake: tuple[socket.socket, socket.socket]) -> None:
@@ -224,15 +235,21 @@ class Sidecar:
         self._linked.close()
         self._sender.close()
         signal.set_wakeup_fd(-1)
-        for number in ENDING_SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
         self._selector.close()
         for end in awake:
             end.close()
         if self._settings.ready_file is not None:
             with suppress(OSError):
                 self._settings.ready_file.unlink()
-        LOGGER.info("ended; %s", json.dumps(self._notices.counts | {"ticks-skipped": self._ticks.skipped}))
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        own = {
+            "ticks-skipped": self._ticks.skipped,
+            "cpu-seconds": round(used.ru_utime + used.ru_stime, 2),
+            "peak-bytes": used.ru_maxrss << 10,
+        }
+        LOGGER.info("ended; %s", json.dumps({**self._notices.counts, **own}))
 
 
 def _service(settings: Settings) -> str:

@@ -47,9 +47,7 @@ class Watch:
         if self._tree.follow_root(pid):
             self._limit.follow(pid)
         else:
-            self._notices.once(
-                "root-gone", f"process {pid} is not there; only processes with a probe are watched"
-            )
+            self._notices.once("root-gone", f"process {pid} is gone; only processes with a probe are watched")
 
     def observe(self) -> Observation:
         """One tick."""
@@ -59,7 +57,7 @@ class Watch:
         if self._tree.overflow:
             self._notices.once(
                 "too-many-processes",
-                f"the app has more than {MAX_PROCESSES} processes; {self._tree.overflow} of them are not watched",
+                f"the app has over {MAX_PROCESSES} processes; {self._tree.overflow} of them are not watched",
             )
         self._linked.remember_parents(
             {key.pid: stat.parent_pid for key, stat in living.items() if key not in before}

@@ -3,9 +3,19 @@
 import argparse
 import os
 from pathlib import Path
+from typing import Final
 
 from memwarden.errors import Usage
 from memwarden.quantities import duration, size
+
+VALUED: Final = (
+    ("--duration", "TIME", None, "end the command after this time: SIGTERM, 10 s later SIGKILL"),
+    ("--interval", "TIME", "1s", "between two samples (default: %(default)s)"),
+    ("--memory-limit", "SIZE", None, "judge against this (default: the cgroup's limit, or what is free)"),
+    ("--sampling", "SIZE", "512KiB", "mean bytes between two allocation samples (default: %(default)s)"),
+    ("--keep", "FILE", None, "keep what was recorded, for: memwarden judge FILE"),
+    ("--database-url", "URL", None, "use this PostgreSQL (≥15; else $MEMWARDEN_DATABASE_URL)"),
+)
 
 
 class Run:
@@ -26,36 +36,14 @@ exit codes: the command's own; 86 a leak was found (--fail-on leak) by a command
         add = parser.add_argument
         parser.usage = "memwarden run [options] -- COMMAND [ARGUMENT ...]"
         parser.set_defaults(command=[])
-        for option, metavar, default, text in (
-            ("--duration", "TIME", None, "end the command after this time: SIGTERM, 10 s later SIGKILL"),
-            ("--interval", "TIME", "1s", "between two samples (default: %(default)s)"),
-            (
-                "--memory-limit",
-                "SIZE",
-                None,
-                "judge against this limit (default: the cgroup's, or what is free)",
-            ),
-            (
-                "--sampling",
-                "SIZE",
-                "512KiB",
-                "mean bytes between two sampled allocations (default: %(default)s)",
-            ),
-            ("--keep", "FILE", None, "keep what was recorded, for: memwarden judge FILE"),
-            (
-                "--database-url",
-                "URL",
-                None,
-                "use this PostgreSQL (15 or newer; else $MEMWARDEN_DATABASE_URL)",
-            ),
-        ):
+        for option, metavar, default, text in VALUED:
             add(option, metavar=metavar, default=default, help=text)
         add(
             "--report",
             metavar="FILE",
             action="append",
             default=[],
-            help="write a .json or .md; may be repeated",
+            help="a .json or .md; may be repeated",
         )
         add("--fail-on", choices=("leak",), help="exit with 86 on a leak if the command ended with 0")
         add("--quiet", action="store_true", help="say nothing but errors")

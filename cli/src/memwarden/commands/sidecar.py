@@ -2,6 +2,8 @@
 
 import argparse
 
+from memwarden.errors import Usage
+
 
 class Sidecar:
     name = "sidecar"
@@ -18,5 +20,11 @@ example:
 
     def run(self, arguments: argparse.Namespace) -> int:
         from memwarden_sidecar.__main__ import run
+        from memwarden_sidecar.errors import CannotStart
+        from memwarden_sidecar.settings import from_arguments
 
-        return run(arguments)
+        try:
+            settings = from_arguments(arguments)
+        except CannotStart as error:
+            raise Usage(str(error)) from error
+        return run(settings)

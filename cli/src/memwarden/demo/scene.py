@@ -91,7 +91,8 @@ def _picture(shop: Shop) -> str:
 def _tell(shop: Shop, verdict: dict[str, Any], out: TextIO) -> None:
     out.write(f"\nThe shop {shop.title}:\n  {printable(verdict['headline'])}\n")
     if verdict["verdict"] == "Leaking":
-        for site in verdict["sites"][:_SITES]:
+        growing = [site for site in verdict["sites"] if site["growth_bytes_per_second"] > 0]
+        for site in growing[:_SITES]:
             growth = short_size(site["growth_bytes_per_second"] * 60)
             where = f"{_short(site['file'])}:{site['line']} {site['function']}"
             out.write(printable(f"{where}: {short_size(site['live_bytes'])} live, {growth}/min").join(["    ", "\n"]))

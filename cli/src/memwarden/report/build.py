@@ -8,7 +8,6 @@ from typing import Any
 
 import memwarden
 from memwarden.run.cost import Usage
-from memwarden_api.names import MEMORY_ANON, PROBE_CPU_TIME
 from memwarden_api.report import ComponentCost, Cost, Report, Verdict
 
 
@@ -28,8 +27,10 @@ class Seen:
     verdict: Mapping[str, Any] | None
     """As the collector sent it; None: there is none, and `unknown_because` says why."""
     unknown_because: str = ""
-    series: Sequence[Mapping[str, Any]] = ()
-    """Of MEMORY_ANON and PROBE_CPU_TIME."""
+    probe_cpu: Sequence[Mapping[str, Any]] = ()
+    """The series PROBE_CPU_TIME of all processes: seconds, cumulative."""
+    memory: Sequence[Mapping[str, Any]] = ()
+    """The series MEMORY_ANON, at least its beginning."""
     notes: Sequence[str] = field(default=())
 
 
@@ -81,13 +82,11 @@ def cost(seen: Seen) -> Cost:
         ComponentCost(name=name, cpu_seconds=usage.cpu_seconds, peak_rss_bytes=usage.peak_rss_bytes)
         for name, usage in seen.usage.items()
     ]
-    probe = [item for item in seen.series if item["metric"] == PROBE_CPU_TIME and item["values"]]
-    if probe:
-        seconds = sum(float(item["values"][-1]) for item in probe)
+    probes = [item["values"] for item in seen.probe_cpu if item["values"]]
+    if probes:
+        seconds = sum(max(values) for values in probes)
         parts.append(ComponentCost(name="probe", cpu_seconds=seconds, peak_rss_bytes=None))
-    firsts = [
-        float(item["times"][0]) for item in seen.series if item["metric"] == MEMORY_ANON and item["times"]
-    ]
+    firsts = [float(item["times"][0]) for item in seen.memory if item["times"]]
     wall = seen.ended_at - seen.started_at
     return Cost(
         components=tuple(parts),

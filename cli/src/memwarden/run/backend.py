@@ -18,6 +18,7 @@ from memwarden.errors import Failed, Interrupted
 from memwarden.run import environment
 from memwarden.run.folder import RunFolder
 from memwarden.run.plan import Plan
+from memwarden.run.port import ReservedPort
 from memwarden.supervise.child import Child, ChildSpec
 from memwarden.supervise.mailbox import ENDING, Mailbox
 from memwarden_api.names import ENV_TOKEN, EXIT_FAILED
@@ -56,13 +57,16 @@ class Backend:
         """Start everything and wait until it is ready. Raises Failed or Interrupted."""
         deadline = time.monotonic() + READY_SECONDS
         database_url = self.plan.database_url or self._start_database()
-        self._start_collector(database_url)
-        port_file = self.folder.path / "collector.url"
-        self._await("collector", port_file, mailbox, deadline)
-        self.url = port_file.read_text(encoding="utf-8").strip()
-        ready_file = self.folder.path / "sidecar.ready"
-        self._start_sidecar(ready_file)
-        self._await("sidecar", ready_file, mailbox, deadline)
+        port = ReservedPort()
+        try:
+            self.url = f"http://{port.address}"
+            url_file, ready_file = self.folder.path / "collector.url", self.folder.path / "sidecar.ready"
+            self._start_collector(database_url, port.address, url_file)
+            self._start_sidecar(ready_file)
+            self._await("collector", url_file, mailbox, deadline)
+            self._await("sidecar", ready_file, mailbox, deadline)
+        finally:
+            port.close()
 
     def app_started(self, pid: int) -> None:
         self.children["sidecar"].tell(f'{{"pid": {pid}}}')
@@ -104,7 +108,7 @@ class Backend:
         self.stop_database = started.stop
         return started.url
 
-    def _start_collector(self, database_url: str) -> None:
+    def _start_collector(self, database_url: str, listen: str, url_file: Path) -> None:
         variables = environment.for_python(os.environ)
         if self.plan.database_url is None:
             variables = environment.without_libpq(variables)
@@ -114,8 +118,8 @@ class Backend:
             "collector",
             [
                 *environment.python("memwarden_collector"),
-                "--listen", "127.0.0.1:0",
-                "--port-file", str(self.folder.path / "collector.url"),
+                "--listen", listen,
+                "--port-file", str(url_file),
             ],
             variables,
         )  # fmt: skip

@@ -23,6 +23,7 @@ Result = TypeVar("Result")
 
 _JUDGE_SECONDS: Final = 30.0
 _FETCH_SECONDS: Final = 60.0
+_BEGINNING_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.02
 _ENOUGH: Final = 3
 """So many Ctrl-C after the app's end cut short what is left to wait for; never the clean-up."""
@@ -43,7 +44,8 @@ class Ending:
     notes: list[str]
     verdict: dict[str, Any] | None = None
     unknown_because: str = ""
-    series: Sequence[dict[str, Any]] = ()
+    probe_cpu: Sequence[dict[str, Any]] = ()
+    memory: Sequence[dict[str, Any]] = ()
     unhonoured: list[str] = field(default_factory=list)
     """What was asked for and could not be done, a sentence each."""
     _signals: int = 0
@@ -51,9 +53,9 @@ class Ending:
     def finish(self) -> int:
         """Returns the exit code of the run."""
         self.backend.watch()
-        self.notes += self.backend.losses()
         self._flush()
         self._judge()
+        self.notes += self.backend.losses()
         self._fetch_series()
         report = self._build()
         written = [*self._keep(), *self._write(report)]
@@ -82,21 +84,26 @@ class Ending:
             if error.status == _NOT_FOUND:  # the collector has never heard of this run
                 self.unknown_because = "the command ended before a sample of it was taken"
                 return
-            self.unknown_because = f"the collector could not judge it ({error})"
-            sentence = f"there is no verdict: the collector could not judge the run ({error})"
+            self.backend.watch()  # it may have died just now
+            self.unknown_because = f"the collector could not judge it: {error}"
+            sentence = f"there is no verdict, the collector could not judge the run: {error}"
             if plan.fail_on_leak or plan.reports:
-                self.unhonoured.append(f"{sentence}; run it again with --verbose to see why")
+                self.unhonoured.append(f"{sentence}; run it again, with --verbose to see what happened")
             else:
                 self.notes.append(f"{sentence[0].upper()}{sentence[1:]}.")
 
     def _fetch_series(self) -> None:
         if self.verdict is None:
             return
-        metrics = (MEMORY_ANON, PROBE_CPU_TIME)
+        api, begin = self.backend.api, self.started_at + _BEGINNING_SECONDS
         try:
-            self.series = self._call(lambda: self.backend.api.series(metrics, _FETCH_SECONDS), _FETCH_SECONDS)
+            self.probe_cpu = self._call(lambda: api.series(PROBE_CPU_TIME, _FETCH_SECONDS), _FETCH_SECONDS)
+            # Of the beginning alone: long series come with fewer points, and the first may not be among them.
+            self.memory = self._call(
+                lambda: api.series(MEMORY_ANON, _FETCH_SECONDS, end=begin), _FETCH_SECONDS
+            )
         except ApiError as error:
-            self.notes.append(f"What the probe cost is not known: the collector gave no series ({error}).")
+            self.notes.append(f"What the probe cost is not known, the collector gave no series: {error}.")
 
     def _build(self) -> "Report":
         from memwarden.report.build import Seen, build
@@ -114,7 +121,8 @@ class Ending:
                 usage=self.usage,
                 verdict=self.verdict,
                 unknown_because=self.unknown_because,
-                series=self.series,
+                probe_cpu=self.probe_cpu,
+                memory=self.memory,
                 notes=tuple(self.notes),
             )
         )

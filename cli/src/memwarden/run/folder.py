@@ -32,16 +32,16 @@ class RunFolder:
 
     @classmethod
     def make(cls) -> "RunFolder":
-        root = _root()
-        sweep(root)
+        parent = root()
+        sweep(parent)
         try:
-            path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
+            path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
             lock = os.open(path / OWNER, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
             fcntl.flock(lock, fcntl.LOCK_EX)  # a sweeper may hold it for a moment
             os.write(lock, f"{os.getpid()}\n".encode())
         except OSError as error:
             raise Failed(
-                f"no temporary folder could be made in {root}: {reason(error)}; set TMPDIR to another folder"
+                f"no temporary folder could be made in {parent}: {reason(error)}; set TMPDIR to another one"
             ) from error
         return cls(path, lock)
 
@@ -59,10 +59,10 @@ class RunFolder:
         return child
 
 
-def sweep(root: Path) -> None:
+def sweep(parent: Path) -> None:
     """Remove our folders whose owners are dead. What can't be removed is left for the next time."""
     try:
-        candidates = [path for path in root.iterdir() if path.name.startswith(PREFIX)]
+        candidates = [path for path in parent.iterdir() if path.name.startswith(PREFIX)]
     except OSError:
         return
     for path in candidates:
@@ -92,10 +92,10 @@ def _abandoned(path: Path) -> bool:
         os.close(owner)
 
 
-def _root() -> Path:
+def root() -> Path:
     """Where temporary folders go, as Python sees it; /tmp where that path is too long for sockets."""
     try:
-        root = Path(tempfile.gettempdir()).absolute()
+        usual = Path(tempfile.gettempdir()).absolute()
     except FileNotFoundError as error:
         raise Failed("no folder for temporary files can be written; set TMPDIR to one that can") from error
-    return root if len(os.fsencode(root)) <= _LONGEST_ROOT else Path("/tmp")  # noqa: S108 - the only short one
+    return usual if len(os.fsencode(usual)) <= _LONGEST_ROOT else Path("/tmp")  # noqa: S108 - the only short one

@@ -1,4 +1,4 @@
-"""Which runs are under way on this machine: each says in its own folder (mode 0700) how its collector is reached."""
+"""Which runs are under way here: each says in its own folder (mode 0700) how its collector is reached."""
 
 import json
 import os

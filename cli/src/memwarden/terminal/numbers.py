@@ -1,14 +1,17 @@
 """The numbers of the status line, asked for in a thread so that nobody waits for them."""
 
 import threading
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from memwarden.api import Api, ApiError
 from memwarden.quantities import clock, short_size
+from memwarden_api.names import MEMORY_ANON
 
 _EVERY_SECONDS: Final = 1.0
 _TIMEOUT_SECONDS: Final = 2.0
+_RECENT_SECONDS: Final = 30.0
 _SECONDS_PER_MINUTE: Final = 60
 
 
@@ -64,6 +67,12 @@ class NumbersThread:
     def _work(self) -> None:
         while not self._over.wait(_EVERY_SECONDS):
             try:
-                self.latest = from_verdict(self._api.verdict(_TIMEOUT_SECONDS))
-            except (ApiError, KeyError, TypeError, AttributeError):
+                verdict = from_verdict(self._api.verdict(_TIMEOUT_SECONDS))
+                self.latest = replace(verdict, anon_bytes=self._memory() or verdict.anon_bytes)
+            except (ApiError, KeyError, TypeError, AttributeError, IndexError):
                 continue  # not judged yet, or the collector is gone: the end of the run says so
+
+    def _memory(self) -> float | None:
+        """The newest sample: verdicts are some seconds old."""
+        found = self._api.series(MEMORY_ANON, _TIMEOUT_SECONDS, start=time.time() - _RECENT_SECONDS)
+        return float(found[0]["values"][-1]) if found else None

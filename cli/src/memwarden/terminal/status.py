@@ -31,7 +31,7 @@ class StatusLine:
         self._colour = not os.environ.get("NO_COLOR")
         self._shown_rows = 0
         self._last_text = ""
-        self._busy_until = 0.0
+        self._busy_until = time.monotonic() + _CALM_SECONDS  # an app that wants the terminal takes it early
 
     @property
     def wanted(self) -> bool:
@@ -57,12 +57,14 @@ class StatusLine:
             self._write(f"{_SAVE}\x1b[r\x1b[{rows};1H\x1b[2K{_RESTORE}")
 
     def resized(self) -> None:
-        """The terminal has another size: give the row back, in the old and in the new size; draw it later."""
+        """The terminal has another size: give the row back; `update` draws the line again.
+
+        Nothing is cleared: where the old line is now, and whether it is there at all, each terminal decides
+        for itself, and a line of the app may be in its place.
+        """
         if self._shown_rows:
-            old, rows = self._shown_rows, self._size()[0]
-            self.withdraw()
-            if 0 < old < rows:
-                self._write(f"{_SAVE}\x1b[{old};1H\x1b[2K{_RESTORE}")
+            self._shown_rows = 0
+            self._write(f"{_SAVE}\x1b[r{_RESTORE}")
 
     def _draw(self, text: str) -> None:
         rows, columns = self._size()

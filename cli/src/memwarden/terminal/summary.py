@@ -14,7 +14,7 @@ _INDENT: Final = "  "
 def lines(report: Report, files: Sequence[Path]) -> Iterable[str]:
     """Lines without a prefix but the first; plain text, since it may land in a log."""
     for verdict in report.verdicts:
-        yield f"memwarden: {verdict.verdict}: {printable(verdict.headline)}"
+        yield f"memwarden: {printable(verdict.headline)}"
         if verdict.verdict != "Healthy":
             for site in verdict.sites[:_TOP]:
                 yield _INDENT + _site(site)

@@ -1,9 +1,9 @@
 """The analysis as a job: one thread that judges scopes with new data, and a door to judge one now.
 
-The moment of a verdict is the time of the scope's last sample, not this machine's: the same data gives the same
-verdict, and a clock that jumps changes nothing. Several collectors on one database: the one that holds the
-advisory lock runs the job, any of them may judge when asked. An error is logged once for each cause, counted,
-and never ends the job.
+The moment of a verdict is the time of the scope's last sample, not this machine's: the same data gives the
+same verdict, and a clock that jumps changes nothing. Several collectors on one database: the one that holds
+the advisory lock runs the job, any of them may judge when asked. An error is logged once for each cause,
+counted, and never ends the job.
 """
 
 import json
@@ -15,10 +15,6 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from memwarden_api import report
-from memwarden_core.judge import judge
-from memwarden_core.recording import Recording
-from memwarden_core.verdict import Verdict
-
 from memwarden_collector.analysis.schedule import Schedule
 from memwarden_collector.clock import Clock
 from memwarden_collector.errors import CollectorError
@@ -31,6 +27,9 @@ from memwarden_collector.store.ownership import Ownership
 from memwarden_collector.store.recordings import RecordingLoader, read_scope
 from memwarden_collector.telemetry import Telemetry
 from memwarden_collector.verdicts import core_verdict, report_verdict
+from memwarden_core.judge import judge
+from memwarden_core.recording import Recording
+from memwarden_core.verdict import Verdict
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS: Final = 1.0
@@ -79,7 +78,7 @@ class Analyst:
         """
         with self._lock:
             recording = self._load(scope)
-            verdict, document, scope_id = self._judge(recording)
+            document, scope_id = self._judge(recording)
             with self._database.lend() as connection:
                 rows = store.history(connection, [scope_id])[scope_id]
         return document.model_copy(update={"history": history_entries(rows)})
@@ -96,12 +95,14 @@ class Analyst:
         if row is None or (row.kind != KIND_SERVICE and recording is None):
             raise UnknownScope(f"there is no scope {scope!r}; GET /api/v1/scopes lists them")
         if recording is None:
-            raise NotJudged(f"{scope!r} is not watched by a sidecar of Memwarden: its metrics are kept, not judged")
+            raise NotJudged(
+                f"{scope!r} is not watched by a sidecar of Memwarden: its metrics are kept, not judged"
+            )
         if not recording.series and not recording.profiles:
             raise NotJudged(f"{scope!r} has no samples yet")
         return recording
 
-    def _judge(self, recording: Recording) -> tuple[Verdict, report.Verdict, int]:
+    def _judge(self, recording: Recording) -> tuple[report.Verdict, int]:
         """Judge and keep."""
         scope = recording.scope
         with self._database.lend() as connection:
@@ -127,7 +128,7 @@ class Analyst:
             self._kept[scope] = verdict
         self._forget_some()
         self._telemetry.count("judgements_total", verdict=verdict.kind.value)
-        return verdict, document, row.scope_id
+        return document, row.scope_id
 
     def _is_notable(self, scope: str, verdict: Verdict) -> bool:
         """Whether it belongs into the history: something changed, or time passed."""
@@ -141,7 +142,9 @@ class Analyst:
         )
 
     def _forget_some(self) -> None:
-        """Scopes whose verdicts are remembered are bounded; what is forgotten is read again from the database."""
+        """Scopes whose verdicts are remembered are bounded; what is forgotten is read again from the
+        database.
+        """
         while len(self._previous) > self._settings.max_cached_scopes:
             oldest = next(iter(self._previous))
             del self._previous[oldest]

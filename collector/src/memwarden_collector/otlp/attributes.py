@@ -1,7 +1,7 @@
 """Attributes of OTLP as JSON values, within the limits.
 
-Long text and long arrays are cut with a warning, because a command line of 10 kB must not hide a process. What
-PostgreSQL can't keep (U+0000) or what would be too many is refused, with the points that hang on it.
+Long text and long arrays are cut with a warning, because a command line of 10 kB must not hide a process.
+What PostgreSQL can't keep (U+0000) or what would be too many is refused, with the points that hang on it.
 """
 
 import base64
@@ -49,7 +49,9 @@ class AttributeReader:
     def key(self, key: str) -> str:
         """A name that may be stored; raises BadAttributes."""
         if len(key.encode()) > self._limits.max_key_bytes:
-            raise BadAttributes("key_bytes", f"a name is longer than max_key_bytes={self._limits.max_key_bytes}")
+            raise BadAttributes(
+                "key_bytes", f"a name is longer than max_key_bytes={self._limits.max_key_bytes}"
+            )
         return _without_nul(key)
 
     def value(self, value: AnyValue, nesting: int = 0) -> Json:
@@ -90,7 +92,9 @@ class AttributeReader:
     def string(self, index: int) -> str:
         """A string of the dictionary; raises BadAttributes for an index outside of it."""
         if not 0 <= index < len(self._strings):
-            raise BadAttributes("bad_index", f"string index {index} is outside the table of {len(self._strings)}")
+            raise BadAttributes(
+                "bad_index", f"string index {index} is outside the table of {len(self._strings)}"
+            )
         return self._strings[index]
 
     def _cut(self, items: Sequence[T]) -> Sequence[T]:

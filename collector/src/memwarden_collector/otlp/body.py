@@ -1,8 +1,8 @@
 """The body of a request: read with a bound, inflated with a bound.
 
-A size is refused by Content-Length before a byte is read, else while reading; inflating stops at the limit, and
-at a ratio that only a bomb has. Refused bytes are read on and thrown away for a moment, because closing on a
-client that still sends destroys the answer on its way (RFC 9112, 9.6).
+A size is refused by Content-Length before a byte is read, else while reading; inflating stops at the limit,
+and at a ratio that only a bomb has. Refused bytes are read on and thrown away for a moment, because closing
+on a client that still sends destroys the answer on its way (RFC 9112, 9.6).
 """
 
 import asyncio
@@ -30,23 +30,38 @@ class ClientGone(Exception):
     """The client closed before its body was whole: nobody is left to answer."""
 
 
+class Incoming:
+    """`receive`, and whether the body has come to its end."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.ended = False
+
+    async def __call__(self) -> MutableMapping[str, Any]:
+        message = await self._receive()
+        self.ended = message["type"] == "http.disconnect" or not message.get("more_body", False)
+        return message
+
+
 def headers_of(scope: Scope) -> dict[bytes, bytes]:
     """Header names in lower case; of several with one name the last."""
     return dict(scope["headers"])
 
 
 def encoding_of(headers: dict[bytes, bytes]) -> str:
-    """"gzip" or "identity"; raises Refused (415)."""
+    """ "gzip" or "identity"; raises Refused (415)."""
     encoding = headers.get(b"content-encoding", b"identity").strip().lower().decode("latin-1") or "identity"
     if encoding not in ("gzip", "identity", "none"):
         raise Refused(
-            415, f"content-encoding {encoding[:40]!r} is not known; use gzip or none", reason="content_encoding"
+            415,
+            f"content-encoding {encoding[:40]!r} is not known; use gzip or none",
+            reason="content_encoding",
         )
     return "gzip" if encoding == "gzip" else "identity"
 
 
 async def read_body(
-    headers: dict[bytes, bytes], receive: Receive, limits: Limits, reservation: Reservation
+    headers: dict[bytes, bytes], receive: Incoming, limits: Limits, reservation: Reservation
 ) -> bytes:
     """The body as sent. Raises Refused (400, 408, 413), Overloaded, ClientGone."""
     length = headers.get(b"content-length")
@@ -75,18 +90,15 @@ async def read_body(
         ) from None
 
 
-async def drain(headers: dict[bytes, bytes], receive: Receive) -> None:
+async def drain(headers: dict[bytes, bytes], receive: Incoming) -> None:
     """Read on and throw away, within bounds; a client that waits for 100-continue has sent nothing."""
     if b"expect" in headers:
         return
     seen = 0
     try:
         async with asyncio.timeout(_DRAIN_SECONDS):
-            while seen < _DRAIN_BYTES:
-                message = await receive()
-                seen += len(message.get("body", b""))
-                if message["type"] == "http.disconnect" or not message.get("more_body", False):
-                    return
+            while seen < _DRAIN_BYTES and not receive.ended:
+                seen += len((await receive()).get("body", b""))
     except TimeoutError:
         return
 
@@ -126,20 +138,24 @@ def _check_inflated(inflated: int, sent: int, limits: Limits) -> None:
     if inflated > _RATIO_AFTER_BYTES and inflated > sent * limits.max_inflate_ratio:
         raise Refused(
             413,
-            f"{sent} bytes inflate to more than {inflated}: over max_inflate_ratio={limits.max_inflate_ratio}",
+            f"{sent} bytes inflate to more than {inflated}: over"
+            f" max_inflate_ratio={limits.max_inflate_ratio}",
             reason="inflate_ratio",
         )
 
 
 def _too_large(what: str, limits: Limits) -> Refused:
     return Refused(
-        413, f"{what}: over max_request_bytes={limits.max_request_bytes}; send smaller requests", reason="request_bytes"
+        413,
+        f"{what}: over max_request_bytes={limits.max_request_bytes}; send smaller requests",
+        reason="request_bytes",
     )
 
 
 def _inflated_too_large(limits: Limits) -> Refused:
     return Refused(
         413,
-        f"the body inflates to more than max_inflated_bytes={limits.max_inflated_bytes}; send smaller requests",
+        f"the body inflates to more than max_inflated_bytes={limits.max_inflated_bytes}; send smaller"
+        f" requests",
         reason="inflated_bytes",
     )

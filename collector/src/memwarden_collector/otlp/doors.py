@@ -1,7 +1,8 @@
 """The doors as one bare ASGI app: POST `/v1/metrics` and `/v1development/profiles`, protobuf, none or gzip.
 
-A request is admitted by its size, read, inflated and decoded in a thread, handed to the store, and acknowledged
-after its commit. Nothing here ever answers 500 for a database that is away: that is 503, with Retry-After.
+A request is admitted by its size, read, inflated and decoded in a thread, handed to the store, and
+acknowledged after its commit. Nothing here ever answers 500 for a database that is away: that is 503, with
+Retry-After.
 """
 
 import asyncio
@@ -15,13 +16,13 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from memwarden_api.names import BATCH_ID_HEADER, METRICS_PATH, PROFILES_PATH
-
 from memwarden_collector.batch import Batch, ResourceBlock, Signal
 from memwarden_collector.clock import Clock
 from memwarden_collector.errors import DataRefused, Overloaded, Refused, StoreError
 from memwarden_collector.otlp.admission import Budget, Reservation
 from memwarden_collector.otlp.body import (
     ClientGone,
+    Incoming,
     Receive,
     Scope,
     Send,
@@ -69,7 +70,9 @@ DOORS: Final = {
 class OtlpDoors:
     """The ASGI app of the doors."""
 
-    def __init__(self, sink: Sink, limits: Limits, telemetry: Telemetry, clock: Clock, executor: Executor) -> None:
+    def __init__(
+        self, sink: Sink, limits: Limits, telemetry: Telemetry, clock: Clock, executor: Executor
+    ) -> None:
         self._sink = sink
         self._limits = limits
         self._telemetry = telemetry
@@ -80,21 +83,22 @@ class OtlpDoors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = headers_of(scope)
+        incoming = Incoming(receive)
         as_json = headers.get(b"content-type", b"").startswith(b"application/json")
         door = DOORS[scope["path"]]
         try:
-            body = await self._take(door, scope, headers, receive)
+            body = await self._take(door, scope, headers, incoming)
         except ClientGone:
             self._telemetry.count("refused_total", status="499", reason="client_gone")
         except Refused as refused:
             self._telemetry.count("refused_total", status=str(refused.status), reason=refused.reason)
-            if refused.reason in ("request_bytes", "inflight_bytes", "content_encoding", "content_type", "method"):
-                await drain(headers, receive)
+            if refused.reason != "body_seconds":
+                await drain(headers, incoming)
             await send_error(send, refused, as_json=as_json)
         else:
             await send_answer(send, 200, _PROTOBUF, body)
 
-    async def _take(self, door: Door, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+    async def _take(self, door: Door, scope: Scope, headers: dict[bytes, bytes], receive: Incoming) -> bytes:
         if scope["method"] != "POST":
             raise Refused(405, f"{scope['method']} is not taken here, POST is", reason="method")
         content_type = headers.get(b"content-type", b"").split(b";")[0].strip().lower()

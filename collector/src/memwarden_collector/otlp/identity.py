@@ -9,7 +9,6 @@ import math
 from typing import Final
 
 from memwarden_api import names
-
 from memwarden_collector.batch import Attributes, ResourceId, fingerprint
 from memwarden_collector.otlp.attributes import BadAttributes
 
@@ -30,7 +29,8 @@ def _own(scope: object, attributes: Attributes) -> ResourceId:
     kind = attributes.get(names.SCOPE_KIND, names.SCOPE_KIND_RUN)
     if kind not in (names.SCOPE_KIND_RUN, names.SCOPE_KIND_CONTAINER):
         raise BadAttributes(
-            "identity", f"{names.SCOPE_KIND} is neither {names.SCOPE_KIND_RUN!r} nor {names.SCOPE_KIND_CONTAINER!r}"
+            "identity",
+            f"{names.SCOPE_KIND} is neither {names.SCOPE_KIND_RUN!r} nor {names.SCOPE_KIND_CONTAINER!r}",
         )
     pid = _pid(attributes)
     created = attributes.get(names.PROCESS_CREATION_TIME) if pid is not None else None
@@ -48,7 +48,9 @@ def _foreign(attributes: Attributes) -> ResourceId:
     where = _text(attributes, "k8s.pod.name") or _text(attributes, names.HOST_NAME)
     scope = f"service:{namespace + '/' if namespace else ''}{service}@{where}"
     if len(scope.encode()) > _MAX_SCOPE_BYTES:
-        raise BadAttributes("identity", f"{names.SERVICE_NAME} and host name have more than {_MAX_SCOPE_BYTES} bytes")
+        raise BadAttributes(
+            "identity", f"{names.SERVICE_NAME} and host name have more than {_MAX_SCOPE_BYTES} bytes"
+        )
     pid = _pid(attributes)
     return ResourceId(scope, KIND_SERVICE, pid, None, fingerprint("foreign", attributes))
 

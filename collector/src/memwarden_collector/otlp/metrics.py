@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from google.protobuf.message import DecodeError
-from memwarden_api.names import LIMIT_SOURCE
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
 )
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, NumberDataPoint, ResourceMetrics
 
+from memwarden_api.names import LIMIT_SOURCE
 from memwarden_collector.batch import Attributes, Json, ResourceBlock, ResourceId, SeriesId, SeriesInfo
 from memwarden_collector.columns import LIMIT_SOURCES, WIDE, Column, level_of
 from memwarden_collector.errors import Refused
@@ -36,7 +36,9 @@ def decode_metrics(body: bytes, limits: Limits, now: float) -> tuple[list[Resour
     try:
         request.ParseFromString(body)
     except DecodeError as error:
-        raise Refused(400, f"the body is not an ExportMetricsServiceRequest: {error}", reason="protobuf") from None
+        raise Refused(
+            400, f"the body is not an ExportMetricsServiceRequest: {error}", reason="protobuf"
+        ) from None
     walk = _Walk(limits, now)
     for resource in request.resource_metrics:
         walk.resource(resource)
@@ -85,7 +87,9 @@ class _Walk:
         kind = metric.WhichOneof("data")
         points = _points(metric)
         if kind not in ("gauge", "sum"):
-            self.rejections.reject("not_stored", f"a metric of type {kind or 'none'} is not stored yet", len(points))
+            self.rejections.reject(
+                "not_stored", f"a metric of type {kind or 'none'} is not stored yet", len(points)
+            )
             return
         try:
             name = self._reader.key(metric.name)
@@ -102,7 +106,9 @@ class _Walk:
             if value is None:
                 continue
             try:
-                attributes = self._reader.read(point.attributes, self._limits.max_attributes, "max_attributes")
+                attributes = self._reader.read(
+                    point.attributes, self._limits.max_attributes, "max_attributes"
+                )
             except BadAttributes as bad:
                 self.rejections.reject(bad.reason, f"point: {bad.text}")
                 continue
@@ -112,11 +118,18 @@ class _Walk:
                 continue
             series = _series(block.identity, name, attributes)
             if series not in block.series:
-                block.series[series] = SeriesInfo(unit, kind, temporality, monotonic, attribute_text(attributes))
+                block.series[series] = SeriesInfo(
+                    unit, kind, temporality, monotonic, attribute_text(attributes)
+                )
             block.narrow.append((time, series, value))
 
     def _wide(
-        self, rows: dict[int, dict[str, float | str]], time: int, column: Column, value: float, attributes: Attributes
+        self,
+        rows: dict[int, dict[str, float | str]],
+        time: int,
+        column: Column,
+        value: float,
+        attributes: Attributes,
     ) -> None:
         source = next(iter(attributes.values()), None)
         if source is not None and source not in LIMIT_SOURCES:
@@ -159,13 +172,16 @@ def time_check(limits: Limits, now: float) -> Callable[[int], tuple[str, str] | 
             return "no_time", "it has no time"
         if time < oldest:
             return "too_old", f"older than max_sample_age_seconds={limits.max_sample_age_seconds:g}"
-        return "future", f"in the future by more than max_sample_future_seconds={limits.max_sample_future_seconds:g}"
+        return (
+            "future",
+            f"in the future by more than max_sample_future_seconds={limits.max_sample_future_seconds:g}",
+        )
 
     return check
 
 
 def attribute_text(attributes: Attributes) -> str:
-    """"" for none, the value of the only one, else `key=value,…` in the order of keys."""
+    """ "" for none, the value of the only one, else `key=value,…` in the order of keys."""
     if len(attributes) == 1:
         return _as_text(next(iter(attributes.values())))
     return ",".join(f"{key}={_as_text(attributes[key])}" for key in sorted(attributes))

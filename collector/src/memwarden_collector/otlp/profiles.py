@@ -1,14 +1,13 @@
 """Profiles: an ExportProfilesServiceRequest becomes blocks for the store.
 
-The three Profiles of a process and moment (inuse_space, inuse_objects, inuse_samples) become one row, keyed by
-(stack, age bucket). Other types are answered as partial success. A sample without an age counts as old.
+The three Profiles of a process and moment (inuse_space, inuse_objects, inuse_samples) become one row, keyed
+by (stack, age bucket). Other types are answered as partial success. A sample without an age counts as old.
 """
 
 import bisect
 import math
 
 from memwarden_api import names
-
 from memwarden_collector.batch import Json, ProfileRow, ResourceBlock, StackTable
 from memwarden_collector.otlp.attributes import BadAttributes
 from memwarden_collector.otlp.identity import identify
@@ -39,8 +38,8 @@ def decode_profiles(body: bytes, limits: Limits, now: float) -> tuple[list[Resou
         block = blocks.setdefault(identity.fp, ResourceBlock(identity, resource.attributes))
         block.attributes = resource.attributes
         for profile in resource.profiles:
-            if walk.accepts(profile) and (cells := walk.read(profile)) is not None:
-                _lay(moments.setdefault((identity.fp, profile.time // 1000), {}), cells, profile.type)
+            if walk.accepts(profile) and (found := walk.read(profile)) is not None:
+                _lay(moments.setdefault((identity.fp, profile.time // 1000), {}), found, profile.type)
     table = StackTable(request.stacks.fingerprint, request.stacks.frames)
     for (fp, time), cells in moments.items():
         # A moment without a sample is kept too: nothing was alive.
@@ -61,7 +60,9 @@ class _Walk:
         """Whether type, time and size are right; what is not is counted."""
         limit = self._limits.max_profile_samples
         if profile.type not in names.PROFILE_TYPES:
-            self._rejections.reject("not_stored", "a profile that is not of live memory (inuse_*) is not stored yet")
+            self._rejections.reject(
+                "not_stored", "a profile that is not of live memory (inuse_*) is not stored yet"
+            )
         elif (late := self._check_time(profile.time)) is not None:
             self._rejections.reject(*late)
         elif self._samples + profile.size > limit:
@@ -75,13 +76,15 @@ class _Walk:
         """((stack, age bucket), value) of its samples, or None where one is bad, which is counted."""
         found: list[tuple[tuple[int, int], int]] = []
         total = 0
+        ages, check = self._ages, self._request.stacks.check
         try:
-            for sample in profile.samples():
-                if sample.value < 0:
+            for stack, attributes, value in profile.samples():
+                if value < 0:
                     raise BadAttributes("negative", "a sample is negative")
-                total += sample.value
-                self._request.stacks.check(sample.stack)
-                found.append(((sample.stack, self._age(sample.attribute_indices)), sample.value))
+                total += value
+                check(stack)
+                age = ages.get(attributes)
+                found.append(((stack, self._age(attributes) if age is None else age), value))
             if total > _MAX_SUM:
                 raise BadAttributes("too_large", "the sum of a profile's samples does not fit 64 bits")
         except BadAttributes as bad:
@@ -92,7 +95,9 @@ class _Walk:
     def _age(self, indices: tuple[int, ...]) -> int:
         known = self._ages.get(indices)
         if known is None:
-            found = [value for key, value in map(self._request.attribute, indices) if key == names.PROFILE_AGE]
+            found = [
+                value for key, value in map(self._request.attribute, indices) if key == names.PROFILE_AGE
+            ]
             known = self._ages[indices] = _bucket(found[0]) if found else _OLDEST_BUCKET
         return known
 

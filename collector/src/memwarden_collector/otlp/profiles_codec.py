@@ -1,7 +1,7 @@
 """The proto of profiles, `profiles.v1development` in the dictionary form of opentelemetry-proto 1.45.
 
-That proto is not stable: this module alone knows its fields. It gives plain views with every index checked; an
-index outside of its table raises BadAttributes and takes the profile with it, not the request.
+That proto is not stable: this module alone knows its fields. It gives plain views with every index checked;
+an index outside of its table raises BadAttributes and takes the profile with it, not the request.
 """
 
 import hashlib
@@ -25,13 +25,6 @@ _MAX_LINE = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class SampleView:
-    stack: int
-    value: int
-    attribute_indices: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class ProfileView:
     """One Profile: its type's name, its time in Unix nanoseconds, its number of samples."""
 
@@ -40,12 +33,13 @@ class ProfileView:
     size: int
     message: Profile
 
-    def samples(self) -> Iterator[SampleView]:
-        """Raises BadAttributes for a sample that has not exactly one value."""
+    def samples(self) -> Iterator[tuple[int, tuple[int, ...], int]]:
+        """Stack and attributes as indices, and the value; raises BadAttributes where there is not one."""
         for sample in self.message.samples:
-            if len(sample.values) != 1:
-                raise BadAttributes("values", f"a sample has {len(sample.values)} values, not one")
-            yield SampleView(sample.stack_index, sample.values[0], tuple(sample.attribute_indices))
+            values = sample.values
+            if len(values) != 1:
+                raise BadAttributes("values", f"a sample has {len(values)} values, not one")
+            yield sample.stack_index, tuple(sample.attribute_indices), values[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +56,9 @@ class ProfilesRequest:
         try:
             self._message.ParseFromString(body)
         except DecodeError as error:
-            raise Refused(400, f"the body is not an ExportProfilesServiceRequest: {error}", reason="protobuf") from None
+            raise Refused(
+                400, f"the body is not an ExportProfilesServiceRequest: {error}", reason="protobuf"
+            ) from None
         self._limits = limits
         self._rejections = rejections
         strings = list(self._message.dictionary.string_table)
@@ -101,7 +97,9 @@ class ProfilesRequest:
 
 
 class StackReader:
-    """Stacks of the dictionary, by index. Frames are read once, hashes are made of the hashes of locations."""
+    """Stacks of the dictionary, by index. Frames are read once, hashes are made of the hashes of
+    locations.
+    """
 
     def __init__(
         self, dictionary: ProfilesDictionary, reader: AttributeReader, limits: Limits, rejections: Rejections
@@ -138,7 +136,9 @@ class StackReader:
         if len(locations) > depth:
             self._rejections.warn("stack_depth", f"a stack was cut to max_stack_depth={depth} frames")
             locations = locations[:depth]
-        digest = hashlib.blake2b(b"".join([self._location(one)[1] for one in locations]), digest_size=16).digest()
+        digest = hashlib.blake2b(
+            b"".join([self._location(one)[1] for one in locations]), digest_size=16
+        ).digest()
         self._checked[index] = (locations, digest)
         return locations, digest
 
@@ -150,7 +150,10 @@ class StackReader:
         if not 0 <= index < len(table):
             raise BadAttributes("bad_index", f"location index {index} is outside the table of {len(table)}")
         location = table[index]
-        lines = tuple(self._line(line.function_index, line.line) for line in location.lines[: self._limits.max_stack_depth])
+        lines = tuple(
+            self._line(line.function_index, line.line)
+            for line in location.lines[: self._limits.max_stack_depth]
+        )
         if not lines and index:
             # Not symbolised: the address is all that is known.
             lines = (("", 0, f"0x{location.address:x}"),)
@@ -161,7 +164,9 @@ class StackReader:
     def _line(self, function_index: int, line: int) -> Line:
         table = self._dictionary.function_table
         if not 0 <= function_index < len(table):
-            raise BadAttributes("bad_index", f"function index {function_index} is outside the table of {len(table)}")
+            raise BadAttributes(
+                "bad_index", f"function index {function_index} is outside the table of {len(table)}"
+            )
         if not 0 <= line <= _MAX_LINE:
             raise BadAttributes("bad_line", f"a line number is not from 0 to {_MAX_LINE}")
         function = table[function_index]

@@ -30,7 +30,7 @@ class Rejections:
         return self._rejected.total()
 
     def message(self) -> str:
-        """"" when all is well."""
+        """ "" when all is well."""
         parts = [f"{count} {self._noun} rejected: {text}" for (_, text), count in self._most(self._rejected)]
         parts += [f"{count}× {text}" for (_, text), count in self._most(self._warned)]
         return "; ".join(parts)[:_MAX_TEXT]

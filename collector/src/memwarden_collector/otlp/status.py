@@ -1,7 +1,8 @@
 """`google.rpc.Status`, the body of every error answer of OTLP.
 
-The message has two fields that we fill. A descriptor made here costs ten lines; googleapis-common-protos would
-bring a hundred generated modules for it. It lives in a pool of its own, so that both can be in one process.
+The message has two fields that we fill. A descriptor made here costs ten lines; googleapis-common-protos
+would bring a hundred generated modules for it. It lives in a pool of its own, so that both can be in one
+process.
 """
 
 import json
@@ -15,7 +16,9 @@ _UNKNOWN: Final = 2
 
 
 def _make_class() -> type:
-    file = descriptor_pb2.FileDescriptorProto(name="google/rpc/status.proto", package="google.rpc", syntax="proto3")
+    file = descriptor_pb2.FileDescriptorProto(
+        name="google/rpc/status.proto", package="google.rpc", syntax="proto3"
+    )
     message = file.message_type.add(name="Status")
     field = descriptor_pb2.FieldDescriptorProto
     message.field.add(name="code", number=1, type=field.TYPE_INT32, label=field.LABEL_OPTIONAL)

@@ -1,1 +1,3 @@
-"""The interface `/api/v1`: questions about scopes, verdicts, series, profiles; models from `memwarden_api.rest`."""
+"""The interface `/api/v1`: questions about scopes, verdicts, series, profiles; models from
+`memwarden_api.rest`.
+"""

@@ -1,6 +1,9 @@
-"""Fewer points of a series, each of them a real one: the lowest and the highest of each stretch of time. Pure."""
+"""Fewer points of a series, each of them a real one: the lowest and the highest of each stretch of time.
+Pure.
+"""
 
 import numpy as np
+
 from memwarden_core.recording import FloatArray
 
 

@@ -1,4 +1,6 @@
-"""The routes. They translate: queries are in `store`, decisions in `analysis`; each runs in a thread of the pool."""
+"""The routes. They translate: queries are in `store`, decisions in `analysis`; each runs in a thread of
+the pool.
+"""
 
 import tempfile
 from collections.abc import Iterator
@@ -6,9 +8,8 @@ from typing import IO, Annotated, Any, Final, cast
 
 from fastapi import APIRouter, FastAPI, Path, Query
 from fastapi.responses import StreamingResponse
-from memwarden_api import report, rest
-from memwarden_core.recording_file import write_recording
 
+from memwarden_api import report, rest
 from memwarden_collector.analysis.analyst import Analyst, UnknownScope, document_of, history_entries
 from memwarden_collector.serve import cursors
 from memwarden_collector.serve.downsample import downsample
@@ -17,6 +18,7 @@ from memwarden_collector.store import lists, verdicts
 from memwarden_collector.store.connection import Connection, Database
 from memwarden_collector.store.recordings import read_scope
 from memwarden_collector.verdicts import report_frame
+from memwarden_core.recording_file import write_recording
 
 PREFIX: Final = "/api/v1"
 _MAX_PAGE: Final = 500
@@ -30,8 +32,14 @@ Cursor = Annotated[str | None, Query(description="Where the page before ended", 
 Count = Annotated[int, Query(alias="limit", ge=1, le=_MAX_PAGE, description="Items of a page")]
 Moment = Annotated[float | None, Query(description="Unix seconds", ge=0, le=_FAR_FUTURE)]
 _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
-    "4XX": {"description": "What is wrong with the request", "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}},
-    "503": {"description": "The database is away; try again", "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}},
+    "4XX": {
+        "description": "What is wrong with the request",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    },
+    "503": {
+        "description": "The database is away; try again",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    },
 }
 
 
@@ -40,7 +48,7 @@ def make_interface(database: Database, analyst: Analyst) -> FastAPI:
     app = FastAPI(
         title="Memwarden collector",
         version="v1",
-        description="Scopes, verdicts, series and profiles. Lists are pages with a cursor; errors are problem+json.",
+        description="Scopes, verdicts, series, profiles. Lists are pages with a cursor, errors problem+json.",
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -70,7 +78,7 @@ def _describe_problem(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way to change the schema
 
 
-def _routes(database: Database, analyst: Analyst) -> APIRouter:  # noqa: C901 - a list of routes
+def _routes(database: Database, analyst: Analyst) -> APIRouter:
     router = APIRouter(prefix=PREFIX)
 
     @router.get("/scopes", operation_id="listScopes")
@@ -116,7 +124,9 @@ def _routes(database: Database, analyst: Analyst) -> APIRouter:  # noqa: C901 - 
         end: Moment = None,
         points: Annotated[int, Query(ge=2, le=_MAX_POINTS, description="Most points of a series")] = 1000,
     ) -> rest.SeriesList:
-        """Samples of a scope and its processes; of more points the lowest and highest of each stretch of time."""
+        """Samples of a scope and its processes; of more points the lowest and highest of each stretch of
+        time.
+        """
         with database.lend() as connection:
             found = lists.series(
                 connection,
@@ -189,7 +199,9 @@ def _with_history(connection: Connection, found: list[verdicts.LastVerdict]) -> 
 def _scope(item: lists.ScopeItem) -> rest.Scope:
     limit = None
     if item.limit_bytes is not None:
-        limit = report.Limit.model_validate({"bytes": round(item.limit_bytes), "source": item.limit_source or "cgroup"})
+        limit = report.Limit.model_validate(
+            {"bytes": round(item.limit_bytes), "source": item.limit_source or "cgroup"}
+        )
     return rest.Scope.model_validate(
         {
             "scope": item.name,

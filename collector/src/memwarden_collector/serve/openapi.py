@@ -1,4 +1,6 @@
-"""`python -m memwarden_collector.serve.openapi FILE`: the description of the interface, as it is published."""
+"""`python -m memwarden_collector.serve.openapi FILE`: the description of the interface, as it is
+published.
+"""
 
 import json
 import sys

@@ -7,9 +7,9 @@ from typing import Final
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from memwarden_api.rest import Problem
 from starlette.exceptions import HTTPException
 
+from memwarden_api.rest import Problem
 from memwarden_collector.analysis.analyst import NotJudged, UnknownScope
 from memwarden_collector.errors import Overloaded, StoreError
 from memwarden_collector.store.lists import TooMuch
@@ -44,7 +44,9 @@ def install(app: FastAPI) -> None:
         return handle  # type: ignore[return-value] # FastAPI wants a function, the name of the type is its own
 
     async def problem(request: Request, error: Exception) -> Response:
-        return answer(error.status, error.detail) if isinstance(error, ProblemError) else answer(500, str(error))
+        return (
+            answer(error.status, error.detail) if isinstance(error, ProblemError) else answer(500, str(error))
+        )
 
     async def http(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):

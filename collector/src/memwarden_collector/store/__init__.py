@@ -1,1 +1,3 @@
-"""The store in PostgreSQL: the only package that imports psycopg. Its schema is `memwarden`, its units are in names."""
+"""The store in PostgreSQL: the only package that imports psycopg. Its schema is `memwarden`, its units are
+in names.
+"""

@@ -7,7 +7,9 @@ V = TypeVar("V")
 
 
 class StagedCache(Generic[K, V]):
-    """For one thread. When it is full, the older half goes; what was asked for again lately is not followed."""
+    """For one thread. When it is full, the older half goes; what was asked for again lately is not
+    followed.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

@@ -18,7 +18,9 @@ class ChangedScope:
 
 
 class ChangeFeed:
-    """Remembers what it has seen by the xmin of its last snapshot; at first what came in the last ten minutes."""
+    """Remembers what it has seen by the xmin of its last snapshot; at first what came in the last ten
+    minutes.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -27,7 +29,9 @@ class ChangeFeed:
     def poll(self) -> list[ChangedScope]:
         """Scopes with data that was committed since the last call; raises StoreError."""
         with self._database.lend() as connection, snapshot(connection):
-            row = connection.execute("select pg_snapshot_xmin(pg_current_snapshot())::text::bigint").fetchone()
+            row = connection.execute(
+                "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+            ).fetchone()
             condition, value = (
                 ("at > now() - make_interval(secs => %s)", _RECENT_SECONDS)
                 if self._watermark is None
@@ -35,7 +39,8 @@ class ChangeFeed:
             )
             rows = connection.execute(
                 "select scope_id, name, kind, interval_seconds from scope"  # noqa: S608 - constants
-                f" where scope_id in (select scope_id from ingest_change where {condition}) order by scope_id",
+                f" where scope_id in (select scope_id from ingest_change where {condition}) order by"
+                f" scope_id",
                 [value],
             ).fetchall()
         if row is not None:

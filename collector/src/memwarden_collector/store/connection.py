@@ -1,7 +1,8 @@
 """Connections: opening them, lending them, and telling what is wrong with the database in one sentence.
 
 Every error of psycopg becomes one of `errors.StoreError`. Whether the database answers is kept in one place
-(`Health`), which logs once per change of state: a database that is away for an hour is two lines, not thousands.
+(`Health`), which logs once per change of state: a database that is away for an hour is two lines, not
+thousands.
 """
 
 import logging
@@ -12,6 +13,7 @@ from typing import Final
 
 import psycopg
 from psycopg import errors as pg
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, tuple_row
 
 from memwarden_collector.errors import (
@@ -89,7 +91,8 @@ class Database:
                 version = connection.info.server_version
                 if version < MIN_VERSION:
                     raise DatabaseTooOld(
-                        f"the database is PostgreSQL {version // 10_000}.{version % 10_000}; Memwarden needs 15 or newer:"
+                        f"the database is PostgreSQL {version // 10_000}.{version % 10_000}; Memwarden"
+                        f" needs 15 or newer:"
                         " upgrade it or name another one"
                     )
                 connection.execute(
@@ -115,14 +118,13 @@ class Database:
             try:
                 with translated():
                     yield connection
-            except BaseException as error:
-                if isinstance(error, StoreError):
-                    self.health.ill(error) if is_away(error) else None
-                connection.close()
+                self.health.well()
+            except StoreError as error:
+                if is_away(error):
+                    self.health.ill(error)
                 raise
-            self.health.well()
-            with self._lock:
-                self._idle.append(connection)
+            finally:
+                self._give_back(connection)
         finally:
             self._slots.release()
 
@@ -132,11 +134,21 @@ class Database:
             connection.execute("select 1")
 
     def close(self) -> None:
-        """Close what is idle; a connection that is lent is closed by who gives it back late or by the process' end."""
+        """Close what is idle; a connection that is lent is closed by who gives it back late or by the
+        process' end.
+        """
         with self._lock:
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
+
+    def _give_back(self, connection: Connection) -> None:
+        """Keep it for the next reader, unless something was left open or broken."""
+        if connection.closed or connection.info.transaction_status is not TransactionStatus.IDLE:
+            connection.close()
+            return
+        with self._lock:
+            self._idle.append(connection)
 
     def _take(self) -> Connection:
         while True:
@@ -189,20 +201,27 @@ def _translate(error: psycopg.Error) -> StoreError:
         )
     if isinstance(error, pg.InsufficientPrivilege):
         return DatabaseForbidden(
-            f"the database user may not do this ({text}); grant it CREATE on the database or make it own the schema"
+            f"the database user may not do this ({text}); grant it CREATE on the database or make it own"
+            f" the schema"
             f" {SCHEMA}"
         )
     if isinstance(error, pg.InvalidAuthorizationSpecification | pg.InvalidPassword) or _refuses_login(text):
-        return DatabaseForbidden(f"the database refuses the login ({text}); check user and password of the database URL")
-    if isinstance(error, pg.InvalidCatalogName) or 'does not exist' in text and "FATAL" in text:
+        return DatabaseForbidden(
+            f"the database refuses the login ({text}); check user and password of the database URL"
+        )
+    if isinstance(error, pg.InvalidCatalogName) or ("does not exist" in text and "FATAL" in text):
         return DatabaseAway(f"the database does not exist ({text}); create it or name another one")
     if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
         return DatabaseAway(f"the database URL can't be used ({text}); check it")
     if isinstance(error, pg.QueryCanceled | pg.LockNotAvailable | pg.TransactionRollback):
         return DatabaseAway(f"the database is too busy ({text})")
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-        return DatabaseAway(f"the database can't be reached ({text}); check that it runs and the database URL")
-    return DataRefused(f"the database refuses the data ({text}); this is a fault of Memwarden, please report it")
+        return DatabaseAway(
+            f"the database can't be reached ({text}); check that it runs and the database URL"
+        )
+    return DataRefused(
+        f"the database refuses the data ({text}); this is a fault of Memwarden, please report it"
+    )
 
 
 def _refuses_login(text: str) -> bool:

@@ -1,8 +1,8 @@
 """COPY in binary, both ways.
 
 Writing: rows are packed by `struct`, which is several times faster than adapting each value. Reading: a query
-whose columns are all float8 has rows of one length, so numpy reads them without a loop. timestamptz travels as
-int64 microseconds since 2000-01-01.
+whose columns are all float8 has rows of one length, so numpy reads them without a loop. timestamptz travels
+as int64 microseconds since 2000-01-01.
 """
 
 import struct
@@ -92,7 +92,9 @@ def copy_floats(
         with cursor.copy(statement, parameters) as copy:
             data = b"".join(bytes(block) for block in copy)
     kind = np.dtype([("count", ">i2"), ("fields", [("length", ">i4"), ("value", ">f8")], (columns,))])
-    table = np.frombuffer(data, dtype=kind, offset=len(_HEADER), count=(len(data) - len(_HEADER)) // kind.itemsize)
+    table = np.frombuffer(
+        data, dtype=kind, offset=len(_HEADER), count=(len(data) - len(_HEADER)) // kind.itemsize
+    )
     if len(table) and not (np.all(table["count"] == columns) and np.all(table["fields"]["length"] == 8)):
         raise ValueError("a column of the query is not float8 or holds NULL")
     return table["fields"]["value"].astype(np.float64)

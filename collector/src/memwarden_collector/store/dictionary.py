@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from memwarden_api import names
 from psycopg.types.json import Jsonb
 
+from memwarden_api import names
 from memwarden_collector.batch import Attributes, Line, ResourceBlock, SeriesId, SeriesInfo, fingerprint
 from memwarden_collector.store.cache import StagedCache
 from memwarden_collector.store.connection import Connection
@@ -83,8 +83,12 @@ class Dictionary:
         for cache in self._caches:
             cache.rollback()
 
-    def resources(self, connection: Connection, blocks: Sequence[ResourceBlock]) -> dict[bytes, KnownResource]:
-        """Resource by fingerprint, for blocks that hold something; scopes and attributes are brought up to date."""
+    def resources(
+        self, connection: Connection, blocks: Sequence[ResourceBlock]
+    ) -> dict[bytes, KnownResource]:
+        """Resource by fingerprint, for blocks that hold something; scopes and attributes are brought up to
+        date.
+        """
         scopes = self._scope_ids(connection, blocks)
         newest: dict[bytes, tuple[ResourceBlock, int, int]] = {}
         for block in blocks:
@@ -102,7 +106,10 @@ class Dictionary:
         return {fp: self._known(fp) for fp in newest}
 
     def series(
-        self, connection: Connection, wanted: Mapping[SeriesId, SeriesInfo], resources: Mapping[bytes, KnownResource]
+        self,
+        connection: Connection,
+        wanted: Mapping[SeriesId, SeriesInfo],
+        resources: Mapping[bytes, KnownResource],
     ) -> dict[SeriesId, int]:
         """Series id by series."""
         missing = {fingerprint(*_hex(one)): one for one in wanted if self._series.get(one) is None}
@@ -127,7 +134,7 @@ class Dictionary:
             )
             for key, number in ids.items():
                 self._series.stage(missing[key], number)
-        return {one: number for one in wanted if (number := self._series.get(one)) is not None}
+        return {one: known for one in wanted if (known := self._series.get(one)) is not None}
 
     def stacks(self, connection: Connection, wanted: Mapping[bytes, "LazyFrames"]) -> dict[bytes, int]:
         """Stack id by fingerprint; frames are read only of stacks that the database has not."""
@@ -142,7 +149,7 @@ class Dictionary:
                 known |= ensure(connection, "stack", "stack_id", new, {"frames": ("integer[]", arrays)})
             for fp, number in known.items():
                 self._stacks.stage(fp, number)
-        return {fp: number for fp in wanted if (number := self._stacks.get(fp)) is not None}
+        return {fp: stack_id for fp in wanted if (stack_id := self._stacks.get(fp)) is not None}
 
     def _known(self, fp: bytes) -> KnownResource:
         known = self._resources.get(fp)
@@ -158,7 +165,8 @@ class Dictionary:
             seen = [moment(facts[name].first) for name in missing]
             connection.execute(
                 "insert into scope (name, kind, seen_first, seen_last)"
-                " select name, kind, seen, seen from unnest(%s::text[], %s::text[], %s::timestamptz[]) v(name, kind, seen)"
+                " select name, kind, seen, seen from unnest(%s::text[], %s::text[], %s::timestamptz[])"
+                " v(name, kind, seen)"
                 " on conflict (name) do nothing",
                 [*values, seen],
             )
@@ -177,7 +185,9 @@ class Dictionary:
                 continue
             if fact.last - known.seen_last >= _SEEN_STEP or fact.comparable() != known.facts:
                 changed.append((known.scope_id, fact))
-                self._scopes.stage(name, KnownScope(known.scope_id, fact.comparable(), max(fact.last, known.seen_last)))
+                self._scopes.stage(
+                    name, KnownScope(known.scope_id, fact.comparable(), max(fact.last, known.seen_last))
+                )
         if not changed:
             return
         changed.sort(key=lambda pair: pair[0])
@@ -189,15 +199,16 @@ class Dictionary:
               host = case when v.host <> '' and newer then v.host else s.host end,
               interval_seconds = case when newer then coalesce(v.interval_seconds, s.interval_seconds)
                                  else s.interval_seconds end,
-              limit_bytes = case when v.limit_bytes is not null and newer then v.limit_bytes else s.limit_bytes end,
-              limit_source = case when v.limit_bytes is not null and newer then v.limit_source else s.limit_source end,
-              seen_first = least(s.seen_first, v.seen_first),
+              limit_bytes = case when v.limit_bytes is not null and newer then v.limit_bytes else
+              s.limit_bytes end, limit_source = case when v.limit_bytes is not null and newer then
+              v.limit_source else s.limit_source end, seen_first = least(s.seen_first, v.seen_first),
               seen_last = greatest(s.seen_last, v.seen_last)
             from (
               select u.*, u.seen_last >= c.seen_last as newer
               from unnest(%s::integer[], %s::text[], %s::text[], %s::float8[], %s::float8[], %s::text[],
                           %s::timestamptz[], %s::timestamptz[])
-                   u(scope_id, command, host, interval_seconds, limit_bytes, limit_source, seen_first, seen_last)
+                   u(scope_id, command, host, interval_seconds, limit_bytes, limit_source, seen_first,
+                   seen_last)
               join scope c using (scope_id)
             ) v
             where s.scope_id = v.scope_id
@@ -242,7 +253,9 @@ class Dictionary:
     def _update_resources(
         self, connection: Connection, newest: Mapping[bytes, tuple[ResourceBlock, int, int]]
     ) -> None:
-        """Attributes of the newest sample win, also over another collector's, also when a spool replays older ones."""
+        """Attributes of the newest sample win, also over another collector's, also when a spool replays
+        older ones.
+        """
         rows: list[tuple[int, Attributes, datetime, datetime]] = []
         for fp, (block, first, last) in newest.items():
             known = self._known(fp)
@@ -294,13 +307,17 @@ class Dictionary:
             "function",
             "function_id",
             keys,
-            {"file": ("text", [by_function[fp][0] for fp in keys]), "name": ("text", [by_function[fp][1] for fp in keys])},
+            {
+                "file": ("text", [by_function[fp][0] for fp in keys]),
+                "name": ("text", [by_function[fp][1] for fp in keys]),
+            },
         )
         pairs = {(functions[function_of[line]], line[1]): line for line in lines}
         wanted = sorted(pairs)
         values = [[pair[0] for pair in wanted], [pair[1] for pair in wanted]]
         connection.execute(
-            "insert into frame (function_id, line) select f, l from unnest(%s::integer[], %s::integer[]) v(f, l)"
+            "insert into frame (function_id, line) select f, l from unnest(%s::integer[], %s::integer[])"
+            " v(f, l)"
             " where not exists (select from frame where function_id = f and line = l) on conflict do nothing",
             values,
         )
@@ -331,7 +348,9 @@ def ensure(
     fps: Sequence[bytes],
     columns: Mapping[str, tuple[str, Sequence[Any]]],
 ) -> dict[bytes, int]:
-    """Ids of rows known by their fingerprint; rows that are missing are inserted. `fps` in order, without doubles."""
+    """Ids of rows known by their fingerprint; rows that are missing are inserted. `fps` in order, without
+    doubles.
+    """
     known = _select(connection, table, id_column, fps)
     places = [place for place, fp in enumerate(fps) if fp not in known]
     if not places:
@@ -339,11 +358,16 @@ def ensure(
     fields = ", ".join(["fp", *columns])
     values = ", ".join(f"v.{name}::{kind}" for name, (kind, _) in columns.items())
     # An array of arrays can't be unnested into rows: such columns travel as text.
-    kinds = ", ".join("%s::text[]" if kind.endswith("[]") else f"%s::{kind}[]" for kind, _ in columns.values())
+    kinds = ", ".join(
+        "%s::text[]" if kind.endswith("[]") else f"%s::{kind}[]" for kind, _ in columns.values()
+    )
     inserted = connection.execute(
         f"insert into {table} ({fields}) select v.fp, {values} from unnest(%s::bytea[], {kinds}) v({fields})"  # noqa: S608 - constants
         f" on conflict (fp) do nothing returning {id_column}, fp",
-        [[fps[place] for place in places], *([column[place] for place in places] for _, column in columns.values())],
+        [
+            [fps[place] for place in places],
+            *([column[place] for place in places] for _, column in columns.values()),
+        ],
     ).fetchall()
     known |= {bytes(fp): number for number, fp in inserted}
     rest = [fp for fp in fps if fp not in known]

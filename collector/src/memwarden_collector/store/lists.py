@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Final
 
 import numpy as np
-from memwarden_core.recording import FloatArray, Stack
 
 from memwarden_collector.columns import PROCESS_COLUMNS, SCOPE_COLUMNS
 from memwarden_collector.store.connection import Connection
 from memwarden_collector.store.copying import copy_floats
 from memwarden_collector.store.past import read_stacks
+from memwarden_core.recording import FloatArray, Stack
 
 MAX_SERIES: Final = 500
 """Series of one answer."""
@@ -70,7 +70,8 @@ def scopes(connection: Connection, after: int, count: int) -> list[ScopeItem]:
     """In the order of ids, from the one after `after`."""
     rows = connection.execute(
         "select scope_id, name, kind, case when command <> '' then command else coalesce(("
-        "   select case jsonb_typeof(attrs->'process.command_line') when 'string' then attrs->>'process.command_line'"
+        "   select case jsonb_typeof(attrs->'process.command_line') when 'string' then"
+        " attrs->>'process.command_line'"
         "          else '' end from resource r where r.scope_id = scope.scope_id and pid is not null"
         "   order by created nulls last, resource_id limit 1), '') end,"
         " host, interval_seconds, limit_bytes, limit_source, seen_first, seen_last"
@@ -98,7 +99,9 @@ def series(
     wide = _wide_series(connection, resources, metric, start, end)
     narrow = _narrow_series(connection, [row[0] for row in resources], metric, start, end)
     if len(wide) + len(narrow) > MAX_SERIES:
-        raise TooMuch(f"{len(wide) + len(narrow)} series, over the limit of {MAX_SERIES}: name a metric or a pid")
+        raise TooMuch(
+            f"{len(wide) + len(narrow)} series, over the limit of {MAX_SERIES}: name a metric or a pid"
+        )
     return wide + narrow
 
 
@@ -125,7 +128,8 @@ def profile(connection: Connection, profile_id: int) -> tuple[ProfileItem, list[
     """One profile with its stacks, the heaviest first; None where there is none."""
     with connection.cursor(binary=True) as cursor:
         row = cursor.execute(
-            "select profile_id, ts, coalesce(pid, 0), live_bytes_total, samples_total, stacks, ages, live_bytes, blocks,"
+            "select profile_id, ts, coalesce(pid, 0), live_bytes_total, samples_total, stacks, ages,"
+            " live_bytes, blocks,"
             " samples from profile join resource using (resource_id) where profile_id = %s",
             [profile_id],
         ).fetchone()
@@ -139,12 +143,19 @@ def profile(connection: Connection, profile_id: int) -> tuple[ProfileItem, list[
         for place, value in enumerate((live_bytes, blocks, samples)):
             total[place] += value
         ages.setdefault(number, [0] * _AGES)[age] += samples
-    items = [StackItem(stacks[number], *total, tuple(ages[number])) for number, total in sums.items()]
+    items = [
+        StackItem(stacks[number], total[0], total[1], total[2], tuple(ages[number]))
+        for number, total in sums.items()
+    ]
     return ProfileItem(*row[:5]), sorted(items, key=lambda item: -item.live_bytes)
 
 
 def _wide_series(
-    connection: Connection, resources: Sequence[tuple[int, int | None]], metric: str | None, start: float, end: float
+    connection: Connection,
+    resources: Sequence[tuple[int, int | None]],
+    metric: str | None,
+    start: float,
+    end: float,
 ) -> list[SeriesItem]:
     result = []
     for resource_id, pid in resources:
@@ -182,7 +193,8 @@ def _narrow_series(
         raise TooMuch(f"more than {MAX_SERIES} series, the limit of one answer: name a metric or a pid")
     table = copy_floats(
         connection,
-        "select series_id::float8, extract(epoch from ts)::float8, value from sample where series_id = any(%s)"  # noqa: S608 - constants
+        "select series_id::float8, extract(epoch from ts)::float8, value from sample where series_id ="  # noqa: S608 - constants
+        " any(%s)"
         f" and ts between to_timestamp(%s) and to_timestamp(%s) order by series_id, ts limit {MAX_ROWS + 1}",
         [[row[0] for row in rows], start, end],
         3,

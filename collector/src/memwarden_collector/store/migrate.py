@@ -83,23 +83,28 @@ def _current(connection: Connection, known: Sequence[Migration]) -> int:
     rows = connection.execute("select number, name, checksum from migration order by number").fetchall()
     if rows and rows[-1][0] > len(known):
         raise SchemaNewer(
-            f"the database's schema has migration {rows[-1][0]} ({rows[-1][1]}), this version of Memwarden knows"
+            f"the database's schema has migration {rows[-1][0]} ({rows[-1][1]}), this version of"
+            f" Memwarden knows"
             f" {len(known)}: run the newer version, or let it go back first with --migrate-to {len(known)}"
         )
     for position, (number, name, checksum) in enumerate(rows, start=1):
         if number != position or checksum != known[position - 1].checksum:
             raise SchemaChanged(
-                f"migration {number} ({name}) of the database is not the one that this version of Memwarden carries:"
+                f"migration {number} ({name}) of the database is not the one that this version of"
+                f" Memwarden carries:"
                 " use the version that made the database, or an empty database"
             )
     return len(rows)
 
 
 def _refuse_read_only(connection: Connection) -> None:
-    row = connection.execute("select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean").fetchone()
+    row = connection.execute(
+        "select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean"
+    ).fetchone()
     if row is not None and row[0]:
         raise DatabaseReadOnly(
-            "the database takes no writes (a standby, or default_transaction_read_only is on): name the primary,"
+            "the database takes no writes (a standby, or default_transaction_read_only is on): name the"
+            " primary,"
             " or unset default_transaction_read_only"
         )
 

@@ -1,9 +1,9 @@
 """The past of one scope, kept in memory and brought up to date with what is new.
 
-`ingest_change` says since when a scope has new data, by transaction: everything a snapshot may not have seen is
-loaded again from its oldest time on, so late data (a replayed spool, another collector) is never missed. The
-size is bounded: the oldest samples go first, and profiles are thinned evenly, to every second, fourth, … of a
-process, the newest always kept.
+`ingest_change` says since when a scope has new data, by transaction: everything a snapshot may not have seen
+is loaded again from its oldest time on, so late data (a replayed spool, another collector) is never missed.
+The size is bounded: the oldest samples go first, and profiles are thinned evenly, to every second, fourth, …
+of a process, the newest always kept.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
-from memwarden_core.recording import FloatArray, Frame, IntArray, Stack
 
 from memwarden_collector.batch import Attributes
 from memwarden_collector.columns import LIMIT_SOURCES, NUMBERS
 from memwarden_collector.settings import Analysis
 from memwarden_collector.store.connection import Connection
 from memwarden_collector.store.copying import copy_floats
+from memwarden_core.recording import FloatArray, Frame, IntArray, Stack
 
 _AGES: Final = 10
 LIMIT_SOURCE_COLUMN: Final = len(NUMBERS)
@@ -109,7 +109,9 @@ class Past:
         return sum(len(samples.time) for group in (self.wide, self.narrow) for samples in group.values())
 
     def refresh(self, connection: Connection, bounds: Analysis) -> bool:
-        """Load what is new; whether there was something. Inside a repeatable read transaction of the caller."""
+        """Load what is new; whether there was something. Inside a repeatable read transaction of the
+        caller.
+        """
         watermark = _number(connection, "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
         since = self._since(connection, bounds)
         if since is None:
@@ -133,7 +135,8 @@ class Past:
             ).fetchone()
             return None if row is None or row[0] is None else float(row[0])
         row = connection.execute(
-            "select extract(epoch from seen_last)::float8 from scope where scope_id = %s", [self.scope.scope_id]
+            "select extract(epoch from seen_last)::float8 from scope where scope_id = %s",
+            [self.scope.scope_id],
         ).fetchone()
         start = (0.0 if row is None else float(row[0])) - bounds.window_seconds
         # Where the rows of the window are too many, start with the newest that are not.
@@ -141,7 +144,8 @@ class Past:
             "select extract(epoch from ts)::float8 from ("
             "  select m.ts from mem_sample m join resource r using (resource_id) where r.scope_id = %(scope)s"
             "    and m.ts >= to_timestamp(%(start)s)"
-            "  union all select s.ts from sample s join series using (series_id) join resource r using (resource_id)"
+            "  union all select s.ts from sample s join series using (series_id) join resource r using"
+            " (resource_id)"
             "    where r.scope_id = %(scope)s and s.ts >= to_timestamp(%(start)s)"
             ") t order by ts desc offset %(most)s limit 1",
             {"scope": self.scope.scope_id, "start": start, "most": bounds.max_scope_rows},
@@ -149,13 +153,16 @@ class Past:
         return start if row is None else float(row[0])
 
     def _refresh_wide(self, connection: Connection, since: float) -> None:
-        sources = " ".join(f"when '{source}' then {place}" for place, source in enumerate(LIMIT_SOURCES, start=1))
+        sources = " ".join(
+            f"when '{source}' then {place}" for place, source in enumerate(LIMIT_SOURCES, start=1)
+        )
         values = ", ".join(f"coalesce({name}, 'NaN')" for name in NUMBERS)
         table = copy_floats(
             connection,
             "select resource_id::float8, extract(epoch from ts)::float8,"  # noqa: S608 - constants
             f" {values}, coalesce(case limit_source {sources} end::float8, 'NaN')"
-            " from mem_sample where resource_id = any(%s) and ts >= to_timestamp(%s) order by resource_id, ts",
+            " from mem_sample where resource_id = any(%s) and ts >= to_timestamp(%s) order by"
+            " resource_id, ts",
             [list(self.resources), since],
             2 + len(NUMBERS) + 1,
         )
@@ -173,7 +180,9 @@ class Past:
 
     def _trim(self, bounds: Analysis) -> None:
         """Keep the window, and not more rows than allowed."""
-        groups = [samples for group in (self.wide, self.narrow) for samples in group.values() if len(samples.time)]
+        groups = [
+            samples for group in (self.wide, self.narrow) for samples in group.values() if len(samples.time)
+        ]
         if not groups:
             return
         start = max(float(samples.time[-1]) for samples in groups) - bounds.window_seconds
@@ -207,7 +216,8 @@ class Past:
         for start in range(0, len(wanted), 64):
             with connection.cursor(binary=True) as cursor:
                 rows = cursor.execute(
-                    "select profile_id, stacks, ages, live_bytes, blocks, samples from profile where profile_id = any(%s)",
+                    "select profile_id, stacks, ages, live_bytes, blocks, samples from profile where"
+                    " profile_id = any(%s)",
                     [list(wanted[start : start + 64])],
                 ).fetchall()
             self._learn_stacks(connection, {stack for row in rows for stack in row[1]})
@@ -225,12 +235,18 @@ class Past:
 def choose(metas: Sequence[ProfileMeta], most: int) -> list[int]:
     """Ids of the profiles to keep: all, or of each process every second, fourth, …, and the newest."""
     newest = {meta.resource_id: meta.profile_id for meta in metas}
+    last = max((meta.ordinal for meta in metas), default=0)
     stride = 1
-    while True:
-        chosen = [meta for meta in metas if meta.ordinal % stride == 0 or newest[meta.resource_id] == meta.profile_id]
-        if sum(meta.cells for meta in chosen) <= most or len(chosen) <= len(newest):
+    while stride <= 2 * last + 1:
+        chosen = [
+            meta
+            for meta in metas
+            if meta.ordinal % stride == 0 or newest[meta.resource_id] == meta.profile_id
+        ]
+        if sum(meta.cells for meta in chosen) <= most:
             return [meta.profile_id for meta in chosen]
         stride *= 2
+    return [meta.profile_id for meta in metas if newest[meta.resource_id] == meta.profile_id]
 
 
 def read_stacks(connection: Connection, ids: Iterable[int]) -> dict[int, Stack]:
@@ -239,11 +255,14 @@ def read_stacks(connection: Connection, ids: Iterable[int]) -> dict[int, Stack]:
     if not wanted:
         return {}
     with connection.cursor(binary=True) as cursor:
-        stacks = dict(cursor.execute("select stack_id, frames from stack where stack_id = any(%s)", [wanted]).fetchall())
+        stacks: dict[int, list[int]] = dict(
+            cursor.execute("select stack_id, frames from stack where stack_id = any(%s)", [wanted]).fetchall()
+        )
         frames = {
             number: Frame(file, line, name)
             for number, file, line, name in cursor.execute(
-                "select frame_id, file, line, name from frame join function using (function_id) where frame_id = any(%s)",
+                "select frame_id, file, line, name from frame join function using (function_id) where"
+                " frame_id = any(%s)",
                 [list({frame for stack in stacks.values() for frame in stack})],
             ).fetchall()
         }
@@ -264,11 +283,15 @@ def _arrays(places: IntArray, ages: Any, live_bytes: Any, blocks: Any, samples: 
 
 
 def _merge(groups: dict[int, Samples], table: FloatArray, since: float) -> None:
-    """Rows (id, time, values…) ordered by id and time, into the groups by id; the past from `since` on is replaced."""
+    """Rows (id, time, values…) ordered by id and time, into the groups by id; the past from `since` on is
+    replaced.
+    """
     width = table.shape[1] - 2
     ids, starts = np.unique(table[:, 0], return_index=True)
     parts: Mapping[int, FloatArray] = dict(
-        zip((int(number) for number in ids), np.split(table[:, 1:], starts[1:]), strict=True) if len(ids) else ()
+        zip((int(number) for number in ids), np.split(table[:, 1:], starts[1:]), strict=True)
+        if len(ids)
+        else ()
     )
     empty = np.empty((0, width + 1))
     for number in groups.keys() | parts.keys():

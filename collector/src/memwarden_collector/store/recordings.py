@@ -6,7 +6,15 @@ from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
+from psycopg import IsolationLevel
+
 from memwarden_api import names
+from memwarden_collector.batch import Attributes
+from memwarden_collector.columns import LIMIT_SOURCES, NUMBERS, PROCESS_COLUMNS, SCOPE_COLUMNS
+from memwarden_collector.settings import Analysis
+from memwarden_collector.store.connection import Connection, Database
+from memwarden_collector.store.dictionary import command_text
+from memwarden_collector.store.past import LIMIT_SOURCE_COLUMN, Past, ResourceRow, ScopeRow
 from memwarden_core.recording import (
     Event,
     FloatArray,
@@ -17,14 +25,6 @@ from memwarden_core.recording import (
     Series,
     SeriesKey,
 )
-from psycopg import IsolationLevel
-
-from memwarden_collector.batch import Attributes
-from memwarden_collector.columns import LIMIT_SOURCES, NUMBERS, PROCESS_COLUMNS, SCOPE_COLUMNS
-from memwarden_collector.settings import Analysis
-from memwarden_collector.store.connection import Connection, Database
-from memwarden_collector.store.dictionary import command_text
-from memwarden_collector.store.past import LIMIT_SOURCE_COLUMN, Past, ResourceRow, ScopeRow
 
 _DEFAULT_INTERVAL: Final = 1.0
 _ENDED_INTERVALS: Final = 3.5
@@ -33,7 +33,9 @@ _LIMIT_COLUMN: Final = NUMBERS.index("limit_bytes")
 
 
 class RecordingLoader:
-    """Loads recordings, and keeps the past of the scopes that were asked for last. For one thread at a time."""
+    """Loads recordings, and keeps the past of the scopes that were asked for last. For one thread at a
+    time.
+    """
 
     def __init__(self, database: Database, bounds: Analysis) -> None:
         self._database = database
@@ -96,8 +98,9 @@ def build(past: Past, since: float | None = None) -> Recording:
     places: dict[int, int | None] = {one.resource_id: None for one in whole}
     places |= {one.resource_id: place for place, one in enumerate(alive)}
     times = [samples.time for samples in past.wide.values() if len(samples.time)]
-    started = min((float(time[0]) for time in times), default=0.0)
-    ended = max((float(time[-1]) for time in times), default=0.0)
+    moments = [meta.time for meta in past.metas]
+    started = min([float(time[0]) for time in times] + moments[:1], default=0.0)
+    ended = max([float(time[-1]) for time in times] + moments[-1:], default=0.0)
     interval = past.scope.interval or _usual_interval(times)
     processes = tuple(_process(past, one, ended, interval) for one in alive)
     return Recording(
@@ -131,7 +134,9 @@ def _started(past: Past, resource: ResourceRow) -> float:
 
 def _span(past: Past, resource: ResourceRow) -> tuple[float, float]:
     samples = past.wide.get(resource.resource_id)
-    times = [] if samples is None or not len(samples.time) else [float(samples.time[0]), float(samples.time[-1])]
+    times = (
+        [] if samples is None or not len(samples.time) else [float(samples.time[0]), float(samples.time[-1])]
+    )
     times += [meta.time for meta in past.metas if meta.resource_id == resource.resource_id]
     return (min(times), max(times)) if times else (0.0, 0.0)
 
@@ -140,7 +145,9 @@ def _process(past: Past, resource: ResourceRow, scope_ended: float, interval: fl
     attributes = resource.attributes
     last = _span(past, resource)[1]
     parent = attributes.get(names.PROCESS_PARENT_PID)
-    runtime = f"{_text(attributes, names.PROCESS_RUNTIME_NAME)} {_text(attributes, names.PROCESS_RUNTIME_VERSION)}"
+    runtime = (
+        f"{_text(attributes, names.PROCESS_RUNTIME_NAME)} {_text(attributes, names.PROCESS_RUNTIME_VERSION)}"
+    )
     prefixes = attributes.get(names.CODE_LIBRARY_PREFIXES)
     hooked = attributes.get(names.PROBE_STATE) == names.PROBE_STATE_HOOKED
     return ProcessInfo(
@@ -166,7 +173,13 @@ def _series(past: Past, places: dict[int, int | None], since: float | None) -> d
         place = places[resource_id]
         for metric, column in (SCOPE_COLUMNS if place is None else PROCESS_COLUMNS).items():
             # The limit's source is in Recording.limit: a limit is one series, whatever it was taken from.
-            _add(result, SeriesKey(metric, place), samples.time, samples.values[:, NUMBERS.index(column.name)], since)
+            _add(
+                result,
+                SeriesKey(metric, place),
+                samples.time,
+                samples.values[:, NUMBERS.index(column.name)],
+                since,
+            )
     for series_id, samples in past.narrow.items():
         row = past.series.get(series_id)
         if row is not None and row.resource_id in places:
@@ -191,7 +204,9 @@ def _profiles(past: Past, places: dict[int, int | None], since: float | None) ->
         arrays, place = past.profiles.get(meta.profile_id), places.get(meta.resource_id)
         if arrays is None or place is None or (since is not None and meta.time < since):
             continue
-        result.append(Profile(meta.time, place, arrays.stacks, arrays.live_bytes, arrays.blocks, arrays.samples))
+        result.append(
+            Profile(meta.time, place, arrays.stacks, arrays.live_bytes, arrays.blocks, arrays.samples)
+        )
     return tuple(result)
 
 
@@ -207,7 +222,10 @@ def _limit(past: Past, whole: list[ResourceRow]) -> MemoryLimit | None:
             row = known[-1]
             source = samples.values[row, LIMIT_SOURCE_COLUMN]
             name = "" if np.isnan(source) else LIMIT_SOURCES[int(source) - 1]
-            best = max(best or (-1.0, 0.0, ""), (float(samples.time[row]), float(samples.values[row, _LIMIT_COLUMN]), name))
+            best = max(
+                best or (-1.0, 0.0, ""),
+                (float(samples.time[row]), float(samples.values[row, _LIMIT_COLUMN]), name),
+            )
     return None if best is None else MemoryLimit(best[1], best[2] or "cgroup")
 
 

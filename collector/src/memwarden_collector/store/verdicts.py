@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from memwarden_core.verdict import Verdict
 from psycopg.types.json import Jsonb
 
 from memwarden_collector.store.connection import Connection
+from memwarden_core.verdict import Verdict
 
 _HISTORY: Final = 500
 
@@ -44,8 +44,10 @@ def save(
         )
         if with_history:
             connection.execute(
-                "insert into verdict (scope_id, at, kind, confidence, at_risk, reason, headline, cause, fingerprint,"
-                " since, growth_bytes_per_second, anon_bytes) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                "insert into verdict (scope_id, at, kind, confidence, at_risk, reason, headline, cause,"
+                " fingerprint,"
+                " since, growth_bytes_per_second, anon_bytes) values (%s, %s, %s, %s, %s, %s, %s, %s,"
+                " %s, %s, %s, %s)",
                 [
                     scope_id,
                     at,
@@ -67,7 +69,8 @@ def history(connection: Connection, scope_ids: Sequence[int]) -> dict[int, list[
     """The newest 500 entries of each scope, oldest first."""
     rows = connection.execute(
         "select s.scope_id, v.at, v.kind, v.confidence from unnest(%s::integer[]) s(scope_id),"
-        " lateral (select * from verdict where scope_id = s.scope_id order by at desc, verdict_id desc limit %s) v"
+        " lateral (select * from verdict where scope_id = s.scope_id order by at desc, verdict_id desc"
+        " limit %s) v"
         " order by v.at, v.verdict_id",
         [list(scope_ids), _HISTORY],
     ).fetchall()
@@ -80,7 +83,9 @@ def history(connection: Connection, scope_ids: Sequence[int]) -> dict[int, list[
 def last(connection: Connection, scope: str) -> LastVerdict | None:
     """None where there is no such scope or it was not judged yet."""
     row = connection.execute(
-        "select scope_id, name, verdict_last.at, document from verdict_last join scope using (scope_id) where name = %s", [scope]
+        "select scope_id, name, verdict_last.at, document from verdict_last join scope using (scope_id)"
+        " where name = %s",
+        [scope],
     ).fetchone()
     return None if row is None else LastVerdict(*row)
 

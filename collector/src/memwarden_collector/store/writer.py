@@ -1,4 +1,5 @@
-"""The one writer of a collector: batches in, one transaction for whatever waits, futures answered after commit.
+"""The one writer of a collector: batches in, one transaction for whatever waits, futures answered after
+commit.
 
 While a transaction commits, new batches gather and go together into the next one: load makes groups, an idle
 collector commits each batch at once. The key of each batch is inserted first, in the same transaction; a key
@@ -10,7 +11,7 @@ second try finds the key or not.
 import logging
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Final
@@ -52,7 +53,9 @@ class Writer:
         self._thread.start()
 
     def submit(self, batch: Batch) -> Future[bool]:
-        """The future's result: True stored, False stored before; its error is a StoreError. Raises Overloaded."""
+        """The future's result: True stored, False stored before; its error is a StoreError. Raises
+        Overloaded.
+        """
         future: Future[bool] = Future()
         with self._lock:
             if self._closing:
@@ -109,20 +112,22 @@ class Writer:
                     self._store([entry])
                 return
             _log.error("a batch was refused: %s", error)
-            _answer(group, lambda future: future.set_exception(error))
+            _fail(group, error)
         except StoreError as error:
-            caught = error
-            self._database.health.ill(caught)
-            _answer(group, lambda future: future.set_exception(caught))
+            self._database.health.ill(error)
+            _fail(group, error)
         except Exception as error:
             # A fault of ours: the batch is answered 400 and named once, the writer goes on.
             _log.exception("a batch could not be written")
-            refused = DataRefused(f"the batch could not be written ({type(error).__name__}); please report it")
-            _answer(group, lambda future: future.set_exception(refused))
+            refused = DataRefused(
+                f"the batch could not be written ({type(error).__name__}); please report it"
+            )
+            _fail(group, refused)
         else:
             self._database.health.well()
             for (_, future), new in zip(group, stored, strict=True):
-                _answer([(_, future)], lambda future, new=new: future.set_result(new))
+                if future.set_running_or_notify_cancel():
+                    future.set_result(new)
 
     def _commit(self, batches: Sequence[Batch]) -> list[bool]:
         """One transaction; deadlocks with another collector are tried again."""
@@ -213,7 +218,8 @@ class Writer:
         )
         copy_in(
             connection,
-            "copy profile (ts, resource_id, live_bytes_total, samples_total, cells, stacks, ages, live_bytes, blocks,"
+            "copy profile (ts, resource_id, live_bytes_total, samples_total, cells, stacks, ages,"
+            " live_bytes, blocks,"
             " samples) from stdin (format binary)",
             rows,
         )
@@ -278,8 +284,8 @@ def _text(value: float | str | None) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _answer(group: Sequence[_Entry], answer: "Callable[[Future[bool]], None]") -> None:
+def _fail(group: Sequence[_Entry], error: StoreError) -> None:
     """A future that was cancelled has nobody who waits."""
     for _, future in group:
         if future.set_running_or_notify_cancel():
-            answer(future)
+            future.set_exception(error)

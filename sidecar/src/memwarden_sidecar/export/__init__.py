@@ -1,1 +1,1 @@
-"""The export: values become OTLP, OTLP becomes batches, batches reach the collector, once, sooner or later."""
+"""Export: values become OTLP, OTLP becomes batches, batches reach the collector, sooner or later, once."""

@@ -102,16 +102,12 @@ class _Pen:
         self, value: float, labels: Iterable[KeyValue], *, cumulative: bool = False
     ) -> NumberDataPoint:
         start = self._start if cumulative else 0
+        point = NumberDataPoint(time_unix_nano=self.time, start_time_unix_nano=start, attributes=labels)
         if isinstance(value, int):
-            return NumberDataPoint(
-                time_unix_nano=self.time,
-                start_time_unix_nano=start,
-                as_int=min(value, 2**63 - 1),
-                attributes=labels,
-            )
-        return NumberDataPoint(
-            time_unix_nano=self.time, start_time_unix_nano=start, as_double=value, attributes=labels
-        )
+            point.as_int = min(value, 2**63 - 1)
+        else:
+            point.as_double = value
+        return point
 
     @staticmethod
     def _metric(name: str, unit: str, shape: Shape, points: list[NumberDataPoint]) -> Metric:

@@ -1,7 +1,7 @@
 """Allocation sites as OTLP profiles, package `v1development`, in the shape of opentelemetry-proto 1.10.
 
-Three Profiles (bytes, blocks, samples) of one process and one moment on one dictionary. A sample is (stack, age
-bucket). Index 0 of each table is the zero value, nothing stands in a table twice, and nothing that is not used.
+Three Profiles (bytes, blocks, samples) of one process and one moment on one dictionary. A sample is (stack,
+age bucket). Index 0 of each table is the zero value, nothing stands in a table twice, nothing is unused.
 The message is ProfilesData, which has the bytes of an ExportProfilesServiceRequest.
 """
 
@@ -50,7 +50,10 @@ def encode(
     *,
     with_inherited: bool,
 ) -> bytes:
-    """`time` in Unix seconds, `period` in mean bytes between two samples; `with_inherited`: what came with the fork counts too."""
+    """`time` in Unix seconds, `period` in mean bytes between two samples.
+
+    `with_inherited`: what came with the fork counts too.
+    """
     dictionary = _Dictionary()
     placed = [
         (dictionary.stack(frames), dictionary.age(cell.age), cell)

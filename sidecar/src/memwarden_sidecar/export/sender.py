@@ -1,9 +1,9 @@
 """The sender: one thread that brings batches to the collector, and keeps what it can't bring.
 
 Live batches and the backlog take turns, each from its oldest: after an outage the past catches up and the
-present is not late. While the collector is away everything goes to the backlog, and after a pause that doubles
-up to BACKOFF_LAST_SECONDS one batch tries again. A batch keeps its id, so that one whose acknowledgement was
-lost counts once.
+present is not late. While the collector is away everything goes to the backlog, and after a pause that
+doubles up to BACKOFF_LAST_SECONDS one batch tries again. A batch keeps its id, so that one whose
+acknowledgement was lost counts once.
 """
 
 import random
@@ -127,7 +127,8 @@ class Sender:
             self._notices.count("batches-refused")
             self._notices.once(
                 f"refused:{batch.kind.value}:{outcome.status}",
-                f"the collector refused {batch.kind.value} for good (HTTP {outcome.status}): {outcome.reason}",
+                f"the collector refused {batch.kind.value}, they are lost (HTTP {outcome.status}): "
+                f"{outcome.reason}",
             )
 
     def _fault(self, batch: Batch) -> Verdict:
@@ -152,7 +153,7 @@ class Sender:
         )
 
     def close(self, seconds: float = FLUSH_SECONDS) -> None:
-        """One more try for everything, within `seconds`; what is left goes to the backlog. Then the thread ends."""
+        """One more try for everything, within `seconds`; the rest goes to the backlog. The thread ends."""
         deadline = self._elapsed() + seconds
         with self._changed:
             self._closing = True

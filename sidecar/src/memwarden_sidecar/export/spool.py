@@ -1,8 +1,8 @@
 """The spool: batches on disk that could not be sent, one file each, oldest first out.
 
 A file's name is the batch's id and kind, so names sort by age and an id survives the sidecar. A file appears
-whole, by rename; what a kill left half written starts with "." and is removed at the next start. Files are not
-forced to the disk: the spool outlives the sidecar, not the machine's power.
+whole, by rename; what a kill left half written starts with "." and is removed at the next start. Files are
+not forced to the disk: the spool outlives the sidecar, not the machine's power.
 """
 
 import fcntl
@@ -102,7 +102,10 @@ class Spool:
                 (self._folder / name).unlink()
 
     def close(self) -> None:
-        os.close(self._lock)
+        """Give the folder free. May be called again."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
 
 def _kind(name: str) -> Kind | None:

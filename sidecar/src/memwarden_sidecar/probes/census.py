@@ -64,10 +64,9 @@ def _counts(types: list[object]) -> list[TypeCount]:
             continue
         name, count, size = entry.get("name"), entry.get("count"), entry.get("bytes")
         if isinstance(name, str) and name and isinstance(count, int) and isinstance(size, int):
-            before = merged.get(name[:NAME], TypeCount("", 0, 0))
-            merged[name[:NAME]] = TypeCount(
-                name[:NAME], before.objects + _bounded(count), before.size + _bounded(size)
-            )
+            name = name[:NAME]
+            before = merged.get(name, TypeCount(name, 0, 0))
+            merged[name] = TypeCount(name, before.objects + _bounded(count), before.size + _bounded(size))
     return list(merged.values())
 
 

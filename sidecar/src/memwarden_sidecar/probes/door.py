@@ -84,7 +84,7 @@ class Door:
 
     def _pause(self, error: OSError) -> None:
         self._notices.once(
-            "accept-failed", f"probes can't connect for a moment: {error.strerror}; raise RLIMIT_NOFILE"
+            "accept-failed", f"probes can't connect now: {error.strerror}; raise RLIMIT_NOFILE"
         )
         self._selector.unregister(self._listener)
         self._paused_until = self._elapsed() + PAUSE_SECONDS
@@ -92,7 +92,7 @@ class Door:
     def _let_in(self, peer: socket.socket) -> None:
         if len(self._connections) >= MAX_CONNECTIONS and not self._make_room():
             self._notices.once(
-                "refused:full", f"more than {MAX_CONNECTIONS} probes; the rest is watched from outside"
+                "refused:full", f"over {MAX_CONNECTIONS} probes; more are watched from outside"
             )
             peer.close()
             return
@@ -196,7 +196,8 @@ def _listen(path: Path) -> socket.socket:
     except OSError as error:
         listener.close()
         raise CannotStart(
-            f"the probes' socket can't be made: {error.strerror}; give a --socket in a folder that you may write: {path}"
+            f"the probes' socket can't be made: {error.strerror}; "
+            f"give a --socket in a folder that you may write: {path}"
         ) from None
     except CannotStart:
         listener.close()
@@ -208,9 +209,7 @@ def _remove_stale(path: Path) -> None:
     """A socket that nobody listens on is left from a sidecar that was killed."""
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise CannotStart(
-                f"--socket is a file that is not a socket; remove it or give another path: {path}"
-            )
+            raise CannotStart(f"--socket is a file of another kind; remove it or give another path: {path}")
     except FileNotFoundError:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:

@@ -1,9 +1,9 @@
 """Linked processes: those whose probe has said hello, each with its table, from hello to the end.
 
-A connection that ends says little: a program may close all descriptors and live on. Its table stays mapped and
+A connection that ends says little: a program may close all descriptors and live on. Its table stays open and
 is read on; the probe connects again. A process has ended when /proc says so. Then its table, which outlives
-even SIGKILL, is read once more, handed to `on_last_sight`, and unmapped. A process that says goodbye is read
-at that moment: what follows is the interpreter taking itself apart.
+even SIGKILL, is read once more by `on_last_sight`, and given back. A process that says goodbye is read at
+that moment: what follows is the interpreter taking itself apart.
 
 Exec keeps the process and replaces the program: the next hello replaces the table.
 
@@ -63,7 +63,7 @@ class LinkedProcesses:
         notices: Notices,
         elapsed: Callable[[], float],
         interval: float,
-        sampling_bytes: int,
+        sampling_bytes: int | None,
         on_last_sight: Callable[[Linked], None],
     ) -> None:
         self._proc = proc
@@ -88,15 +88,12 @@ class LinkedProcesses:
         if before is None and len(self._by_pid) >= MAX_CONNECTIONS:
             raise Refused("full", "too many processes are linked")
         table = self._map(connection, hello)
+        census = CensusSchedule.starting(self._elapsed(), census_interval(self._interval))
         if before is not None:
             self._replace(before, key)
-        linked = Linked(
-            key,
-            hello,
-            table,
-            connection,
-            CensusSchedule.starting(self._elapsed(), census_interval(self._interval)),
-        )
+            if before.key == key:  # who connects again and again is not asked more often for it
+                census.next_due = before.census.next_due
+        linked = Linked(key, hello, table, connection, census)
         self._by_pid[key.pid] = linked
         connection.send(self._answer(linked))
         LOGGER.debug("process %d said hello: %s %s %s", key.pid, hello.runtime, hello.version, hello.reason)
@@ -127,9 +124,11 @@ class LinkedProcesses:
     def _answer(self, linked: Linked) -> bytes:
         average = self._sampling_bytes
         counters = self.counters(linked)
-        if counters is not None and counters.rate_doublings:
-            average = max(average, counters.average)  # the probe needed it to keep its table from overflowing
-        answer = {"jsonrpc": "2.0", "id": linked.hello.id, "result": {"average_bytes": average}}
+        if counters is not None and (average is None or counters.rate_doublings):
+            # Doublings kept its table from overflowing: never below.
+            average = max(average or 0, counters.average)
+        result = {} if average is None else {"average_bytes": average}
+        answer = {"jsonrpc": "2.0", "id": linked.hello.id, "result": result}
         return json.dumps(answer).encode() + b"\n"
 
     def answered(self, connection: Connection, message: Mapping[str, object]) -> None:
@@ -166,8 +165,8 @@ class LinkedProcesses:
         return list(self._by_pid)
 
     def remember_parents(self, parents: Mapping[int, int]) -> None:
-        """Process ids to those of their parents, of processes seen for the first time: a daemon's first parent
-        is what tells where it comes from."""
+        """Process ids to those of their parents, of processes seen for the first time: a daemon's first
+        parent tells where it comes from."""
         for pid, parent in parents.items():
             self._parents.pop(pid, None)  # an id that is used again
             self._parents[pid] = parent

@@ -1,4 +1,4 @@
-"""A probe's table in the sidecar's words: seconds instead of nanoseconds, and live memory by (stack, age) cell.
+"""A probe's table in the sidecar's words: seconds, and live memory by (stack, age) cell.
 
 The bytes are the matter of `sources/probe_table.py`, which also checks seals, size and every number.
 """

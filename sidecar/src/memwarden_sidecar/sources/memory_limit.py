@@ -1,4 +1,4 @@
-"""The limit to judge against, and where it comes from: the option, the cgroup, else what the machine has left."""
+"""The limit to judge against, and its source: the option, the cgroup, else what the machine has left."""
 
 from dataclasses import dataclass
 

@@ -1,0 +1,80 @@
+"""Signals and times: what reaches the app, what ends it, what cuts the end short."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+QUICK = ("--interval", "200ms", "--quiet")
+EARS = """
+import signal, sys
+def hear(number, frame):
+    print(signal.Signals(number).name, flush=True)
+    if number == signal.SIGTERM:
+        sys.exit(9)
+for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+    signal.signal(number, hear)
+print("ready", flush=True)
+while True:
+    signal.pause()
+"""
+
+
+def test_signals_are_passed_on(clean: Any) -> None:
+    run = clean.start("run", *QUICK, "--", sys.executable, "-c", EARS)
+    assert run.stdout.readline() == "ready\n"
+    for name in ("SIGUSR1", "SIGUSR2", "SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"):
+        os.kill(run.pid, signal.Signals[name])
+        assert run.stdout.readline() == f"{name}\n"
+    result = clean.finish(run)
+    assert (result.code, result.err) == (9, "")
+
+
+def test_an_app_ended_by_a_signal(clean: Any) -> None:
+    result = clean.memwarden("run", *QUICK, "--", "sh", "-c", "kill -KILL $$")
+    assert result.code == 137
+
+
+def test_duration_ends_the_whole_tree_and_kills_what_does_not_listen(
+    clean: Any, eventually: Callable[..., Any]
+) -> None:
+    tree = clean.start("run", *QUICK, "--duration", "1s", "--", "sh", "-c", "sleep 4242 & wait")
+    deaf = clean.start(
+        "run", *QUICK, "--duration", "1s", "--", "sh", "-c", "trap '' TERM; sleep 4243; sleep 4244"
+    )
+    begun = time.monotonic()
+    assert clean.finish(tree).code == 0
+    assert time.monotonic() - begun < 10
+    assert clean.finish(deaf).code == 0
+    assert 10 < time.monotonic() - begun < 30
+
+
+def test_a_signal_before_the_start_starts_nothing(clean: Any, eventually: Callable[..., Any]) -> None:
+    run = clean.start("run", "--", "echo", "started")
+    clean.backend("postgres -D")
+    os.kill(run.pid, signal.SIGINT)
+    result = clean.finish(run)
+    assert (result.code, result.out) == (130, "")
+    assert result.err == "memwarden: SIGINT came before the command was started; nothing was run\n"
+
+
+def test_nobody_waits_longer_than_he_wants_and_the_clean_up_is_whole(clean: Any) -> None:
+    run = clean.start("run", "--", "sh", "-c", "read line")
+    sidecar = clean.backend("memwarden_sidecar")
+    collector = clean.backend("memwarden_collector")
+    time.sleep(1)  # both are on their way; stopped, they can't end by themselves
+    os.kill(sidecar, signal.SIGSTOP)
+    os.kill(collector, signal.SIGSTOP)
+    run.stdin.write("\n")
+    run.stdin.flush()
+    time.sleep(0.5)
+    begun = time.monotonic()
+    for _ in range(5):
+        os.kill(run.pid, signal.SIGINT)
+        time.sleep(0.1)
+    result = clean.finish(run)
+    assert result.code == 0
+    assert "no verdict" in result.err
+    assert time.monotonic() - begun < 20

@@ -1,0 +1,169 @@
+"""The store alone: what is kept in memory equals what is in the database, errors have a next step."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import collector_requests as otlp
+import numpy as np
+import psycopg
+import pytest
+
+from memwarden_api import names
+from memwarden_collector.errors import DatabaseAway, DatabaseFull, DatabaseTooOld, DataRefused
+from memwarden_collector.settings import Analysis
+from memwarden_collector.store import connection as connections
+from memwarden_collector.store.cache import StagedCache
+from memwarden_collector.store.connection import Database, translated
+from memwarden_collector.store.past import ProfileMeta, choose
+from memwarden_collector.store.recordings import RecordingLoader
+from memwarden_core.recording import Recording, SeriesKey
+
+
+def assert_equal(one: Recording, other: Recording) -> None:
+    assert one.series.keys() == other.series.keys()
+    for key, series in one.series.items():
+        np.testing.assert_array_equal(series.time, other.series[key].time)
+        np.testing.assert_array_equal(series.value, other.series[key].value)
+        assert np.all(np.diff(series.time) > 0)
+    assert one.processes == other.processes
+    assert (one.started, one.ended, one.interval, one.limit) == (
+        other.started,
+        other.ended,
+        other.interval,
+        other.limit,
+    )
+    assert len(one.profiles) == len(other.profiles)
+    for left, right in zip(one.profiles, other.profiles, strict=True):
+        assert (left.time, left.process) == (right.time, right.process)
+        mine = {
+            one.stacks[stack]: row.tolist() for stack, row in zip(left.stacks, left.live_bytes, strict=True)
+        }
+        theirs = {
+            other.stacks[stack]: row.tolist()
+            for stack, row in zip(right.stacks, right.live_bytes, strict=True)
+        }
+        assert mine == theirs
+
+
+def test_what_is_kept_in_memory_is_what_a_new_load_gives(
+    start: Callable[..., Any], database_url: str
+) -> None:
+    collector = start(database_url)
+    database = Database(database_url)
+    kept = RecordingLoader(database, Analysis())
+    ended = time.time()
+    order = [
+        *range(20),
+        *range(40, 45),
+        *range(20, 40),
+        44,
+        50,
+        49,
+    ]  # late data, and two requests of a moment
+    for count, tick in enumerate(order):
+        pid = 100 + tick % 3
+        assert otlp.post_metrics(
+            collector.client, otlp.metrics("run", ended - 60 + tick, 1e8 + count, pid)
+        ).is_success
+        stack = ((f"{tick % 4}.py", tick % 5 + 1, "f"), ("main.py", 1, "main"))
+        cells = [(stack, "1", 10 * tick, 1, 1), (stack[1:], "inf", 5, 1, 1)]
+        assert otlp.post_profiles(
+            collector.client, otlp.profiles("run", ended - 60 + tick, cells, pid)
+        ).is_success
+        if count % 7 == 0:
+            kept.load("run")
+    recording = kept.load("run")
+    fresh = RecordingLoader(database, Analysis()).load("run")
+    assert recording is not None
+    assert fresh is not None
+    assert_equal(recording, fresh)
+    assert len(recording.series[SeriesKey(names.MEMORY_ANON)].time) == len(set(order))
+    assert SeriesKey(names.GC_COLLECTIONS, 0, "2") in recording.series
+    later = kept.load("run", since=ended - 15)
+    assert later is not None
+    assert later.series[SeriesKey(names.MEMORY_ANON)].time[0] >= ended - 15
+    assert kept.load("none") is None
+    database.close()
+
+
+def test_the_past_is_bounded(start: Callable[..., Any], database_url: str) -> None:
+    collector = start(database_url)
+    database = Database(database_url)
+    ended = time.time()
+    kept = RecordingLoader(database, Analysis(max_scope_rows=200, max_profile_rows=100))
+    stack = (("a.py", 1, "f"),)
+    for tick in range(120):
+        otlp.post_metrics(collector.client, otlp.metrics("run", ended - 120 + tick))
+        cells = [((("b.py", line, "g"), *stack), "1", 1, 1, 1) for line in range(1, 6)]
+        otlp.post_profiles(collector.client, otlp.profiles("run", ended - 120 + tick, cells))
+        if tick % 10 == 0:
+            kept.load("run")
+    for loader in (kept, RecordingLoader(database, Analysis(max_scope_rows=200, max_profile_rows=100))):
+        recording = loader.load("run")
+        assert recording is not None
+        assert sum(len(series.time) for key, series in recording.series.items() if key.process is None) < 500
+        assert recording.ended == pytest.approx(ended - 1, abs=1e-3)
+        assert 0 < sum(len(profile.stacks) for profile in recording.profiles) <= 100
+        assert recording.profiles[-1].time == pytest.approx(ended - 1, abs=1e-3)
+    database.close()
+
+
+def test_thinning_keeps_the_newest_and_every_second_fourth() -> None:
+    metas = [ProfileMeta(number, float(number), number % 2, 10, number // 2) for number in range(40)]
+    assert choose(metas, 400) == list(range(40))
+    fewer = choose(metas, 230)
+    assert {38, 39} <= set(fewer)
+    assert {meta.ordinal % 2 for meta in metas if meta.profile_id in set(fewer) - {38, 39}} == {0}
+    assert set(choose(metas, 100)) <= set(fewer)
+    assert choose(metas, 1) == [38, 39]
+    assert choose([], 5) == []
+
+
+def test_a_cache_forgets_what_was_rolled_back_and_stays_bounded() -> None:
+    cache: StagedCache[int, int] = StagedCache(10)
+    cache.stage(1, 1)
+    assert cache.get(1) == 1
+    cache.rollback()
+    assert cache.get(1) is None
+    for number in range(50):
+        cache.stage(number, number)
+        cache.commit()
+        assert len(cache) <= 10
+    assert cache.get(49) == 49
+
+
+def test_errors_have_a_next_step(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cases: list[tuple[psycopg.Error, type[Exception], str]] = [
+        (psycopg.errors.DiskFull("x"), DatabaseFull, "free some"),
+        (psycopg.errors.AdminShutdown("x"), DatabaseAway, "check that it runs"),
+        (psycopg.errors.QueryCanceled("x"), DatabaseAway, "too busy"),
+        (psycopg.errors.CheckViolation("x"), DataRefused, "please report"),
+    ]
+    for error, kind, text in cases:
+        with pytest.raises(kind, match=text), translated():
+            raise error
+    monkeypatch.setattr(connections, "MIN_VERSION", 990_000)
+    with pytest.raises(DatabaseTooOld, match="needs 15 or newer"):
+        Database(database_url).connect("test")
+
+
+def test_readers_wait_for_each_other_and_broken_connections_are_replaced(database_url: str) -> None:
+    database = Database(database_url)
+    with database.lend() as first:
+        pid = first.info.backend_pid
+
+    def fail() -> None:
+        with database.lend() as second:
+            assert second.info.backend_pid == pid
+            raise KeyError
+
+    with pytest.raises(KeyError):  # a reader's own error costs no connection
+        fail()
+    with psycopg.connect(database_url, autocommit=True) as other:
+        other.execute("select pg_terminate_backend(%s, 5000)", [pid])
+    with database.lend() as third:
+        assert third.info.backend_pid != pid
+        assert third.execute("select 1").fetchone() == (1,)
+    database.close()

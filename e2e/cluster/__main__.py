@@ -1,0 +1,87 @@
+"""The verbs of the cluster on the command line: `PYTHONPATH=e2e python3 -m cluster up`."""
+
+import argparse
+import os
+import sys
+import time
+
+from .errors import ClusterError
+from .images import CATALOGUE, build
+from .settings import WAYS, Settings, load
+from .ways import Cluster, choose
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    try:
+        settings = load(arguments.via, arguments.kubernetes)
+        if arguments.verb == "images":
+            return _images(settings, arguments.words)
+        return _VERBS[arguments.verb](choose(settings), arguments)
+    except (ClusterError, ValueError) as error:
+        print(f"cluster: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="cluster", description="A real Kubernetes cluster for tests.")
+    parser.add_argument("--via", choices=WAYS, help="how; else the first of these that can be gone")
+    parser.add_argument("--kubernetes", metavar="VERSION", help="of the cluster that is made")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("up", help="bring the cluster up, or repair it")
+    verbs.add_parser("down", help="remove the cluster and everything that was made for it")
+    verbs.add_parser("status", help="tell what is there; exit code 3 where it is not all well")
+    images = verbs.add_parser("images", help="build test images and say where their archives are")
+    images.add_argument("words", nargs="*", metavar="NAME", help=f"some of {', '.join(CATALOGUE)}; else all")
+    for verb, told in (
+        ("kubectl", "kubectl with this cluster"),
+        ("run", "a command in the cluster's network, with KUBECONFIG set"),
+    ):
+        verbs.add_parser(verb, help=told, add_help=False, prefix_chars="\0").add_argument("words", nargs="*")
+    return parser
+
+
+def _up(cluster: Cluster, _: argparse.Namespace) -> int:
+    began = time.monotonic()
+    cluster.up(lambda told: print(f"[{time.monotonic() - began:5.1f} s] {told}", flush=True))
+    return 0
+
+
+def _down(cluster: Cluster, _: argparse.Namespace) -> int:
+    cluster.down(print)
+    return 0
+
+
+def _status(cluster: Cluster, _: argparse.Namespace) -> int:
+    status = cluster.status()
+    print(status.details)
+    # 3 is what init scripts' `status` says of a program that is not running (LSB).
+    return 0 if status.up else 3
+
+
+def _images(settings: Settings, names: list[str]) -> int:
+    for name in names or CATALOGUE:
+        if name not in CATALOGUE:
+            raise ValueError(f"there is no image {name}; there are {', '.join(CATALOGUE)}")
+        print(build(CATALOGUE[name], settings, print))
+    return 0
+
+
+def _kubectl(cluster: Cluster, arguments: argparse.Namespace) -> int:
+    return _become([*cluster.kubectl, *arguments.words], cluster)
+
+
+def _run(cluster: Cluster, arguments: argparse.Namespace) -> int:
+    return _become([*cluster.prefix, *arguments.words], cluster)
+
+
+def _become(command: list[str], cluster: Cluster) -> int:
+    if not cluster.kubeconfig.exists():
+        raise ClusterError("the cluster is not up: `make cluster`")
+    os.execvpe(command[0], command, {**os.environ, "KUBECONFIG": str(cluster.kubeconfig)})
+
+
+_VERBS = {"up": _up, "down": _down, "status": _status, "kubectl": _kubectl, "run": _run}
+
+if __name__ == "__main__":
+    sys.exit(main())

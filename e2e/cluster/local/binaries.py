@@ -1,0 +1,155 @@
+"""The programs that no Debian package has, built from Go modules and kept by version.
+
+Guarantee: what is in the cache is whole. A build happens in a folder beside it that gets its final name in
+one step at the end.
+"""
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.commands import run
+from cluster.settings import COREDNS, HELM, Settings
+
+HERE = Path(__file__).parent
+COMPONENTS = (
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kube-proxy",
+    "kubelet",
+    "kubeadm",
+    "kubectl",
+)
+# 20 minutes on 2 cores that are shared with others.
+BUILD_SECONDS = 3600.0
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    """Where the programs are, once they are there."""
+
+    kubernetes: Path
+    """A folder with one entry for each of `COMPONENTS`."""
+    coredns: Path
+    helm: Path
+    init: Path
+
+    @property
+    def kubectl(self) -> Path:
+        return self.kubernetes / "kubectl"
+
+    @property
+    def missing(self) -> list[str]:
+        """The ones that a build would make."""
+        parts = {"Kubernetes": self.kubernetes, "CoreDNS": self.coredns, "Helm": self.helm, "init": self.init}
+        return [name for name, path in parts.items() if not path.exists()]
+
+
+def locate(settings: Settings) -> Binaries:
+    """Return where the programs of this version belong, whether or not they are there."""
+    base = settings.cache / "binaries"
+    return Binaries(
+        kubernetes=base / f"kubernetes-{settings.kubernetes}",
+        coredns=base / f"coredns-{COREDNS}" / "coredns",
+        helm=base / f"helm-{HELM}" / "helm",
+        init=base / "init-1" / "init",
+    )
+
+
+def build(settings: Settings, say: Progress) -> Binaries:
+    """Build what is missing; on 2 cores 10 minutes and 3 GB of Go's build cache at the first time."""
+    binaries = locate(settings)
+    if not binaries.init.exists():
+        with _appearing(binaries.init.parent) as folder:
+            _go(folder, "build", *_FLAGS, "-o", folder / "init", str(HERE / "init" / "main.go"))
+    if not binaries.coredns.exists():
+        say(f"building CoreDNS {COREDNS}")
+        _install(f"github.com/coredns/coredns@v{COREDNS}", binaries.coredns.parent)
+    if not binaries.helm.exists():
+        say(f"building Helm {HELM}")
+        _install(f"helm.sh/helm/v3/cmd/helm@v{HELM}", binaries.helm.parent)
+    if not binaries.kubernetes.exists():
+        say(f"building Kubernetes {settings.kubernetes} (10 minutes on 2 cores; kept for the next time)")
+        _build_kubernetes(settings.kubernetes, binaries.kubernetes)
+    return binaries
+
+
+_FLAGS = ("-trimpath", "-buildvcs=false")
+
+
+def _go(folder: Path, verb: str, *arguments: str | Path, install_into: Path | None = None) -> str:
+    # GOWORK and GOFLAGS=-mod=… of the caller's own project would change what is built here.
+    environment = {"CGO_ENABLED": "0", "GOWORK": "off", "GO111MODULE": "on"}
+    if install_into:
+        environment["GOBIN"] = str(install_into)
+    return run("go", verb, *arguments, folder=folder, environment=environment, timeout=BUILD_SECONDS)
+
+
+def _install(package: str, target: Path) -> None:
+    with _appearing(target) as folder:
+        _go(folder, "install", *_FLAGS, "-ldflags=-s -w", package, install_into=folder)
+
+
+def _build_kubernetes(version: str, target: Path) -> None:
+    with _appearing(target) as folder:
+        source = folder / "source"
+        shutil.copytree(HERE / "kube", source)
+        found = json.loads(_go(source, "mod", "download", "-json", f"k8s.io/kubernetes@v{version}"))
+        (source / "go.mod").write_text(module_file(version, Path(found["GoMod"]).read_text()))
+        _go(source, "mod", "tidy")
+        major, minor, _patch = version.split(".", 2)
+        stamp = "-X k8s.io/component-base/version."
+        flags = f"-s -w {stamp}gitVersion=v{version} {stamp}gitMajor={major} {stamp}gitMinor={minor}"
+        _go(source, "build", *_FLAGS, f"-ldflags={flags}", "-o", folder / "kube", ".")
+        for component in COMPONENTS:
+            (folder / component).symlink_to("kube")
+
+
+def module_file(version: str, upstream: str) -> str:
+    """Write the go.mod that builds Kubernetes from outside its own repository.
+
+    Kubernetes replaces its libraries by folders of its repository (`=> ./staging/…`), and a module's
+    replacements count only where it is the main one: each is replaced here by its published version, which is
+    v0.MINOR.PATCH. `go` and `godebug` are taken over, since they too count only in the main module and decide
+    how the standard library behaves.
+    """
+    staging = f"v0.{version.split('.', 1)[1]}"
+    replaced = re.findall(r"^\s*(k8s\.io/[\w.-]+) => \./staging/", upstream, re.MULTILINE)
+    go = re.search(r"^go \S+$", upstream, re.MULTILINE)
+    godebug = re.search(r"^godebug (?:\([^)]*\)|\S+)$", upstream, re.MULTILINE)
+    needed = {"k8s.io/kubernetes": f"v{version}", "k8s.io/component-base": staging, "k8s.io/kubectl": staging}
+    return "\n".join(
+        [
+            "module memwarden.dev/e2e/kube",
+            go.group() if go else "go 1.24.0",
+            godebug.group() if godebug else "",
+            *(f"require {module} {wanted}" for module, wanted in needed.items()),
+            *(f"replace {module} => {module} {staging}" for module in replaced),
+            "",
+        ]
+    )
+
+
+@contextmanager
+def _appearing(target: Path) -> Iterator[Path]:
+    """Lend a folder that becomes `target` if nothing goes wrong, and is removed otherwise."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Builds that were killed; who builds holds the cache's lock, so that none of them goes on.
+    for abandoned in target.parent.glob(f".{target.name}-*"):
+        shutil.rmtree(abandoned)
+    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        yield folder
+        folder.chmod(0o755)
+        folder.rename(target)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise

@@ -1,0 +1,50 @@
+"""The network of a local cluster: going into it, and cutting it."""
+
+import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cluster.commands import run
+from cluster.ways import Cluster
+
+_CLONE_NEWNET = 0x40000000
+_OWN = Path("/proc/self/ns/net")
+
+
+@contextmanager
+def entered(namespace: Path) -> Iterator[None]:
+    """Have this thread, and all threads and processes that it starts, in another network namespace.
+
+    Sockets keep the namespace in which they were opened. Needs root.
+    """
+    with _OWN.open() as own, namespace.open() as other:
+        _enter(other.fileno())
+        try:
+            yield
+        finally:
+            _enter(own.fileno())
+
+
+def _enter(descriptor: int) -> None:
+    # os.setns is there from Python 3.12 on.
+    if ctypes.CDLL(None, use_errno=True).setns(descriptor, _CLONE_NEWNET) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
+
+
+@contextmanager
+def traffic_cut(cluster: Cluster, address: str) -> Iterator[None]:
+    """Let nothing through between a pod's address and other pods; the kubelet on the node still reaches it.
+
+    A rule in the node's own network, before conntrack's shortcuts: connections that are open are cut too.
+    """
+    rules = [["FORWARD", side, address, "-j", "DROP"] for side in ("--source", "--destination")]
+    for rule in rules:
+        run(*cluster.prefix, "iptables", "--wait", "--insert", *rule)
+    try:
+        yield
+    finally:
+        for rule in rules:
+            run(*cluster.prefix, "iptables", "--wait", "--delete", *rule)

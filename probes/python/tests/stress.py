@@ -1,0 +1,155 @@
+"""Everything at once that has ever broken a hook: ``python stress.py [seconds]``, under the probe.
+
+Run with MEMWARDEN_SAMPLING_BYTES=512 and a listener on MEMWARDEN_SOCKET (tests/test_stress.py has one). It prints
+"clean" at the end; a crash, a hang or a wrong value is a failure.
+"""
+
+import gc
+import json
+import os
+import pickle
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import tracemalloc
+import weakref
+
+END = time.monotonic() + float(sys.argv[1] if len(sys.argv) > 1 else 10)
+FAILURES = []
+
+
+class Node:
+    def __init__(self, other=None):
+        self.other, self.me = other, self
+
+    def __del__(self):
+        [str(i) for i in range(3)]
+
+
+def churn():
+    data = {"key%d" % i: [i, str(i) * 10, {"x": (i, i)}] for i in range(200)}
+    assert json.loads(json.dumps(data)).keys() == data.keys()
+    assert pickle.loads(pickle.dumps(data)) == data
+    re.compile("a+(b|c)*%d" % (time.time_ns() % 1000))
+
+
+def cycles():
+    seen = []
+    for _ in range(100):
+        node = Node(Node())
+        weakref.finalize(node, seen.append, 1)
+        node.other.other = node
+    gc.collect(1)
+
+
+def made_and_gone():
+    for i in range(20):
+        space = {}
+        source = "def f():\n" + "    x = [%d] * 50\n" % i * 20 + "    return x"
+        exec(compile(source, "<made %d>" % (time.time_ns() % 97), "exec"), space)
+        assert space["f"]() == [i] * 50
+
+
+def deep():
+    def down(n):
+        return down(n + 1) + [n]
+
+    try:
+        down(0)
+    except RecursionError:
+        pass
+
+
+def failing():
+    for _ in range(20):
+        try:
+            {}["missing"]
+        except KeyError as error:
+            str(error)
+        try:
+            bytearray(2**60)
+        except MemoryError:
+            pass
+
+
+def resizing():
+    block = bytearray(10)
+    for i in range(200):
+        block.extend(bytes(i * 100))
+    kept = []
+    for i in range(5000):
+        kept.append(i)
+    del kept[::2]
+
+
+def generators():
+    def gen(n):
+        got = yield from range(n)
+        return got
+
+    for _ in range(20):
+        iterator = gen(10)
+        next(iterator)
+        iterator.close()
+    sorted([[i] for i in range(100)], key=lambda pair: -pair[0])
+
+
+def forking():
+    child = os.fork()
+    if not child:
+        kept = [{} for _ in range(500)]
+        os._exit(len(kept) % 7)
+    _, status = os.waitpid(child, 0)
+    if status != (500 % 7) << 8:
+        FAILURES.append("a child ended with %d" % status)
+
+
+def tracing():
+    sys.setprofile(lambda *_: None)
+    churn()
+    sys.setprofile(None)
+    tracemalloc.start()
+    churn()
+    tracemalloc.stop()
+
+
+def work(jobs):
+    while time.monotonic() < END and not FAILURES:
+        for job in jobs:
+            try:
+                job()
+            except Exception as error:
+                FAILURES.append("%s: %r" % (job.__name__, error))
+                raise
+
+
+def main():
+    gc.set_threshold(3, 2, 2)
+    signal.signal(signal.SIGALRM, lambda *_: [object() for _ in range(5)])
+    signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
+    mixes = [
+        (churn, cycles), (made_and_gone, failing), (deep, generators), (resizing, churn),
+        (made_and_gone, cycles), (generators, failing),
+    ]  # fmt: skip
+    threads = [threading.Thread(target=work, args=(mix,)) for mix in mixes]
+    for thread in threads:
+        thread.start()
+    rounds = 0
+    while time.monotonic() < END and not FAILURES:
+        forking()
+        rounds += 1
+        if rounds % 10 == 0:
+            tracing()
+            gc.set_threshold(700, 10, 10)
+            subprocess.run([sys.executable, "-c", "import json"], check=True)
+            gc.set_threshold(1 + rounds % 3, 2, 2)
+    for thread in threads:
+        thread.join()
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    print(FAILURES or "clean", rounds, flush=True)
+
+
+main()
