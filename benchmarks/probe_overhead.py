@@ -98,7 +98,9 @@ def report(python, pairs, plain, probed):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--python", action="append", help="an interpreter; may be given several times")
     parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("--average", type=int, default=524288, help="mean bytes between two samples")

@@ -22,7 +22,7 @@ def interpreter(version: str) -> str | None:
         return sys.executable
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     candidates = [
-        *sorted(glob.glob(str(pyenv / "versions" / f"{version}.*" / "bin" / "python3"))),
+        *sorted(glob.glob(str(pyenv / "versions" / f"{version}.*" / "bin" / "python"))),
         shutil.which(f"python{version}") or "",
     ]
     for candidate in candidates:
@@ -60,12 +60,22 @@ class Finished:
 class Run:
     """`memwarden run` on a command, in its own folder."""
 
-    def __init__(self, folder: Path, options: list[str], command: list[str]) -> None:
+    def __init__(self, folder: Path, options: list[str], command: list[str], cwd: Path | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._report = folder / "report.json"
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "memwarden", "run", *options, "--report", str(self._report), "--", *command],
-            cwd=folder,
+            [
+                sys.executable,
+                "-m",
+                "memwarden",
+                "run",
+                *options,
+                "--report",
+                str(self._report),
+                "--",
+                *command,
+            ],
+            cwd=cwd or folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -15,7 +15,7 @@ PAGE = ROOT / "docs" / "reference" / "licences.md"
 ROW = re.compile(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$")
 HEAD = """# Licences of dependencies
 Made by `tools/licences.py` from uv.lock; not to be edited by hand. All may be used by software under
-Apache-2.0 (psycopg, LGPL, is imported unchanged and not part of ours); those that only tests and tools use are listed too.
+Apache-2.0 (psycopg, LGPL, is imported unchanged and not part of ours). What only tests and tools use is listed too.
 
 | package | version | licence |
 |---|---|---|
@@ -49,7 +49,9 @@ def licence(name: str) -> str | None:
         return None
     if expression := about.get("License-Expression"):
         return expression
-    classifiers = [c.rsplit(" :: ", 1)[1] for c in about.get_all("Classifier", []) if c.startswith("License ::")]
+    classifiers = [
+        c.rsplit(" :: ", 1)[1] for c in about.get_all("Classifier", []) if c.startswith("License ::")
+    ]
     if classifiers:
         return " or ".join(classifiers)
     text = (about.get("License") or "").strip()

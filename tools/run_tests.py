@@ -21,7 +21,10 @@ def main(arguments: list[str]) -> int:
     }
     coverage = [sys.executable, "-m", "coverage"]
     tests = subprocess.run(
-        [*coverage, "run", "-m", "pytest", "-q", "--durations=15", *arguments], cwd=ROOT, env=environment, check=False
+        [*coverage, "run", "-m", "pytest", "-q", "--durations=15", *arguments],
+        cwd=ROOT,
+        env=environment,
+        check=False,
     )
     subprocess.run([*coverage, "combine", "--quiet"], cwd=ROOT, env=environment, check=True)
     report = subprocess.run(

@@ -33,7 +33,7 @@ def refused(bench: Any, *words: str, **changes: str) -> tuple[int, str]:
         (("run", "--duration", "0s", "--", "true"), 125, "--duration"),
         (("run", "--sampling", "1", "--", "true"), 125, "--sampling"),
         (("run", "--fail-on", "growth", "--", "true"), 125, "--fail-on"),
-        (("run", "--report", "r.html", "--", "true"), 125, ".json and .md"),
+        (("run", "--report", "r.txt", "--", "true"), 125, "the suffix says the format"),
         (("run", "--report", "/no/such/r.md", "--", "true"), 125, "does not exist"),
         (("run", "--report", "a.md", "--report", "a.md", "--", "true"), 125, "twice"),
         (("run", "--keep", "/proc/kept", "--", "true"), 125, "can't be written"),

@@ -9,9 +9,9 @@ from typing import Any
 
 QUICK = ("--interval", "200ms", "--quiet")
 EARS = """
-import signal, sys
+import os, signal, sys
 def hear(number, frame):
-    print(signal.Signals(number).name, flush=True)
+    os.write(1, signal.Signals(number).name.encode() + b"\\n")  # print can't be entered twice
     if number == signal.SIGTERM:
         sys.exit(9)
 for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):

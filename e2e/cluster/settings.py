@@ -1,6 +1,7 @@
 """What a cluster is made from: one frozen value, read once from the environment and the command line."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -44,13 +45,14 @@ def load(via: Via | None = None, kubernetes: str | None = None) -> Settings:
     asked = via or environment.get("MEMWARDEN_E2E_VIA") or None
     if asked is not None and asked not in WAYS:
         raise ValueError(f"MEMWARDEN_E2E_VIA is {asked!r}; it can be {', '.join(WAYS)}")
+    version = (kubernetes or environment.get("MEMWARDEN_E2E_KUBERNETES") or KUBERNETES).removeprefix("v")
+    if not re.fullmatch(r"1\.\d+\.\d+", version):
+        raise ValueError(f"{version!r} is no version of Kubernetes; one looks like {KUBERNETES}")
     cache = environment.get("MEMWARDEN_E2E_CACHE") or Path.home() / ".cache" / "memwarden-e2e"
     given = environment.get("KUBECONFIG")
     return Settings(
         via=asked,
-        kubernetes=(kubernetes or environment.get("MEMWARDEN_E2E_KUBERNETES") or KUBERNETES).removeprefix(
-            "v"
-        ),
+        kubernetes=version,
         name=environment.get("MEMWARDEN_E2E_NAME") or "memwarden-e2e",
         cache=Path(cache).absolute(),
         kubeconfig=Path(given) if given else None,

@@ -31,6 +31,7 @@ VERSION_1 = """\
 30 29 0:26 / /sys/fs/cgroup/cpu,cpuacct rw,relatime - cgroup cgroup rw,cpu,cpuacct
 31 29 0:27 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory
 32 29 0:28 / /sys/fs/cgroup/systemd rw,relatime - cgroup cgroup rw,xattr,name=systemd
+33 29 0:29 / {unified} rw,relatime - cgroup2 cgroup2 rw
 """
 
 
@@ -50,14 +51,18 @@ def test_go_mod_keeps_the_language_version_and_the_switches_of_kubernetes() -> N
     assert "winsymlink=0" in written
 
 
-def test_cgroup_v1_is_read_from_the_mounts(tmp_path: Path) -> None:
-    (tmp_path / "mountinfo").write_text(VERSION_1)
+def test_cgroup_v1_is_read_from_the_mounts_with_the_empty_tree_of_v2_beside_it(tmp_path: Path) -> None:
+    unified = tmp_path / "unified"
+    unified.mkdir()
+    (unified / "cgroup.controllers").write_text("\n")
+    (tmp_path / "mountinfo").write_text(VERSION_1.format(unified=unified))
 
     found = Hierarchies.read(tmp_path / "mountinfo")
 
     assert found.version == 1
     assert found.by_controller["cpuacct"] == Path("/sys/fs/cgroup/cpu,cpuacct")
-    assert set(found.by_controller) == {"cpu", "cpuacct", "memory", "systemd"}
+    assert set(found.by_controller) == {"cpu", "cpuacct", "memory"}
+    assert {root.name for root in found.roots} == {"cpu,cpuacct", "memory", "systemd", "unified"}
 
 
 def test_cgroup_v2_is_read_from_the_mounts(tmp_path: Path) -> None:
@@ -104,3 +109,9 @@ def test_every_image_of_the_catalogue_has_what_it_is_made_from(name: str) -> Non
 
     assert "Containerfile" in files
     assert len(files) > 1
+
+
+@pytest.mark.parametrize("version", ["latest", "1.34", "1.34.4; rm"])
+def test_what_is_no_version_of_kubernetes_is_refused(version: str) -> None:
+    with pytest.raises(ValueError, match="no version of Kubernetes"):
+        load(kubernetes=version)

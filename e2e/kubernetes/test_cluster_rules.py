@@ -34,8 +34,12 @@ spec:
   securityContext: {runAsNonRoot: true, runAsUser: 10001, seccompProfile: {type: RuntimeDefault}}
   containers:
     - name: sleep
-      image: $image command: [sleep, "3600"] securityContext: {allowPrivilegeEscalation: false,
-      readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
+      image: $image
+      command: [sleep, "3600"]
+      securityContext:
+        allowPrivilegeEscalation: false
+        readOnlyRootFilesystem: true
+        capabilities: {drop: [ALL]}
 """
 
 ROOT = """

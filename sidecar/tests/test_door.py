@@ -19,7 +19,13 @@ def counts(run) -> dict[str, int]:
 
 
 def open_descriptors(run) -> int:
-    return len(os.listdir(f"/proc/{run.process.pid}/fd"))
+    """Sockets and files that stay open: a tick opens files for a moment, so the least of many looks counts."""
+    folder = f"/proc/{run.process.pid}/fd"
+    counted = []
+    for _ in range(30):
+        counted.append(len(os.listdir(folder)))
+        time.sleep(0.01)
+    return min(counted)
 
 
 def is_well(run, fake_probe) -> bool:
@@ -124,12 +130,10 @@ def test_unexpected_descriptors_are_closed(run, fake_probe):
     probe.hello(null, null, null)
     probe.answer()
     probe.send(b'{"jsonrpc":"2.0","id":7,"result":{}}\n', null)
-    time.sleep(0.1)
     assert open_descriptors(run) == before + 1
     crowd = fake_probe(run.socket)
     crowd.hello(*[null] * 100)
     assert crowd.is_hung_up_on()
-    time.sleep(0.1)
     assert open_descriptors(run) == before + 1
     os.close(null)
     seen = counts(run)

@@ -127,6 +127,7 @@ print("ending", flush=True)
     short.process.wait(30)
     wait_for(lambda: receiver.last(names.HEAP_LIVE, short.pid), what="a last sample")
     assert receiver.last(names.HEAP_LIVE, short.pid) > 35e6
+    assert "ending" in receiver.processes()[short.pid][names.PROCESS_COMMAND_LINE]
 
 
 FORKS = """

@@ -94,7 +94,7 @@ def test_reads_sites_leaf_first_with_ages(fake: Fake, descriptors: list[int]) ->
     fake.sample(stack, 300, 4.0, 320)
     fake.sample(0, 50, 1.0, 399.5)
     descriptors.append(fake.write())
-    with ProbeTable.from_fd(descriptors[0]) as table:
+    with ProbeTable.from_fd(os.dup(descriptors[0])) as table:
         sites = {site.frames: site for site in table.read_sites(NOW)}
     known = sites[("app.py", "Größe.hält", 20), ("app.py", "main", 10)]
     assert (known.bytes, known.blocks, known.samples) == (1400.0, 6.0, 2)
@@ -110,7 +110,7 @@ def test_keeps_what_was_born_before_the_fork_apart(fake: Fake, descriptors: list
     fake.sample(stack, 100, 2.0, 299.999)
     fake.sample(stack, 10, 3.0, 300)
     descriptors.append(fake.write())
-    with ProbeTable.from_fd(descriptors[0]) as table:
+    with ProbeTable.from_fd(os.dup(descriptors[0])) as table:
         (site,) = table.read_sites(NOW)
     assert (site.bytes, site.samples) == (30.0, 1)
     assert (site.inherited_bytes, site.inherited_samples) == (200.0, 1)
@@ -118,7 +118,7 @@ def test_keeps_what_was_born_before_the_fork_apart(fake: Fake, descriptors: list
 
 def test_reads_the_header(fake: Fake, descriptors: list[int]) -> None:
     descriptors.append(fake.write())
-    with ProbeTable.from_fd(descriptors[0]) as table:
+    with ProbeTable.from_fd(os.dup(descriptors[0])) as table:
         header = table.read_header()
     assert (header.pid, header.parent_pid, header.generation, header.average_bytes) == (41, 40, 2, 524288)
     assert (header.live_bytes, header.live_blocks) == (1.5, 2.5)
@@ -131,7 +131,7 @@ def test_sees_what_was_added_later(fake: Fake, descriptors: list[int]) -> None:
     fake.sample(with_one_stack(fake), 100, 2.0, 1)
     fd = fake.write()
     descriptors.append(fd)
-    with ProbeTable.from_fd(fd) as table:
+    with ProbeTable.from_fd(os.dup(fd)) as table:
         assert len(table.read_sites(NOW)) == 1
         fake.sample(fake.node(0, fake.frame("late.py", "later", 3)), 100, 2.0, 2)
         os.pwrite(fd, struct.pack("<QQdII", *fake.entries[-1]), ENTRIES_AT + 32)
@@ -146,7 +146,7 @@ def test_a_process_killed_amid_a_write_stays_readable(fake: Fake, descriptors: l
     fake.changes["sequence"] = 7
     fake.sample(with_one_stack(fake), 100, 2.0, 1)
     descriptors.append(fake.write())
-    with ProbeTable.from_fd(descriptors[0]) as table:
+    with ProbeTable.from_fd(os.dup(descriptors[0])) as table:
         assert table.read_header().pid == 41
         assert len(table.read_sites(NOW)) == 1
 
@@ -187,7 +187,7 @@ def test_stacks_that_point_nowhere_are_unknown(fake: Fake, descriptors: list[int
         fake.sample(stack, 10, 1.0, 1)
     fake.entries += [(1, 2**60, 1.0, 1, good), (1, 10, float("nan"), 1, good), (1, 10, 0.5, 1, good)]
     descriptors.append(fake.write())
-    with ProbeTable.from_fd(descriptors[0]) as table:
+    with ProbeTable.from_fd(os.dup(descriptors[0])) as table:
         found = {site.frames: site.samples for site in table.read_sites(NOW)}
     assert found.pop(()) == 4
     assert found.pop((("", "", 7),)) == 1
@@ -203,7 +203,7 @@ def test_random_bytes_are_survived(fake: Fake, descriptors: list[int]) -> None:
         for at, size in ((ENTRIES_AT, 64000), (NODES_AT, 24000), (FRAMES_AT, 8000), (STRINGS_AT, 9000)):
             os.pwrite(fd, chance.randbytes(size), at)
         fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
-        with ProbeTable.from_fd(fd) as table:
+        with ProbeTable.from_fd(os.dup(fd)) as table:
             table.read_sites()
 
 
@@ -215,7 +215,7 @@ def test_ten_thousand_samples_take_tens_of_milliseconds(fake: Fake, descriptors:
     for i in range(10_000):
         fake.sample(node[1 + i % 5000], 1000, 3.0, 1)
     descriptors.append(fake.write())
-    with ProbeTable.from_fd(descriptors[0]) as table:
+    with ProbeTable.from_fd(os.dup(descriptors[0])) as table:
         table.read_sites(NOW)
         began = time.process_time()
         assert len(table.read_sites(NOW)) > 1000
@@ -223,9 +223,14 @@ def test_ten_thousand_samples_take_tens_of_milliseconds(fake: Fake, descriptors:
         assert time.process_time() - began < 0.3
 
 
-def test_the_descriptor_stays_the_callers(fake: Fake, descriptors: list[int]) -> None:
-    descriptors.append(fake.write())
-    table = ProbeTable.from_fd(descriptors[0])
-    table.close()
-    table.close()
+def test_takes_the_descriptor_over_only_when_it_is_a_table(fake: Fake, descriptors: list[int]) -> None:
+    descriptors.append(fake.write(seals=0))
+    with pytest.raises(ProbeTableError):
+        ProbeTable.from_fd(descriptors[0])
     assert os.fstat(descriptors[0]).st_size == END
+    fd = fake.write()
+    table = ProbeTable.from_fd(fd)
+    table.close()
+    table.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)

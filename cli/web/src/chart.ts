@@ -3,7 +3,7 @@
 import uPlot from "uplot";
 import type { ChartData, DifferenceData, Points } from "./data";
 import { button, el, onTheme, styleOf } from "./dom";
-import { amount, clock, duration, percent, signed, verdictName } from "./words";
+import { amount, clock, duration, percent, verdictName } from "./words";
 
 const HEIGHT = 340;
 const STRIP = 9;
@@ -14,7 +14,7 @@ interface Line {
   colour: string;
   points: Points;
   shown: boolean;
-  kind: "area" | "line" | "dots" | "dashed" | "edge";
+  kind: "area" | "line" | "dots" | "dashed" | "halo";
   hint: string;
 }
 
@@ -54,7 +54,7 @@ export function memoryChart(box: HTMLElement, data: ChartData, difference?: Diff
       cursor: { drag: { x: true, y: false, setScale: true }, points: { size: 7 }, y: false },
       scales: { x: { time: true, min: start + first, max: start + last }, y: { range } },
       axes: [
-        { ...axis, values: (_, ticks) => ticks.map((tick) => clock(tick).replace(/:00$/, "")), space: 80 },
+        { ...axis, values: (_, ticks) => ticks.map((tick) => clock(tick).replace(/:00$/, "")), space: 80, size: 36 },
         { ...axis, values: (_, ticks) => ticks.map(amount), size: 66 },
       ],
       series: [{}, ...lines.map(seriesOf)],
@@ -77,7 +77,7 @@ export function memoryChart(box: HTMLElement, data: ChartData, difference?: Diff
     const at = self.data[0][index];
     const values = lines.flatMap((line, place) => {
       const value = valueNear(self.data[place + 1] as (number | null)[], index);
-      return line.shown && value !== null && line.kind !== "edge" && line.kind !== "dots" ? [`${line.name} ${amount(value)}`] : [];
+      return line.shown && value !== null && line.kind !== "halo" && line.kind !== "dots" ? [`${line.name} ${amount(value)}`] : [];
     });
     const said = [...data.history].reverse().find((entry) => entry.t + start <= at + 0.5);
     readout.textContent = [`${clock(at)} UTC`, ...values, ...(said && at <= start + data.end + 1 ? [verdictName(said.verdict)] : [])].join("  ·  ");
@@ -139,18 +139,17 @@ export function memoryChart(box: HTMLElement, data: ChartData, difference?: Diff
 }
 
 function linesOf(data: ChartData, difference?: DifferenceData): Line[] {
-  const lines: Line[] = [
-    { name: "Memory", colour: "--c-memory", points: data.memory, shown: true, kind: "area", hint: "anonymous memory of all processes" },
-  ];
+  const { trend, forecast, limit } = data;
+  const lines: Line[] = [];
+  if (trend) lines.push({ name: "Trend", colour: "--c-halo", points: { t: [trend.from, trend.to], v: [trend.first, trend.last] },
+    shown: true, kind: "halo", hint: "the growth that the judge found, since it began" });
+  lines.push({ name: "Memory", colour: "--c-memory", points: data.memory, shown: true, kind: "area", hint: "anonymous memory of all processes" });
   if (difference) lines.push({ name: "Memory before", colour: "--c-before", points: difference.beforeMemory, shown: true, kind: "dashed",
     hint: "the run compared with, moved so that both start together" });
   if (data.heap.t.length) lines.push({ name: "Living objects", colour: "--c-heap", points: data.heap, shown: true, kind: "line",
     hint: "bytes of living allocations, estimated from samples" });
   if (data.floors.t.length) lines.push({ name: "Floors", colour: "--c-floor", points: data.floors, shown: true, kind: "dots",
     hint: "the lowest memory of each stretch of time: what could not be freed" });
-  const { trend, forecast, limit } = data;
-  if (trend) lines.push({ name: "Trend", colour: "--c-trend", points: { t: [trend.from, trend.to], v: [trend.first, trend.last] },
-    shown: true, kind: "line", hint: "the growth that the judge found" });
   if (forecast && limit) {
     const [, last] = span(data);
     const to = (seconds: number): Points => {
@@ -170,6 +169,7 @@ function seriesOf(line: Line): uPlot.Series {
   const stroke = () => styleOf(line.colour);
   const common: uPlot.Series = { label: line.name, stroke, show: line.shown, spanGaps: true, points: { show: false } };
   if (line.kind === "dots") return { ...common, paths: () => null, points: { show: true, size: 6, width: 1, fill: stroke, stroke: () => styleOf("--surface") } };
+  if (line.kind === "halo") return { ...common, width: 8 };
   if (line.kind === "area") return { ...common, width: 2, fill: () => styleOf("--c-memory-fill") };
   return { ...common, width: line.colour === "--c-trend" ? 2.5 : 1.75, dash: line.kind === "dashed" ? DASH : undefined };
 }
@@ -321,5 +321,3 @@ export function historyList(list: HTMLElement, data: ChartData): boolean {
     el("li", {}, `${clock(data.start + entry.t)}  ${verdictName(entry.verdict)}, ${percent(entry.confidence)} sure`)));
   return changes.length > 0;
 }
-
-export { signed };

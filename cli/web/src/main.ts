@@ -7,7 +7,8 @@ import { read } from "./data";
 import { el, themeChanged } from "./dom";
 import { unpack } from "./heap";
 import { heapView } from "./heapview";
-import { makeSortable } from "./sort";
+import { differenceView } from "./difference";
+import { fold, makeSortable } from "./sort";
 
 const data = read();
 
@@ -57,7 +58,10 @@ async function part(identity: string, draw: (box: HTMLElement) => void | Promise
 async function main(): Promise<void> {
   theme();
   let marks: (from: number | null, to: number | null) => void = () => {};
-  document.querySelectorAll<HTMLTableElement>("table[data-sortable]").forEach(makeSortable);
+  document.querySelectorAll<HTMLTableElement>("table[data-sortable]").forEach((table) => {
+    makeSortable(table);
+    fold(table);
+  });
   await part("chart", (box) => {
     if (!data.chart) return;
     const move = memoryChart(box, data.chart, data.difference);
@@ -71,6 +75,7 @@ async function main(): Promise<void> {
     const start = data.chart.start;
     await part("flame", async () => heapView(await unpack("heap-stacks", heap.moments.length), heap, start, marks));
   }
+  await part("difference-flame", async (box) => differenceView(await unpack("difference-stacks", 4), box));
   document.documentElement.dataset.ready = "true";
 }
 

@@ -35,3 +35,21 @@ function compare(a: number | string, b: number | string): number {
   if (typeof a === "number" && typeof b === "number") return a - b;
   return String(a).localeCompare(String(b));
 }
+
+const FIRST_ROWS = 12;
+
+/** A long table shows its first rows, and the others when asked. Printed are those that show. */
+export function fold(table: HTMLTableElement): void {
+  const body = table.tBodies[0];
+  if (!body || body.rows.length <= FIRST_ROWS + 3) return;
+  table.classList.add("folded");
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "more";
+  button.textContent = `Show all ${body.rows.length}`;
+  button.addEventListener("click", () => {
+    table.classList.remove("folded");
+    button.remove();
+  });
+  (table.parentElement ?? table).after(button);
+}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from memwarden_core.advice import advice
+from memwarden_core.attribution import attribute
 from memwarden_core.census import growing_types
 from memwarden_core.classification import Classification, classify
 from memwarden_core.confidence import confidence
@@ -123,7 +124,12 @@ class _Composer:
 
     def _sites(self) -> tuple[Site, ...]:
         found = self.findings.attribution
-        return tuple(item.site for item in found.sites) if found is not None else ()
+        if found is None:
+            # Too early to judge, or too little: what lives can be shown all the same, the largest first.
+            until = min(self.findings.at, self.recording.ended)
+            seen = attribute(self.recording, self.recording.started, until, None, self.settings)
+            return tuple(sorted((item.site for item in seen.sites), key=lambda site: -site.live_bytes))
+        return tuple(item.site for item in found.sites)
 
     def _was_attributed(self, kept: Verdict) -> bool:
         return kept.fingerprint is not None and kept.fingerprint != self._unattributed()

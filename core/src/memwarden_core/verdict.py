@@ -91,4 +91,4 @@ class Verdict:
     advice: tuple[Advice, ...]
     gates: tuple[Gate, ...]
     observed: Kind | None = None
-    """What the numbers of this moment alone say, before the verdicts before it are weighed; None: not kept."""
+    """What the numbers of this moment alone say, before earlier verdicts are weighed; None: not kept."""

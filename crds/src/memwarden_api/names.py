@@ -27,7 +27,9 @@ PROBE_STATE: Final = "memwarden.probe.state"
 PROBE_STATE_HOOKED: Final = "hooked"  # allocation sites are known
 PROBE_STATE_OUTSIDE: Final = "outside"  # watched from outside only; PROBE_REASON says why
 PROBE_REASON: Final = "memwarden.probe.reason"
-CODE_LIBRARY_PREFIXES: Final = "memwarden.code.library_prefixes"  # array: folders whose code is not the user's
+CODE_LIBRARY_PREFIXES: Final = (
+    "memwarden.code.library_prefixes"  # array: folders whose code is not the user's
+)
 
 # ── Metrics of a scope ───────────────────────────────────────────────────────────────────────────────────
 MEMORY_ANON: Final = "memwarden.memory.anon"  # By, gauge: anonymous + shared memory, shared pages once

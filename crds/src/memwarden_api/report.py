@@ -12,9 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA: Final = "memwarden.dev/report/v1"
 
-VerdictName = Literal[
-    "Healthy", "WarmingUp", "Growing", "Leaking", "CacheFilling", "Fragmented", "Unknown"
-]
+VerdictName = Literal["Healthy", "WarmingUp", "Growing", "Leaking", "CacheFilling", "Fragmented", "Unknown"]
 
 
 class Model(BaseModel):
@@ -138,7 +136,9 @@ class ComponentCost(Model):
 
 class Cost(Model):
     components: tuple[ComponentCost, ...]
-    cpu_ratio: float | None = Field(description="CPU time of all parts over the wall time of the run (1 = one core)")
+    cpu_ratio: float | None = Field(
+        description="CPU time of all parts over the wall time of the run (1 = one core)"
+    )
     start_to_first_sample_seconds: float | None
 
 

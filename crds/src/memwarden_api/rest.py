@@ -68,7 +68,9 @@ class StackValue(Model):
     live_bytes: int
     blocks: int
     samples: int
-    ages: tuple[int, ...] = Field(description="Samples by age bucket: ≤1, 2, 5, 10, 30, 60, 300, 900, 3600 s, older")
+    ages: tuple[int, ...] = Field(
+        description="Samples by age bucket: ≤1, 2, 5, 10, 30, 60, 300, 900, 3600 s, older"
+    )
 
 
 class Profile(ProfileInfo):

@@ -7,7 +7,9 @@ SESSIONS = []
 
 def open_session(number):
     """Keep what is known of a visitor."""
-    SESSIONS.append({"id": number, "agent": f"browser/{number}", "path": [f"/page/{number + i}" for i in range(60)]})
+    SESSIONS.append(
+        {"id": number, "agent": f"browser/{number}", "path": [f"/page/{number + i}" for i in range(60)]}
+    )
 
 
 def main():

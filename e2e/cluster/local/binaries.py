@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.commands import run
+from cluster.errors import CommandFailed, Unsuitable
 from cluster.settings import COREDNS, HELM, Settings
 
 HERE = Path(__file__).parent
@@ -102,7 +103,13 @@ def _build_kubernetes(version: str, target: Path) -> None:
     with _appearing(target) as folder:
         source = folder / "source"
         shutil.copytree(HERE / "kube", source)
-        found = json.loads(_go(source, "mod", "download", "-json", f"k8s.io/kubernetes@v{version}"))
+        try:
+            found = json.loads(_go(source, "mod", "download", "-json", f"k8s.io/kubernetes@v{version}"))
+        except CommandFailed as failed:
+            raise Unsuitable(
+                f"Kubernetes {version} can't be downloaded; `go list -m -versions k8s.io/kubernetes` shows "
+                f"what there is: {failed}"
+            ) from failed
         (source / "go.mod").write_text(module_file(version, Path(found["GoMod"]).read_text()))
         _go(source, "mod", "tidy")
         major, minor, _patch = version.split(".", 2)

@@ -19,37 +19,29 @@ class Hierarchies:
 
     version: int
     by_controller: dict[str, Path]
+    roots: list[Path]
+    """All trees. Beside v1's there is often one of v2 without controllers, in which runc makes cgroups too."""
 
     @classmethod
     def read(cls, mountinfo: Path = Path("/proc/self/mountinfo")) -> "Hierarchies":
         """Read the mounts. On v2 one tree has all controllers; cpuacct is part of cpu there."""
         version1: dict[str, Path] = {}
         version2: dict[str, Path] = {}
+        roots = set()
         for line in mountinfo.read_text().splitlines():
             before, _, after = line.partition(" - ")
             mounted = Path(before.split()[4])
             kind, _source, options = after.split(maxsplit=2)
             if kind == "cgroup":
-                version1 |= dict.fromkeys(
-                    (option.removeprefix("name=") for option in options.split(",")), mounted
-                )
+                version1 |= {option.removeprefix("name="): mounted for option in options.split(",")}
             elif kind == "cgroup2":
                 offered = (mounted / "cgroup.controllers").read_text().split()
                 version2 |= dict.fromkeys([*offered, *(["cpuacct"] if "cpu" in offered else [])], mounted)
-        if "memory" in version1:
-            return cls(
-                1,
-                {
-                    name: path
-                    for name, path in version1.items()
-                    if name not in ("rw", "xattr", "clone_children")
-                },
-            )
-        return cls(2, version2)
-
-    @property
-    def roots(self) -> list[Path]:
-        return sorted(set(self.by_controller.values()))
+            else:
+                continue
+            roots.add(mounted)
+        version, found = (1, version1) if "memory" in version1 else (2, version2)
+        return cls(version, {name: found[name] for name in CONTROLLERS if name in found}, sorted(roots))
 
 
 def create(name: str) -> None:

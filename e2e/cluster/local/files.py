@@ -110,9 +110,9 @@ authorization: {{mode: Webhook}}
 # pulled again.
 evictionHard: {{memory.available: 100Mi, nodefs.available: 1%, imagefs.available: 1%}}
 imageGCHighThresholdPercent: 100
-# Tests wait for what these report.
-syncFrequency: 10s
-nodeStatusUpdateFrequency: 5s
+# `up` waits for a report that is newer than its kubelet.
+nodeStatusUpdateFrequency: 3s
+nodeStatusReportFrequency: 3s
 """
 
 

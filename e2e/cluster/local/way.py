@@ -4,10 +4,12 @@ Every step looks at what is there and adds what lacks. So the first `up`, a seco
 something was killed are the same code; and whoever is killed between two steps has lost nothing but time.
 """
 
+import json
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from cluster.commands import answers, run
@@ -93,9 +95,10 @@ class LocalCluster:
             # 5. The API server, then those that need it.
             self._until("the API server's readiness", API_SECONDS, "kube-apiserver", self._api_ready)
             self._allow_exec_and_logs()
+            since = 0.0 if "kubelet" in self.node.programs() else time.time()
             self._start(wanted, say, Stage.API_ANSWERS)
             # 6. Until pods can run, Services are reached and names resolve.
-            self._until("the node's readiness", NODE_SECONDS, "kubelet", self._node_ready)
+            self._until("the node's readiness", NODE_SECONDS, "kubelet", lambda: self._node_ready(since))
             self._until("the readiness of Services", NODE_SECONDS, "kube-proxy", self._services_ready)
             self._until("the name server's readiness", NODE_SECONDS, "coredns", self._names_ready)
         say(f"Kubernetes {self.settings.kubernetes} is up: `make kubectl ARGS='get pods -A'`")
@@ -184,12 +187,16 @@ class LocalCluster:
     def _api_ready(self) -> bool:
         return answers(*self.kubectl, "get", "--raw=/readyz")
 
-    def _node_ready(self) -> bool:
-        condition = "--output=jsonpath={.status.conditions[?(@.type=='Ready')].status}"
+    def _node_ready(self, since: float) -> bool:
+        """Say whether the kubelet has reported readiness; what an earlier one had reported does not count."""
         try:
-            return run(*self.kubectl, "get", "node", HOSTNAME, condition) == "True"
+            node = json.loads(run(*self.kubectl, "get", "node", HOSTNAME, "--output=json"))
         except CommandFailed:
             return False
+        ready = next((c for c in node["status"].get("conditions", []) if c["type"] == "Ready"), None)
+        if ready is None or ready["status"] != "True":
+            return False
+        return datetime.fromisoformat(ready["lastHeartbeatTime"]).timestamp() >= int(since)
 
     def _services_ready(self) -> bool:
         return self._answers(f"http://{ADDRESS}:{files.PROXY_HEALTH_PORT}/healthz")
@@ -220,7 +227,7 @@ class LocalCluster:
                 up=False,
                 details=f"{', '.join(sorted(dead))} ended, see {self.node.logs}: `make cluster` repairs it",
             )
-        if not (self._api_ready() and self._node_ready()):
+        if not (self._api_ready() and self._node_ready(since=0)):
             return Status(up=False, details=f"the cluster is not ready, see {self.node.logs}")
         return Status(up=True, details=run(*self.kubectl, "get", "nodes", "-o", "wide"))
 

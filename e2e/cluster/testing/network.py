@@ -2,8 +2,8 @@
 
 import ctypes
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from cluster.commands import run
@@ -12,17 +12,29 @@ from cluster.ways import Cluster
 _CLONE_NEWNET = 0x40000000
 _OWN = Path("/proc/self/ns/net")
 
+# Goes back to where one came from, for the time of a `with`.
+Outside = Callable[[], AbstractContextManager[None]]
+
 
 @contextmanager
-def entered(namespace: Path) -> Iterator[None]:
+def entered(namespace: Path) -> Iterator[Outside]:
     """Have this thread, and all threads and processes that it starts, in another network namespace.
 
     Sockets keep the namespace in which they were opened. Needs root.
     """
     with _OWN.open() as own, namespace.open() as other:
+
+        @contextmanager
+        def outside() -> Iterator[None]:
+            _enter(own.fileno())
+            try:
+                yield
+            finally:
+                _enter(other.fileno())
+
         _enter(other.fileno())
         try:
-            yield
+            yield outside
         finally:
             _enter(own.fileno())
 

@@ -11,6 +11,7 @@ import secrets
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:  # a second of start-up that only tests of this kind shall pay
 
 OUTPUT = Path("test-output") / "e2e"
 _FAILED = pytest.StashKey[bool]()
+_OUTSIDE = pytest.StashKey[Callable[[], AbstractContextManager[None]]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -79,9 +81,11 @@ def cluster(cluster_settings: Settings, request: pytest.FixtureRequest) -> Itera
         pytest.skip(str(reason))
     try:
         if chosen.network:
-            with entered(chosen.network):
+            with entered(chosen.network) as outside:
+                request.session.stash[_OUTSIDE] = outside
                 yield chosen
         else:
+            request.session.stash[_OUTSIDE] = nullcontext
             yield chosen
     finally:
         if request.session.stash.get(_FAILED, False):
@@ -113,13 +117,17 @@ def kubernetes_resources(
 
 
 @pytest.fixture(scope="session")
-def image(cluster: Cluster, cluster_settings: Settings) -> Callable[[str], str]:
+def image(
+    cluster: Cluster, cluster_settings: Settings, request: pytest.FixtureRequest
+) -> Callable[[str], str]:
     """Make an image of `images.CATALOGUE` known to the cluster and return its reference."""
     provided: dict[str, str] = {}
 
     def provide(name: str) -> str:
         if name not in provided:
-            provided[name] = images.provide(cluster, cluster_settings, name, _say)
+            # A build needs the package servers, which the cluster's network has no way to.
+            with request.session.stash[_OUTSIDE]():
+                provided[name] = images.provide(cluster, cluster_settings, name, _say)
         return provided[name]
 
     return provide

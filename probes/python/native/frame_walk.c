@@ -55,17 +55,35 @@ int walk_stack(struct walked_frame *frames, int limit) {
 
 /* ---- Lines ------------------------------------------------------------------------------------------------- */
 
-struct bytes_cursor { const uint8_t *next, *end; };
+/* Reads ahead: during the self-test each peek is two system calls. */
+struct bytes_cursor {
+    const uint8_t *next, *end; /* what is not in `ahead` yet */
+    uint8_t ahead[128];
+    uint32_t position, filled;
+};
+
+static int more(struct bytes_cursor *cursor) {
+    if (cursor->position < cursor->filled) return 1;
+    size_t rest = (size_t)(cursor->end - cursor->next);
+    uint32_t step = rest < sizeof cursor->ahead ? (uint32_t)rest : (uint32_t)sizeof cursor->ahead;
+    if (step == 0 || !peek(cursor->next, cursor->ahead, step)) return 0;
+    cursor->next += step;
+    cursor->position = 0;
+    cursor->filled = step;
+    return 1;
+}
 
 static int next_byte(struct bytes_cursor *cursor, uint8_t *byte) {
-    return cursor->next < cursor->end && peek(cursor->next++, byte, 1);
+    if (!more(cursor)) return 0;
+    *byte = cursor->ahead[cursor->position++];
+    return 1;
 }
 
 /* Objects/lnotab_notes.txt, up to 3.9: pairs of address and line steps. */
-static int line_from_lnotab(struct bytes_cursor table, int32_t instruction, int line) {
+static int line_from_lnotab(struct bytes_cursor *table, int32_t instruction, int line) {
     uint8_t step, delta;
     int address = 0;
-    while (next_byte(&table, &step) && next_byte(&table, &delta)) {
+    while (next_byte(table, &step) && next_byte(table, &delta)) {
         address += step;
         if (address > instruction) break;
         line += (int8_t)delta;
@@ -74,10 +92,10 @@ static int line_from_lnotab(struct bytes_cursor table, int32_t instruction, int 
 }
 
 /* PEP 626, 3.10: pairs of range length and line step; −128 marks a range without a line. */
-static int line_from_ranges(struct bytes_cursor table, int32_t instruction, int line) {
+static int line_from_ranges(struct bytes_cursor *table, int32_t instruction, int line) {
     uint8_t length, delta;
     int end = 0;
-    while (next_byte(&table, &length) && next_byte(&table, &delta)) {
+    while (next_byte(table, &length) && next_byte(table, &delta)) {
         int has_line = (int8_t)delta != -128;
         if (has_line) line += (int8_t)delta;
         end += length;
@@ -97,16 +115,16 @@ static int signed_varint(struct bytes_cursor *table) {
 }
 
 /* Objects/locations.md, 3.11 and later: one entry per range; only its first byte has bit 7 set. */
-static int line_from_locations(struct bytes_cursor table, int32_t instruction, int line) {
-    uint8_t first, skipped;
+static int line_from_locations(struct bytes_cursor *table, int32_t instruction, int line) {
+    uint8_t first;
     int end = 0;
-    while (next_byte(&table, &first)) {
+    while (next_byte(table, &first)) {
         int kind = (first >> 3) & 15;
         if (kind >= 10 && kind <= 12) line += kind - 10;
-        else if (kind == 13 || kind == 14) line += signed_varint(&table);
+        else if (kind == 13 || kind == 14) line += signed_varint(table);
         end += ((first & 7) + 1) * 2;
         if (end > instruction) return kind == 15 ? 0 : line;
-        while (table.next < table.end && peek(table.next, &skipped, 1) && !(skipped & 0x80)) table.next++;
+        while (more(table) && !(table->ahead[table->position] & 0x80)) table->position++;
     }
     return line;
 }
@@ -117,10 +135,10 @@ static uint32_t line_of(const uint8_t *code, int32_t instruction, int first_line
     if (table == NULL || instruction < 0 || !peek(table + OBJECT_SIZE, &length, sizeof length))
         return (uint32_t)first_line;
     if (length < 0 || length > (1 << 26)) return (uint32_t)first_line;
-    struct bytes_cursor cursor = {table + BYTES_DATA, table + BYTES_DATA + length};
-    int line = walk_layout->line_table == LINES_LNOTAB ? line_from_lnotab(cursor, instruction, first_line)
-             : walk_layout->line_table == LINES_310    ? line_from_ranges(cursor, instruction, first_line)
-                                                       : line_from_locations(cursor, instruction, first_line);
+    struct bytes_cursor cursor = {.next = table + BYTES_DATA, .end = table + BYTES_DATA + length};
+    int line = walk_layout->line_table == LINES_LNOTAB ? line_from_lnotab(&cursor, instruction, first_line)
+             : walk_layout->line_table == LINES_310    ? line_from_ranges(&cursor, instruction, first_line)
+                                                       : line_from_locations(&cursor, instruction, first_line);
     return line > 0 ? (uint32_t)line : (uint32_t)first_line;
 }
 

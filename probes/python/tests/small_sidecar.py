@@ -100,9 +100,7 @@ class Listener:
             except OSError:
                 break
             for fd in fds:
-                with contextlib.suppress(ValueError):
-                    peer.table = ProbeTable.from_fd(fd)
-                os.close(fd)
+                peer.table = ProbeTable.from_fd(fd)
             if not data:
                 break
             *lines, rest = (rest + data).split(b"\n")

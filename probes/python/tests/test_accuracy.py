@@ -158,7 +158,9 @@ def test_a_full_table_lowers_its_rate_and_stays_right(listener, run):
 
 def test_the_sidecar_sets_the_rate(listener, run):
     listener.average_bytes = 8192
-    program = run("3.11", "import sys\nfor line in sys.stdin:\n    kept = [bytes(999) for _ in range(9999)]\n")
+    program = run(
+        "3.11", "import sys\nfor line in sys.stdin:\n    kept = [bytes(999) for _ in range(9999)]\n"
+    )
     table = listener.peer(program.pid).table
 
     def obeyed():

@@ -134,7 +134,9 @@ def test_the_table_outlives_its_process(listener, run, version):
 @pytest.mark.parametrize("version", interpreters.REQUIRED)
 def test_it_comes_back_when_the_sidecar_does(listener, run, tmp_path, version):
     source = "import sys, time\nkept = [bytes(4000) for _ in range(5000)]\nprint('ready', flush=True)\n"
-    program = run(version, source + "while True: time.sleep(0.01); bytes(1000)", MEMWARDEN_SAMPLING_BYTES="16384")
+    program = run(
+        version, source + "while True: time.sleep(0.01); bytes(1000)", MEMWARDEN_SAMPLING_BYTES="16384"
+    )
     program.line()
     first = listener.peer(program.pid).table.read_header()
     path = listener.path

@@ -14,7 +14,9 @@ STRESS = Path(__file__).with_name("stress.py")
 @pytest.mark.parametrize("version", interpreters.REQUIRED)
 def test_everything_at_once(listener, run, version):
     listener.average_bytes = 512
-    program = run(version, arguments=[str(STRESS), "10"], options=("-W", "ignore"), MEMWARDEN_SAMPLING_BYTES="512")
+    program = run(
+        version, arguments=[str(STRESS), "10"], options=("-W", "ignore"), MEMWARDEN_SAMPLING_BYTES="512"
+    )
     peer = listener.peer(program.pid)
     asked = 1000
     while program.process.poll() is None:

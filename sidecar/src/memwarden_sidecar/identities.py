@@ -40,9 +40,17 @@ class Identities:
             known = self._known[stat.key] = self._unread(stat.key)
         known.looks += 1
         if known.looks & (known.looks - 1) == 0 or known.looks % REREAD_LOOKS == 0:
-            # A zombie has neither any more: what was known stays.
-            known.executable = self._proc.executable(stat.key.pid) or known.executable
-            known.command_line = self._proc.command_line(stat.key.pid) or known.command_line
+            self._read(stat.key, known)
+
+    def meet(self, stat: Stat) -> None:
+        """Its probe has said hello: it is new, or has started another program."""
+        known = self._known.setdefault(stat.key, self._unread(stat.key))
+        self._read(stat.key, known)
+
+    def _read(self, key: ProcessKey, known: _Known) -> None:
+        # A zombie has neither any more: what was known stays.
+        known.executable = self._proc.executable(key.pid) or known.executable
+        known.command_line = self._proc.command_line(key.pid) or known.command_line
 
     def _unread(self, key: ProcessKey) -> _Known:
         return _Known(0, self._clock.of_elapsed(key.start_ticks / CLOCK_TICKS), "", "")

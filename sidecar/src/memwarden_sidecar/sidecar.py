@@ -74,6 +74,7 @@ class Sidecar:
             clock.elapsed,
             settings.interval,
             settings.sampling_bytes,
+            lambda stat: self._watch.meet(stat),
             self._see_last,
         )
         self._watch = Watch(self._proc, clock, self._linked, self._notices, settings.memory_limit)

@@ -49,6 +49,10 @@ class Watch:
         else:
             self._notices.once("root-gone", f"process {pid} is gone; only processes with a probe are watched")
 
+    def meet(self, stat: Stat) -> None:
+        """A probe has said hello. Its process may be gone at the next tick."""
+        self._identities.meet(stat)
+
     def observe(self) -> Observation:
         """One tick."""
         self._tree.follow(self._linked.pids())

@@ -7,6 +7,7 @@ from memwarden.commands.cache import Cache
 from memwarden.commands.collector import Collector
 from memwarden.commands.demo import Demo
 from memwarden.commands.judge import Judge
+from memwarden.commands.report import Report
 from memwarden.commands.run import Run
 from memwarden.commands.sidecar import Sidecar
 
@@ -27,4 +28,4 @@ class Command(Protocol):
         """Do it; returns the exit code. Raises CommandError with one sentence."""
 
 
-COMMANDS: Final[tuple[Command, ...]] = (Run(), Demo(), Judge(), Cache(), Collector(), Sidecar())
+COMMANDS: Final[tuple[Command, ...]] = (Run(), Demo(), Report(), Judge(), Cache(), Collector(), Sidecar())

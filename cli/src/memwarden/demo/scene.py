@@ -28,7 +28,9 @@ def play(seconds: float, folder: Path, out: TextIO) -> int:
     with tempfile.TemporaryDirectory(prefix="mw-demo-") as scratch, ExitStack() as stack:
         code = _code(Path(scratch))
         shops = []
-        for title, options, name in zip(_TITLES, ([], ["--fixed"]), ("demo-report", "demo-report-fixed"), strict=True):
+        for title, options, name in zip(
+            _TITLES, ([], ["--fixed"]), ("demo-report", "demo-report-fixed"), strict=True
+        ):
             shop = Shop.open(title, options, code, Path(scratch), folder / name, seconds)
             stack.callback(shop.abandon)
             shops.append(shop)
@@ -38,7 +40,9 @@ def play(seconds: float, folder: Path, out: TextIO) -> int:
         _tell(shop, verdict, out)
     found = verdicts[0]["verdict"] == "Leaking" and verdicts[1]["verdict"] == "Healthy"
     if not found:
-        out.write("\nThat is not what it should have found. A very busy machine may be why; the reports say more.\n")
+        out.write(
+            "\nThat is not what it should have found. A very busy machine may be why; the reports say more.\n"
+        )
     return 0 if found else 1
 
 
@@ -95,7 +99,11 @@ def _tell(shop: Shop, verdict: dict[str, Any], out: TextIO) -> None:
         for site in growing[:_SITES]:
             growth = short_size(site["growth_bytes_per_second"] * 60)
             where = f"{_short(site['file'])}:{site['line']} {site['function']}"
-            out.write(printable(f"{where}: {short_size(site['live_bytes'])} live, {growth}/min").join(["    ", "\n"]))
+            out.write(
+                printable(f"{where}: {short_size(site['live_bytes'])} live, {growth}/min").join(
+                    ["    ", "\n"]
+                )
+            )
         for advice in verdict["advice"][:_SITES]:
             out.write(f"    → {printable(advice['text'])}\n")
     out.write(f"  Report: {shop.report}.md (for people), {shop.report}.json (for programs)\n")

@@ -32,7 +32,9 @@ class Shop:
     numbers: Numbers | None = field(default=None)
 
     @classmethod
-    def open(cls, title: str, options: list[str], code: Path, scratch: Path, report: Path, seconds: float) -> "Shop":
+    def open(
+        cls, title: str, options: list[str], code: Path, scratch: Path, report: Path, seconds: float
+    ) -> "Shop":
         """Start it and its visitors. Raises Failed when it doesn't open."""
         port_file = scratch / f"{report.name}.port"
         command = [sys.executable, "-m", "shop.app", "--port-file", str(port_file), *options]

@@ -20,7 +20,7 @@ from memwarden.run.folder import RunFolder
 from memwarden.run.plan import Plan
 from memwarden.run.port import ReservedPort
 from memwarden.supervise.child import Child, ChildSpec
-from memwarden.supervise.mailbox import ENDING, Mailbox
+from memwarden.supervise.mailbox import Mailbox
 from memwarden_api.names import ENV_TOKEN, EXIT_FAILED
 
 ENV_DATABASE_URL: Final = "MEMWARDEN_DATABASE_URL"
@@ -172,7 +172,7 @@ class Backend:
                     details=child.log_tail(),
                 )
             for received in mailbox.take_until(time.monotonic() + _POLL_SECONDS):
-                if received.number in ENDING:
+                if mailbox.is_end(received):
                     raise Interrupted(received.number, received.number.name)
 
     def _ended_early(self, name: str, child: Child) -> Failed:

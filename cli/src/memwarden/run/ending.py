@@ -13,7 +13,7 @@ from memwarden.run.backend import SIDECAR_FLUSH_SECONDS, Backend
 from memwarden.run.cost import Usage
 from memwarden.run.outcome import Outcome
 from memwarden.run.watch import Ended
-from memwarden.supervise.mailbox import ENDING, Mailbox
+from memwarden.supervise.mailbox import Mailbox
 from memwarden_api.names import MEMORY_ANON, PROBE_CPU_TIME
 
 if TYPE_CHECKING:  # pydantic is loaded after the app's end, not while it runs
@@ -177,6 +177,6 @@ class Ending:
             if self._signals >= _ENOUGH or time.monotonic() >= deadline:
                 return False
             received = self.mailbox.take(_POLL_SECONDS)
-            if received is not None and received.number in ENDING:
+            if received is not None and self.mailbox.is_end(received):
                 self._signals += 1
         return True

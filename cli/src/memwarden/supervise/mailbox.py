@@ -2,8 +2,8 @@
 
 There is no handler, hence no code that runs in the middle of other code: a second Ctrl-C can't tear the
 clean-up apart, and who sent a signal is known (`from_terminal`), so that Ctrl-C, which the terminal gives to
-the app by itself, isn't given to it twice. What was ignored when we were started (nohup, `&` of a script)
-stays ignored, by us and by the app.
+the app by itself, isn't given to it twice. What was ignored when we were started (nohup, `&` of a script) ends
+nothing of ours; it is passed on all the same, since the app may have changed its mind.
 """
 
 import signal
@@ -37,15 +37,14 @@ class Mailbox:
 
     def __init__(self) -> None:
         self.mask: frozenset[int] = frozenset()
-        self._heard: frozenset[int] = frozenset()
+        self._ignored: frozenset[int] = frozenset()
 
     def __enter__(self) -> "Mailbox":
         if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
             # Inherited from a careless parent: the kernel would throw exit codes away.
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        heard = {number for number in HEARD if signal.getsignal(number) is not signal.SIG_IGN}
-        self.mask = frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, heard))
-        self._heard = frozenset(heard)
+        self._ignored = frozenset(number for number in HEARD if signal.getsignal(number) is signal.SIG_IGN)
+        self.mask = frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, HEARD))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -55,10 +54,14 @@ class Mailbox:
 
     def take(self, timeout_seconds: float) -> Received | None:
         """The next signal, or None when the time is over."""
-        info = signal.sigtimedwait(self._heard, max(0.0, timeout_seconds))
+        info = signal.sigtimedwait(HEARD, max(0.0, timeout_seconds))
         if info is None:
             return None
         return Received(signal.Signals(info.si_signo), from_terminal=info.si_code == SI_KERNEL)
+
+    def is_end(self, received: Received) -> bool:
+        """Whether somebody wants us to end."""
+        return received.number in ENDING and received.number not in self._ignored
 
     def take_until(self, deadline: float) -> Iterable[Received]:
         """Signals as they come until `deadline` (time.monotonic), at least those that are waiting now."""

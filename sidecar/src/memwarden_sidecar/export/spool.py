@@ -47,11 +47,6 @@ class Spool:
     def __len__(self) -> int:
         return len(self._files)
 
-    @property
-    def size(self) -> int:
-        """Bytes on disk, in whole blocks."""
-        return self._bytes
-
     def add(self, batch: Batch, sending: str | None) -> int:
         """Write; returns how many of the oldest went out for it. The one with id `sending` is spared."""
         if len(batch.body) > self._limit:

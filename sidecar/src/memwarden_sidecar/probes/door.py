@@ -67,10 +67,6 @@ class Door:
         self._inode = os.stat(path).st_ino
         selector.register(self._listener, selectors.EVENT_READ, self._accept)
 
-    @property
-    def connections(self) -> int:
-        return len(self._connections)
-
     def _accept(self) -> None:
         for _ in range(ACCEPTS_AT_ONCE):
             try:
@@ -143,10 +139,6 @@ class Door:
     def _refuse(self, connection: Connection, refused: Refused) -> None:
         self._notices.count(f"refused:{refused.reason}")
         LOGGER.debug("connection of process %d closed: %s", connection.pid, refused)
-        self._close(connection)
-
-    def close_connection(self, connection: Connection) -> None:
-        """For the host: this one is over."""
         self._close(connection)
 
     def _close(self, connection: Connection) -> None:

@@ -26,7 +26,7 @@ from memwarden_sidecar.probes.hello import Hello
 from memwarden_sidecar.probes.table import Counters, Site, Table
 from memwarden_sidecar.schedule import census_interval
 from memwarden_sidecar.settings import MAX_CONNECTIONS
-from memwarden_sidecar.sources.proc_files import ProcessKey, ProcFolder
+from memwarden_sidecar.sources.proc_files import ProcessKey, ProcFolder, Stat
 
 ANCESTORS: Final = 4096
 """Parents that are remembered of processes that have ended."""
@@ -64,6 +64,7 @@ class LinkedProcesses:
         elapsed: Callable[[], float],
         interval: float,
         sampling_bytes: int | None,
+        on_arrival: Callable[[Stat], None],
         on_last_sight: Callable[[Linked], None],
     ) -> None:
         self._proc = proc
@@ -71,6 +72,7 @@ class LinkedProcesses:
         self._elapsed = elapsed
         self._interval = interval
         self._sampling_bytes = sampling_bytes
+        self._on_arrival = on_arrival
         self._on_last_sight = on_last_sight
         self._by_pid: dict[int, Linked] = {}
         self._parents: OrderedDict[int, int] = OrderedDict()
@@ -81,9 +83,10 @@ class LinkedProcesses:
         hello = connection.hello
         assert hello is not None
         try:
-            key = self._proc.stat(connection.pid).key
+            stat = self._proc.stat(connection.pid)
         except Unreadable:
             raise Refused("gone", "the process ended before its hello was read") from None
+        key = stat.key
         before = self._by_pid.get(key.pid)
         if before is None and len(self._by_pid) >= MAX_CONNECTIONS:
             raise Refused("full", "too many processes are linked")
@@ -96,6 +99,7 @@ class LinkedProcesses:
         linked = Linked(key, hello, table, connection, census)
         self._by_pid[key.pid] = linked
         connection.send(self._answer(linked))
+        self._on_arrival(stat)
         LOGGER.debug("process %d said hello: %s %s %s", key.pid, hello.runtime, hello.version, hello.reason)
 
     def _map(self, connection: Connection, hello: Hello) -> Table | None:

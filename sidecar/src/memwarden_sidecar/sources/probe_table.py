@@ -58,7 +58,7 @@ _F_GET_SEALS: Final = 1034
 _F_SEAL_SHRINK: Final = 2
 _F_SEAL_GROW: Final = 4
 
-_ROW: Final = 3 * (len(AGE_BOUNDS_SECONDS) + 1)
+_BUCKETS: Final = len(AGE_BOUNDS_SECONDS) + 1
 _ATTEMPTS: Final = 5
 _DEPTH_LIMIT: Final = 128
 _BYTES_LIMIT: Final = 1 << 48
@@ -129,6 +129,9 @@ class Bucket(NamedTuple):
     samples: int
 
 
+_NOTHING: Final = Bucket(0.0, 0.0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """What is live of one stack, one bucket an age: AGE_BOUNDS_SECONDS and a last one for what is older.
@@ -177,24 +180,9 @@ class _Area:
             self.known += _read_exactly(fd, missing, self.at + len(self.known))
 
 
-@dataclass(slots=True)
-class _Tally:
-    """Per stack: three sums a bucket, first the own ones, then the inherited ones."""
-
-    sums: list[float] = field(default_factory=lambda: [0.0] * (2 * _ROW))
-
-    def add(self, other: _Tally) -> None:
-        self.sums = [mine + theirs for mine, theirs in zip(self.sums, other.sums, strict=True)]
-
-    def site(self, frames: tuple[Frame, ...]) -> Site:
-        own, inherited = (
-            tuple(
-                Bucket(self.sums[at], self.sums[at + 1], int(self.sums[at + 2]))
-                for at in range(start, start + _ROW, 3)
-            )
-            for start in (0, _ROW)
-        )
-        return Site(frames, own, inherited if any(bucket.samples for bucket in inherited) else ())
+_Tally: TypeAlias = dict[int, list[float]]
+"""One stack's sums (bytes, blocks, samples) by bucket: own ones first, then as many inherited ones. Sparse, since
+most stacks have samples of one or two ages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,15 +233,10 @@ class ProbeTable:
 
     @classmethod
     def from_fd(cls, fd: int) -> Self:
-        """Open a table through a duplicate of ``fd``, which stays the caller's; or
-        :class:`ProbeTableError`."""
+        """Take ``fd`` over, or raise :class:`ProbeTableError` and leave it to the caller."""
         _check_descriptor(fd)
-        table = cls(fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 0))
-        try:
-            table.read_header()
-        except ProbeTableError:
-            table.close()
-            raise
+        table = cls(fd)
+        table.read_header()
         return table
 
     def __enter__(self) -> Self:
@@ -294,11 +277,10 @@ class ProbeTable:
             if known is None:
                 by_stack[frames] = tally
             else:
-                known.add(tally)
-        return [tally.site(frames) for frames, tally in by_stack.items()]
+                _merge(known, tally)
+        return [_site(frames, tally) for frames, tally in by_stack.items()]
 
     # ---- Reading
-    # ---------------------------------------------------------------------------------------------------
 
     def _read_sequence(self) -> int:
         value: int = _LENGTH.unpack(_read_exactly(self._fd, _LENGTH.size, 28))[0]
@@ -382,7 +364,6 @@ class ProbeTable:
         return header, data
 
     # ---- The dictionary
-    # --------------------------------------------------------------------------------------------
 
     def _text(self, offset: int) -> str:
         text = self._text_at.get(offset)
@@ -441,12 +422,29 @@ def _aggregate(entries: bytes, now_ms: int, fork_ms: int) -> dict[int, _Tally]:
             continue
         tally = tallies.get(stack)
         if tally is None:
-            tally = tallies[stack] = _Tally()
-        at = 3 * bisect_left(bounds, now_ms - birth_ms)
+            tally = tallies[stack] = {}
+        bucket = bisect_left(bounds, now_ms - birth_ms)
         if birth_ms < fork_ms:
-            at += _ROW
-        sums = tally.sums
-        sums[at] += size * weight
-        sums[at + 1] += weight
-        sums[at + 2] += 1
+            bucket += _BUCKETS
+        sums = tally.get(bucket)
+        if sums is None:
+            tally[bucket] = [size * weight, weight, 1]
+        else:
+            sums[0] += size * weight
+            sums[1] += weight
+            sums[2] += 1
     return tallies
+
+
+def _merge(into: _Tally, other: _Tally) -> None:
+    for bucket, sums in other.items():
+        known = into.get(bucket, (0.0, 0.0, 0.0))
+        into[bucket] = [mine + theirs for mine, theirs in zip(known, sums, strict=True)]
+
+
+def _site(frames: tuple[Frame, ...], tally: _Tally) -> Site:
+    buckets = [_NOTHING] * (2 * _BUCKETS)
+    for at, (size, blocks, samples) in tally.items():
+        buckets[at] = Bucket(size, blocks, int(samples))
+    is_inherited = any(at >= _BUCKETS for at in tally)
+    return Site(frames, tuple(buckets[:_BUCKETS]), tuple(buckets[_BUCKETS:]) if is_inherited else ())

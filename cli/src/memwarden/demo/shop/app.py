@@ -8,10 +8,9 @@ from pathlib import Path
 from types import FrameType
 
 from flask import Flask, request
-from werkzeug.serving import WSGIRequestHandler, make_server
-
 from shop.cache import BoundedPageCache, PageCache
 from shop.catalogue import PRODUCTS, product
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 
 class QuietHandler(WSGIRequestHandler):

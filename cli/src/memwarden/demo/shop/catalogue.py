@@ -3,7 +3,20 @@
 from random import Random
 
 PRODUCTS = 1000
-_WORDS = ("oak", "brass", "linen", "folding", "garden", "lamp", "table", "hook", "basket", "enamel", "cord", "vase")
+_WORDS = (
+    "oak",
+    "brass",
+    "linen",
+    "folding",
+    "garden",
+    "lamp",
+    "table",
+    "hook",
+    "basket",
+    "enamel",
+    "cord",
+    "vase",
+)
 
 
 def product(number: int) -> dict[str, object]:

@@ -133,7 +133,7 @@ _UNITS: Final[dict[str, Callable[[float], str]]] = {
     "By/s": rate,
     "s": duration,
     "ratio": percent,
-    "correlation": lambda value: f"{value:.2f} (correlation)",
+    "correlation": lambda value: f"{value:.2f}, 1 is in step",
     "samples": lambda value: f"{value:.0f} samples",
     "windows": lambda value: f"{value:.0f} windows",
     "z": lambda value: f"score {value:.1f}",
@@ -147,4 +147,5 @@ def number(value: float | None, unit: str) -> str:
         return ""
     if abs(value) >= 1e15:
         return "beyond measure"
-    return _UNITS[unit](value) if unit in _UNITS else f"{value:.4g} {unit}".strip()
+    text = _UNITS[unit](value) if unit in _UNITS else f"{value:.4g} {unit}".strip()
+    return text.replace("-", "−")  # noqa: RUF001 - a minus, as wide as a plus

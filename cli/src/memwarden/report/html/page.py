@@ -17,7 +17,9 @@ from memwarden_api.report import Report, Verdict
 from memwarden_core.recording import AGE_BOUNDS_SECONDS, Frame, Recording
 from memwarden_core.wording import amount, duration, percent
 
-_NEEDS_SCRIPT: Final = "This part is drawn by JavaScript, which is switched off here; open the file in a browser."
+_NEEDS_SCRIPT: Final = (
+    "This part is drawn by JavaScript, which is switched off here; open the file in a browser."
+)
 _QUARTER: Final = 0.25
 
 
@@ -31,7 +33,9 @@ class Parts:
     """Flame graphs by the id of their block."""
 
 
-def page(report: Report, recording: Recording | None, why_no_recording: str = "", extra: Parts | None = None) -> str:
+def page(
+    report: Report, recording: Recording | None, why_no_recording: str = "", extra: Parts | None = None
+) -> str:
     """The file. `extra` comes right below the verdict: the difference of two runs."""
     verdict = report.verdicts[0]
     parts = _parts(report, verdict, recording, why_no_recording)
@@ -48,7 +52,12 @@ def page(report: Report, recording: Recording | None, why_no_recording: str = ""
             *parts.sections,
             id="main",
         ),
-        tag("footer", "Memwarden ", report.memwarden_version, " · this file is complete in itself and asks no network"),
+        tag(
+            "footer",
+            "Memwarden ",
+            report.memwarden_version,
+            " · this file is complete in itself and asks no network",
+        ),
         data_block("data", data),
         *(_packed_block(identity, one) for identity, one in packed),
     ]
@@ -95,13 +104,26 @@ def _bar(compared: bool) -> Markup:
     ]  # fmt: skip
     links = (tag("a", name, href=f"#{identity}") for identity, name in names)
     toggle = tag("button", "Dark", type="button", id="theme", hidden=True)
-    return tag("nav", tag("b", "memwarden"), tag("div", links, class_="links"), toggle, class_="bar", aria_label="Sections")
+    return tag(
+        "nav",
+        tag("b", "memwarden"),
+        tag("div", links, class_="links"),
+        toggle,
+        class_="bar",
+        aria_label="Sections",
+    )
 
 
 def _parts(report: Report, verdict: Verdict, recording: Recording | None, why: str) -> Parts:
     if recording is None:
-        missing = sections.empty(f"The samples of this run are not in this file: {why or 'they were not kept'}.")
-        found = [sections.section("memory", "Memory", missing), sections.advice(verdict), sections.sites(verdict, False)]
+        missing = sections.empty(
+            f"The samples of this run are not in this file: {why or 'they were not kept'}."
+        )
+        found = [
+            sections.section("memory", "Memory", missing),
+            sections.advice(verdict),
+            sections.sites(verdict, False),
+        ]
         return Parts([*found, *_end(report, verdict)], {"has": {}}, [])
     source = heap(recording)
     packed = pack(table(source)) if source.times.size else None
@@ -140,7 +162,13 @@ def _memory(recording: Recording) -> Markup:
 
 
 def _history_list() -> Markup:
-    return tag("details", tag("summary", "Verdicts as they were given"), tag("ol", id="history"), id="history-box", hidden=True)
+    return tag(
+        "details",
+        tag("summary", "Verdicts as they were given"),
+        tag("ol", id="history"),
+        id="history-box",
+        hidden=True,
+    )
 
 
 def script_part(identity: str, label: str = "") -> Markup:
@@ -216,9 +244,9 @@ def _types(recording: Recording, verdict: Verdict) -> Markup:
             sections.cell(str(row.pid), row.pid) if several else None,
             sections.cell(f"{row.count:,}", row.count),
             sections.cell(amount(row.size_bytes), row.size_bytes),
-            sections.cell(f"{row.growth_count:+,}", row.growth_count),
+            sections.cell(f"{row.growth_count:+,}" if row.growth_count else "0", row.growth_count),
             sections.cell(signed(row.growth_bytes), row.growth_bytes),
-            sections.cell(f"{signed(row.growth_bytes / minutes)}/min", row.growth_bytes),
+            sections.cell(f"{signed(row.growth_bytes / minutes)}/min" if row.growth_bytes else "0", row.growth_bytes),
         )
         for row in rows
     )
@@ -228,7 +256,7 @@ def _types(recording: Recording, verdict: Verdict) -> Markup:
 
 
 def signed(size: float) -> str:
-    return f"{'+' if size >= 0 else ''}{amount(size)}"
+    return f"{'+' if size > 0 else ''}{amount(size)}" if size else "0"
 
 
 def _ages(verdict: Verdict) -> Markup:

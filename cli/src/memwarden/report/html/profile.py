@@ -14,7 +14,15 @@ import numpy as np
 
 from memwarden.report.html.markup import shown
 from memwarden_core.code import is_library, site_frame
-from memwarden_core.recording import AGE_BOUNDS_SECONDS, FloatArray, Frame, IntArray, Profile, Recording, Stack
+from memwarden_core.recording import (
+    AGE_BOUNDS_SECONDS,
+    FloatArray,
+    Frame,
+    IntArray,
+    Profile,
+    Recording,
+    Stack,
+)
 
 STACKS: Final = 100_000
 """Stacks of a report: those that held most bytes at any of its moments."""
@@ -108,7 +116,9 @@ def table(source: Heap) -> Table:
     recording, times, chosen = source.recording, source.times, source.columns
     size = len(recording.stacks)
     keys: list[IntArray] = [p.process * size + p.stacks for column in chosen for p in column if size]
-    known, places = np.unique(np.concatenate(keys), return_inverse=True) if keys else (np.empty(0, np.int64), None)
+    known, places = (
+        np.unique(np.concatenate(keys), return_inverse=True) if keys else (np.empty(0, np.int64), None)
+    )
     values = np.zeros((known.size, times.size))
     samples = np.zeros(known.size, dtype=np.int64)
     begin = 0
@@ -167,7 +177,9 @@ def ages(source: Heap, sites: Sequence[Frame]) -> list[list[list[int]]]:
             if profile.process not in places:
                 prefixes = recording.processes[profile.process].library_prefixes
                 found = [site_frame(stack, prefixes) for stack in recording.stacks]
-                places[profile.process] = np.array([groups.get(f, 0) if f else 0 for f in found], dtype=np.int64)
+                places[profile.process] = np.array(
+                    [groups.get(f, 0) if f else 0 for f in found], dtype=np.int64
+                )
             of_rows = places[profile.process][profile.stacks]
             for place in np.unique(of_rows[of_rows > 0]).tolist():
                 totals[place, column] += live[of_rows == place].sum(axis=0)

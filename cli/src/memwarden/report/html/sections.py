@@ -46,7 +46,12 @@ def head(verdict: Verdict, report: Report) -> Markup:
     """Badge, sentence, what was watched."""
     return tag(
         "header",
-        tag("p", badge(verdict.verdict), tag("span", _MEANINGS[verdict.verdict], class_="meaning"), class_="status"),
+        tag(
+            "p",
+            badge(verdict.verdict),
+            tag("span", _MEANINGS[verdict.verdict], class_="meaning"),
+            class_="status",
+        ),
         tag("h1", _headline(verdict)),
         tag("p", tag("code", verdict.command or "(no command is known)"), class_="command"),
         class_="head",
@@ -67,7 +72,8 @@ def _headline(verdict: Verdict) -> str:
     """The judge's sentence without the verdict in capitals, which the badge says already."""
     first, separator, rest = verdict.headline.partition(": ")
     if separator and first.isascii() and first.split(",")[0].isupper():
-        return rest[:1].upper() + rest[1:]
+        word = rest.split(" ")[0]
+        return rest[:1].upper() + rest[1:] if word.isalpha() else rest  # a path keeps its first letter
     return verdict.headline
 
 
@@ -79,24 +85,34 @@ def figures(verdict: Verdict, report: Report) -> Markup:
         found.append(("Memory now", amount(verdict.anon_bytes), "anonymous memory, all processes"))
     if verdict.growth_bytes_per_second is not None:
         spread = verdict.growth_interval_bytes_per_second
-        beside = f"95 % sure: {rate(spread[0])} to {rate(spread[1])}" if spread else ""
+        beside = f"95 % sure: {_between(*spread)}" if spread else ""
         found.append(("Growth", rate(verdict.growth_bytes_per_second), beside))
     if verdict.since is not None:
         ago = (report.ended_at - verdict.since).total_seconds()
         found.append(("Growing since", f"{verdict.since:%H:%M:%S}", f"UTC, {duration(max(0.0, ago))} before the end"))
-    forecast = verdict.oom_forecast_seconds
+    forecast, limit = verdict.oom_forecast_seconds, verdict.limit
     if forecast is not None:
         span = duration_range(forecast.p10, forecast.p90)
         found.append(("Limit met in", duration(forecast.p50), f"80 % sure: {span}, if it goes on like this"))
-    if verdict.limit is not None:
-        found.append(("Limit", limit_size(verdict.limit.bytes), _LIMITS[verdict.limit.source]))
+    if limit is not None:
+        found.append(("Limit", limit_size(limit.bytes), _LIMITS[limit.source]))
     found.append(("Confidence", percent(verdict.confidence), "that the verdict is right"))
     found.append(("Watched", duration(seconds), f"a sample every {report.interval_seconds:g} s"))
     return tag(
         "dl",
-        (tag("div", tag("dt", name), tag("dd", value, tag("small", note) if note else None)) for name, value, note in found),
+        (
+            tag("div", tag("dt", name), tag("dd", value, tag("small", note) if note else None))
+            for name, value, note in found
+        ),
         class_="figures",
     )
+
+
+def _between(low: float, high: float) -> str:
+    """A range of rates; how wide it is where both ends read the same."""
+    if rate(low) != rate(high):
+        return f"{rate(low)} to {rate(high)}"
+    return f"± {rate((high - low) / 2).removeprefix('+')}"
 
 
 _LIMITS: Final = {
@@ -110,7 +126,13 @@ def advice(verdict: Verdict) -> Markup:
     if not verdict.advice and not verdict.cause:
         return Markup()
     items = (
-        tag("li", item.text, tag("span", f"{amount(item.bytes_at_stake)} at stake", class_="stake") if item.bytes_at_stake else None)
+        tag(
+            "li",
+            item.text,
+            tag("span", f"{amount(item.bytes_at_stake)} at stake", class_="stake")
+            if item.bytes_at_stake
+            else None,
+        )
         for item in verdict.advice
     )
     return section(
@@ -136,7 +158,13 @@ def sites(verdict: Verdict, known: bool) -> Markup:
             "div",
             tag(
                 "table",
-                _head_row(("Line of code", ""), ("Live", "num"), ("Growth", "num"), ("Share of growth", "num"), ("Samples", "num")),
+                _head_row(
+                    ("Line of code", ""),
+                    ("Live", "num"),
+                    ("Growth", "num"),
+                    ("Share of growth", "num"),
+                    ("Samples", "num"),
+                ),
                 tag("tbody", (_site(site) for site in verdict.sites[:_SITES])),
                 data_sortable=True,
             ),
@@ -207,13 +235,13 @@ def checks(verdict: Verdict) -> Markup:
     return section("checks", "How it was decided", content)
 
 
-_ANSWERS: Final = {True: ("yes", "✓", "Yes"), False: ("no", "✕", "No"), None: ("open", "–", "Not checked")}  # noqa: RUF001
+_ANSWERS: Final = {True: ("yes", "✓", "Yes"), False: ("no", "✕", "No"), None: ("open", "–", "Not checked")}
 
 
 def _check(gate: Gate) -> Markup:
     state, sign, answer = _ANSWERS[gate.passed]
     about = words(gate)
-    value, needed = number(gate.value, gate.unit), number(gate.threshold, gate.unit)
+    value, needed = number(gate.value, gate.unit), _needed(gate)
     return tag(
         "li",
         tag("span", tag("span", sign, aria_hidden="true", class_="sign"), answer, class_="answer"),
@@ -226,7 +254,7 @@ def _check(gate: Gate) -> Markup:
         tag(
             "div",
             tag("span", value, class_="value") if value else None,
-            tag("small", f"{_comparison(gate)} {needed}") if needed else None,
+            tag("small", needed) if needed else None,
             class_="numbers",
         ),
         class_=f"check {state}",
@@ -234,12 +262,16 @@ def _check(gate: Gate) -> Markup:
     )
 
 
-def _comparison(gate: Gate) -> str:
-    """Which side of the threshold is asked for, as the answer shows it."""
-    if gate.value is None or gate.threshold is None or gate.passed is None or gate.value == gate.threshold:
-        return "threshold"
-    above = gate.value > gate.threshold
-    return "asked for: at least" if above == gate.passed else "asked for: at most"
+_AT_MOST: Final = frozenset({"step"})
+
+
+def _needed(gate: Gate) -> str:
+    """What is asked for, with the side of the threshold."""
+    if gate.threshold is None:
+        return ""
+    if gate.threshold == 0:
+        return "must be above zero"
+    return f"must be {'at most' if gate.name in _AT_MOST else 'at least'} {number(gate.threshold, gate.unit)}"
 
 
 def processes(verdict: Verdict) -> Markup:
@@ -259,7 +291,14 @@ def processes(verdict: Verdict) -> Markup:
             "div",
             tag(
                 "table",
-                _head_row(("PID", "num"), ("Command", ""), ("Runtime", ""), ("Memory", "num"), ("Lived", ""), ("How it was watched", "")),
+                _head_row(
+                    ("PID", "num"),
+                    ("Command", ""),
+                    ("Runtime", ""),
+                    ("Memory", "num"),
+                    ("Lived", ""),
+                    ("How it was watched", ""),
+                ),
                 tag("tbody", rows),
                 data_sortable=True,
             ),
@@ -272,13 +311,17 @@ def processes(verdict: Verdict) -> Markup:
 def _process(process: Process) -> Markup:
     hooked = process.probe == "hooked"
     ended = f"{process.ended_at:%H:%M:%S}" if process.ended_at else "the end"
-    watched = tag("span", "from inside: lines of code are known", class_="ok") if hooked else tag("span", "from outside: its size only")
+    watched = (
+        tag("span", "from inside: lines of code are known", class_="ok")
+        if hooked
+        else tag("span", "from outside: its size only")
+    )
     return tag(
         "tr",
         cell(str(process.pid), process.pid),
         tag("td", tag("code", shown(process.command, 160)), title=shown(process.command, 1000)),
-        tag("td", process.runtime or "–"),  # noqa: RUF001
-        cell(amount(process.anon_bytes) if process.anon_bytes is not None else "–", process.anon_bytes or 0),  # noqa: RUF001
+        tag("td", process.runtime or "–"),
+        cell(amount(process.anon_bytes) if process.anon_bytes is not None else "–", process.anon_bytes or 0),
         tag("td", f"{process.started_at:%H:%M:%S} to {ended}", data_value=process.started_at.timestamp()),
         tag("td", watched, tag("small", process.probe_reason) if process.probe_reason else None),
     )
@@ -312,7 +355,9 @@ def _ended(code: int) -> str:
 
 def _cost(cost: Cost) -> Markup:
     if not cost.components:
-        return empty("What the watching cost is only known to the run itself: memwarden run --report FILE.html has it.")
+        return empty(
+            "What the watching cost is only known to the run itself: memwarden run --report FILE.html has it."
+        )
     facts = []
     if cost.cpu_ratio is not None:
         facts.append(f"Watching took {_percent(cost.cpu_ratio)} of one processor core")
@@ -323,12 +368,21 @@ def _cost(cost: Cost) -> Markup:
             "tr",
             tag("td", part.name),
             cell(f"{part.cpu_seconds:.2f} s", part.cpu_seconds),
-            cell("in the program's own" if part.peak_rss_bytes is None else amount(part.peak_rss_bytes), part.peak_rss_bytes or 0),
+            cell(
+                "in the program's own" if part.peak_rss_bytes is None else amount(part.peak_rss_bytes),
+                part.peak_rss_bytes or 0,
+            ),
         )
         for part in cost.components
     )
-    table = tag("table", _head_row(("Part of Memwarden", ""), ("Processor time", "num"), ("Peak memory", "num")), tag("tbody", rows))
-    return Markup((tag("p", _sentence("; ".join(facts))) if facts else "") + tag("div", table, class_="scroll narrow"))
+    table = tag(
+        "table",
+        _head_row(("Part of Memwarden", ""), ("Processor time", "num"), ("Peak memory", "num")),
+        tag("tbody", rows),
+    )
+    return Markup(
+        (tag("p", _sentence("; ".join(facts))) if facts else "") + tag("div", table, class_="scroll narrow")
+    )
 
 
 def section(identity: str, title: str, *content: Content, note: str = "") -> Markup:
@@ -351,7 +405,9 @@ def cell(text: str, value: float, *more: Content) -> Markup:
 
 
 def _head_row(*columns: tuple[str, str]) -> Markup:
-    return tag("thead", tag("tr", (tag("th", name, class_=kind or None, scope="col") for name, kind in columns)))
+    return tag(
+        "thead", tag("tr", (tag("th", name, class_=kind or None, scope="col") for name, kind in columns))
+    )
 
 
 def table(columns: Iterable[tuple[str, str]], rows: Iterator[Markup] | Iterable[Markup]) -> Markup:

@@ -38,7 +38,14 @@ def types(recording: Recording) -> list[TypeRow]:
         first, last = _ends(count.value)
         first_size, last_size = _ends(size)
         found.append(
-            TypeRow(key.attribute, recording.processes[key.process].pid, last, last_size, last - first, last_size - first_size)
+            TypeRow(
+                key.attribute,
+                recording.processes[key.process].pid,
+                last,
+                last_size,
+                last - first,
+                last_size - first_size,
+            )
         )
     found.sort(key=lambda row: (-row.growth_bytes, -row.size_bytes, row.name))
     return found[:TYPES]
