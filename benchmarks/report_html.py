@@ -30,7 +30,10 @@ def recording(sites: int, seconds: int, profile_seconds: int, seed: int = 7) -> 
     leak = SyntheticSite("remember", constant(20 * MB / 60), for_ever)
     base = record(Shape([SyntheticProcess([leak], base_bytes=120 * MB)]), seconds, seed)
     generator = np.random.default_rng(seed)
-    shared = [Frame(f"/usr/lib/python3.11/site-packages/web/layer{n % 9}.py", 20 + n, f"call_{n}") for n in range(60)]
+    shared = [
+        Frame(f"/usr/lib/python3.11/site-packages/web/layer{n % 9}.py", 20 + n, f"call_{n}")
+        for n in range(60)
+    ]
     stacks = list(base.stacks)
     for number in range(sites - 1):
         own = Frame(f"/srv/shop/module{number % FILES}.py", 10 + number // FILES, f"step_{number}")
@@ -83,14 +86,18 @@ def main() -> int:
         taken = min(_command(kept, page) for _ in range(3))
         size = page.stat().st_size
     print(f"{arguments.sites} sites, {arguments.seconds} s, {len(made.profiles)} profiles")
-    print(f"page in {taken:.2f} s (bound {SECONDS_BOUND:g} s), {size / 1e6:.2f} MB (bound {BYTES_BOUND / 1e6:g} MB)")
+    print(
+        f"page in {taken:.2f} s (bound {SECONDS_BOUND:g} s), {size / 1e6:.2f} MB (bound {BYTES_BOUND / 1e6:g} MB)"
+    )
     print(f"ratio to reading and judging the file once ({reference:.2f} s): {taken / reference:.2f}")
     return 0 if taken <= SECONDS_BOUND and size <= BYTES_BOUND else 1
 
 
 def _command(kept: Path, page: Path) -> float:
     begun = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "memwarden", "report", str(kept), "--output", str(page)], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "memwarden", "report", str(kept), "--output", str(page)], check=True
+    )
     return time.perf_counter() - begun
 
 

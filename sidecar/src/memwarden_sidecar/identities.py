@@ -10,6 +10,7 @@ from typing import Final
 
 from memwarden_sidecar.clock import Clock
 from memwarden_sidecar.observation import ProcessIdentity
+from memwarden_sidecar.probes.hello import Hello
 from memwarden_sidecar.probes.linked import Linked
 from memwarden_sidecar.sources import runtime
 from memwarden_sidecar.sources.proc_files import CLOCK_TICKS, ProcessKey, ProcFolder, Stat
@@ -23,6 +24,8 @@ class _Known:
     created: float
     executable: str
     command_line: str
+    hello: Hello | None = None
+    """What its probe said last: it holds for a zombie too, whose table has been given back."""
 
 
 class Identities:
@@ -76,8 +79,10 @@ class Identities:
             0, self._clock.of_elapsed(key.start_ticks / CLOCK_TICKS), "", ""
         )
         guess = runtime.guess(known.executable)
-        hello = linked.hello if linked is not None else None
-        hooked = linked is not None and linked.hello.hooked
+        if linked is not None:
+            known.hello = linked.hello
+        hello = known.hello
+        hooked = hello is not None and hello.hooked
         reason = ""
         if not hooked:
             reason = (hello.reason if hello is not None else "") or runtime.outside_reason(guess)

@@ -39,7 +39,11 @@ Without --output the report goes to the standard output, as Markdown if --format
         add("file", metavar="FILE", nargs="?", type=Path, help="made by memwarden run --keep FILE")
         add("--keep", metavar="FILE", type=Path, help="the same, for those who think of it by this name")
         add("--database-url", metavar="URL", help=f"read this database (else ${_ENV_DATABASE_URL})")
-        add("--scope", metavar="NAME", help="which run or container of the database (default: the one seen last)")
+        add(
+            "--scope",
+            metavar="NAME",
+            help="which run or container of the database (default: the one seen last)",
+        )
         add("--list", action="store_true", help="list what the database holds, and do nothing else")
         add("--from", dest="begin", metavar="TIME", help="leave out what was before")
         add("--to", dest="end", metavar="TIME", help="leave out what came after")
@@ -101,7 +105,9 @@ def _list(url: str | None) -> int:
         raise Usage("--list belongs to a database: give --database-url")
     found = list_scopes(url)
     for line in found:
-        print(f"{line.last_seen:%Y-%m-%d %H:%M:%S}  {shown(line.scope, 80)}  {shown(line.host, 40)}  {shown(line.command, 80)}")
+        print(
+            f"{line.last_seen:%Y-%m-%d %H:%M:%S}  {shown(line.scope, 80)}  {shown(line.host, 40)}  {shown(line.command, 80)}"
+        )
     if not found:
         voice.say("the database holds no run yet: watch one with memwarden run --database-url URL -- COMMAND")
     return 0
@@ -117,7 +123,9 @@ def _targets(outputs: list[Path], format_: str | None) -> list[tuple[Path | None
     for output in outputs:
         suffix = output.suffix.lower().removeprefix(".")
         if suffix not in _FORMATS and format_ is None:
-            raise Usage(f"--output {output}: the suffix says the format, and .html, .md and .json are known; or use --format")
+            raise Usage(
+                f"--output {output}: the suffix says the format, and .html, .md and .json are known; or use --format"
+            )
         targets.append((writable("--output", output), format_ or suffix))
     if len({path for path, _ in targets}) < len(targets):
         raise Usage("--output names the same file twice")

@@ -16,6 +16,7 @@ from memwarden.report.selection import Selected
 from memwarden_api.report import Model, Report, Verdict
 from memwarden_core.code import module_of, short_path
 from memwarden_core.recording import FloatArray, Frame, Recording
+from memwarden_core.signals import scope_memory
 from memwarden_core.wording import amount, rate
 
 SCHEMA: Final = "memwarden.dev/difference/v1"
@@ -27,6 +28,7 @@ _SILENT: Final = ("Unknown", "WarmingUp")
 _LEVEL_SHARE: Final = 0.1
 _LEVEL_BYTES: Final = 5e6
 """Memory that differs by less, or by a smaller share, is the same: so much differs from run to run."""
+_LAST_SAMPLES: Final = 7
 _QUARTER: Final = 0.25
 _MINUTE: Final = 60.0
 
@@ -52,6 +54,10 @@ class Difference(Model):
     schema_: Literal["memwarden.dev/difference/v1"] = Field(SCHEMA, alias="schema")
     outcome: Outcome
     sentence: str
+    before_memory_bytes: int | None = Field(
+        description="At the end of the run: the median of its last samples"
+    )
+    after_memory_bytes: int | None
     before_name: str
     after_name: str
     before: Report
@@ -73,11 +79,14 @@ def compare(before: Selected, after: Selected, before_name: str, after_name: str
     """`after` is the run that the report is about."""
     stacks = _joined(before.recording, after.recording)
     sites = _sites(stacks)
-    outcome, sentence = _sentence(before.report.verdicts[0], after.report.verdicts[0], sites)
+    levels = end_level(before.recording), end_level(after.recording)
+    outcome, sentence = _sentence(before.report.verdicts[0], after.report.verdicts[0], levels, sites)
     difference = Difference(
         schema="memwarden.dev/difference/v1",
         outcome=outcome,
         sentence=sentence,
+        before_memory_bytes=None if levels[0] is None else round(levels[0]),
+        after_memory_bytes=None if levels[1] is None else round(levels[1]),
         before_name=before_name,
         after_name=after_name,
         before=before.report,
@@ -87,7 +96,12 @@ def compare(before: Selected, after: Selected, before_name: str, after_name: str
     return Compared(difference, before.recording, stacks)
 
 
-def _sentence(before: Verdict, after: Verdict, sites: Sequence[SiteChange]) -> tuple[Outcome, str]:
+_Levels = tuple[float | None, float | None]
+
+
+def _sentence(
+    before: Verdict, after: Verdict, levels: _Levels, sites: Sequence[SiteChange]
+) -> tuple[Outcome, str]:
     for verdict, which in ((before, "before"), (after, "after")):
         if verdict.verdict in _SILENT:
             return "unclear", f"Nothing can be said: the run {which} was not judged ({verdict.reason})."
@@ -104,7 +118,7 @@ def _sentence(before: Verdict, after: Verdict, sites: Sequence[SiteChange]) -> t
         )
     if then is not None and now is not None:
         return _paces(before, after, then, now, sites)
-    return _levels(before, after)
+    return _compare_levels(levels)
 
 
 def _growth(verdict: Verdict) -> float | None:
@@ -122,15 +136,21 @@ def _paces(
             f"Better, but it still grows: by {rate(now)} instead of {rate(then)}{_led_by(sites, better=True)}."
         )
     if lower > high:
-        return "worse", f"Worse: memory grows by {rate(now)} instead of {rate(then)}{_led_by(sites, better=False)}."
+        return (
+            "worse",
+            f"Worse: memory grows by {rate(now)} instead of {rate(then)}{_led_by(sites, better=False)}.",
+        )
     return "same", f"No difference that can be told from chance: {rate(then)} before, {rate(now)} after."
 
 
-def _levels(before: Verdict, after: Verdict) -> tuple[Outcome, str]:
-    then, now = before.anon_bytes or 0, after.anon_bytes or 0
+def _compare_levels(levels: _Levels) -> tuple[Outcome, str]:
+    then, now = levels[0] or 0.0, levels[1] or 0.0
     change = now - then
     if abs(change) < max(_LEVEL_BYTES, _LEVEL_SHARE * max(then, now)):
-        return "same", f"No difference: memory grows in neither run, and ends at {amount(then)} and {amount(now)}."
+        return (
+            "same",
+            f"No difference: memory grows in neither run, and ends at {amount(then)} and {amount(now)}.",
+        )
     word = "more" if change > 0 else "less"
     outcome: Outcome = "worse" if change > 0 else "better"
     return outcome, (
@@ -146,8 +166,19 @@ def _led_by(sites: Sequence[SiteChange], *, better: bool) -> str:
     if led is None or sign * led.growth_change_bytes_per_second <= 0:
         return ""
     call = led.function if led.function.endswith(">") else f"{led.function}()"
-    pace = f"from {rate(led.before_growth_bytes_per_second)} to {rate(led.after_growth_bytes_per_second)}"
-    return f"; {short_path(led.file)}:{led.line} {call} went {pace}"
+    then, now = pace(led.before_growth_bytes_per_second), pace(led.after_growth_bytes_per_second)
+    return f"; {short_path(led.file)}:{led.line} {call} went from {then} to {now}"
+
+
+def pace(bytes_per_second: float) -> str:
+    """A growth; less than a kilobyte a minute is none."""
+    return rate(bytes_per_second) if abs(bytes_per_second) * _MINUTE >= 1000 else "none"
+
+
+def end_level(recording: Recording) -> float | None:
+    """Memory at the end of a run: the median of the last samples, because the very last sees the program go."""
+    value = scope_memory(recording, recording.ended).value
+    return float(np.median(value[-_LAST_SAMPLES:])) if value.size else None
 
 
 def _sites(stacks: Table) -> list[SiteChange]:
@@ -186,14 +217,23 @@ def _joined(before: Recording, after: Recording) -> Table:
         chosen = heap(recording)
         found = table(chosen)
         paces = _paces_of(found.values, chosen.times)
-        for row, pace, live, seen in zip(found.rows, paces, found.values, found.samples.tolist(), strict=True):
+        for row, pace, live, seen in zip(
+            found.rows, paces, found.values, found.samples.tolist(), strict=True
+        ):
             stack = tuple(_common(frame, frames) for frame in row.stack)
             key = (stack, None if row.site is None else _common(row.site, frames))
             values = rows.setdefault(key, np.zeros(len(COLUMNS)))
             values[first] += pace
             values[first + 2] += live[-1]
             samples[key] = samples.get(key, 0) + int(seen)
-    prefixes = sorted({prefix for one in (before, after) for process in one.processes for prefix in process.library_prefixes})
+    prefixes = sorted(
+        {
+            prefix
+            for one in (before, after)
+            for process in one.processes
+            for prefix in process.library_prefixes
+        }
+    )
     return Table(
         rows=[Row(0, stack, site) for stack, site in rows],
         values=np.array(list(rows.values())).reshape(len(rows), len(COLUMNS)),
@@ -209,7 +249,9 @@ def _paces_of(values: FloatArray, times: FloatArray) -> FloatArray:
         return np.zeros(values.shape[0])
     quarter = int(np.abs(times - (times[0] + _QUARTER * (times[-1] - times[0]))).argmin())
     quarter = min(quarter, times.size - 2)
-    paces: FloatArray = (values[:, -1] - values[:, quarter]) / max(float(times[-1] - times[quarter]), 1e-3) * _MINUTE
+    paces: FloatArray = (
+        (values[:, -1] - values[:, quarter]) / max(float(times[-1] - times[quarter]), 1e-3) * _MINUTE
+    )
     return paces
 
 

@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from memwarden.report.difference import Difference
+from memwarden.report.difference import Difference, pace
 from memwarden.report.formats import markdown
 from memwarden.report.html.markup import shown
 from memwarden_api.report import Verdict
-from memwarden_core.wording import amount, duration, rate
+from memwarden_core.wording import amount, duration
 
 _TOP: Final = 10
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>#|~!])")
@@ -19,16 +19,17 @@ def render(difference: Difference) -> str:
 
 
 def _lines(difference: Difference) -> Iterable[str]:
-    before, after = difference.before.verdicts[0], difference.after.verdicts[0]
     yield f"## Memwarden, two runs: {difference.outcome}"
     yield ""
     yield f"**{_cell(difference.sentence, 2000)}**"
     yield ""
     yield f"| | {_cell(difference.before_name)} | {_cell(difference.after_name)} |"
     yield "|---|--:|--:|"
-    for name, then, now in figures(before, after):
+    for name, then, now in figures(difference):
         yield f"| {name} | {then} | {now} |"
-    changed = [site for site in difference.sites if site.growth_change_bytes_per_second][:_TOP]
+    changed = [site for site in difference.sites if pace(site.growth_change_bytes_per_second) != "none"][
+        :_TOP
+    ]
     if changed:
         yield ""
         yield "| Line of code | Growth before | Growth after | Change |"
@@ -36,21 +37,32 @@ def _lines(difference: Difference) -> Iterable[str]:
         for site in changed:
             where = _cell(f"{site.file}:{site.line} {site.function}")
             then, now = site.before_growth_bytes_per_second, site.after_growth_bytes_per_second
-            yield f"| {where} | {rate(then)} | {rate(now)} | {rate(site.growth_change_bytes_per_second)} |"
+            yield f"| {where} | {pace(then)} | {pace(now)} | {pace(site.growth_change_bytes_per_second)} |"
 
 
-def figures(before: Verdict, after: Verdict) -> list[tuple[str, str, str]]:
+def figures(difference: Difference) -> list[tuple[str, str, str]]:
     """What is told of both runs: name, before, after."""
+    before, after = difference.before.verdicts[0], difference.after.verdicts[0]
 
     def both(name: str, tell: Callable[[Verdict], str]) -> tuple[str, str, str]:
         return name, tell(before), tell(after)
 
     return [
         both("Verdict", lambda verdict: verdict.verdict),
-        both("Growth", lambda v: "none known" if v.growth_bytes_per_second is None else rate(v.growth_bytes_per_second)),
-        both("Memory at the end", lambda v: "unknown" if v.anon_bytes is None else amount(v.anon_bytes)),
-        both("Limit met in", lambda v: duration(v.oom_forecast_seconds.p50) if v.oom_forecast_seconds else "–"),  # noqa: RUF001
+        both("Growth", lambda v: _or_unknown(v.growth_bytes_per_second, pace)),
+        (
+            "Memory at the end",
+            _or_unknown(difference.before_memory_bytes, amount),
+            _or_unknown(difference.after_memory_bytes, amount),
+        ),
+        both(
+            "Limit met in", lambda v: duration(v.oom_forecast_seconds.p50) if v.oom_forecast_seconds else "–"
+        ),  # noqa: RUF001
     ]
+
+
+def _or_unknown(value: float | None, tell: Callable[[float], str]) -> str:
+    return "unknown" if value is None else tell(value)
 
 
 def _cell(text: str, longest: int = 300) -> str:

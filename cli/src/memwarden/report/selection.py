@@ -107,9 +107,7 @@ def between(recording: Recording, begin: float, end: float) -> Recording:
             for key, series in _renumbered(recording, kept).items()
             if (cut := _cut(series, begin, end)).time.size
         },
-        profiles=tuple(
-            profile for profile in _profiles(recording, kept) if begin <= profile.time <= end
-        ),
+        profiles=tuple(profile for profile in _profiles(recording, kept) if begin <= profile.time <= end),
         events=tuple(event for event in recording.events if begin <= event.time <= end),
     )
 
@@ -155,7 +153,9 @@ def _report(recording: Recording, known: Sequence[HistoryEntry] | None, notes: l
     thinned = judged(recording)
     verdict = report_verdict(judge(thinned, now=recording.ended), recording)
     history = _history(thinned, notes) if known is None else known
-    within = tuple(entry for entry in history if recording.started <= entry.at.timestamp() <= recording.ended + 60)
+    within = tuple(
+        entry for entry in history if recording.started <= entry.at.timestamp() <= recording.ended + 60
+    )
     return Report(
         schema="memwarden.dev/report/v1",
         memwarden_version=memwarden.__version__,
@@ -178,7 +178,9 @@ def _history(recording: Recording, notes: list[str]) -> tuple[HistoryEntry, ...]
     if span <= 0 or recording.interval <= 0:
         return ()
     if count < _FEWEST_JUDGEMENTS:
-        notes.append("The verdicts over time were not made again: there are too many allocation sites for it.")
+        notes.append(
+            "The verdicts over time were not made again: there are too many allocation sites for it."
+        )
         return ()
     ticks = max(5.0, span / recording.interval / count)
     return tuple(history_entry(verdict) for verdict in replay(recording, every_ticks=ticks))

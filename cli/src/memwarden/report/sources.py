@@ -58,7 +58,9 @@ def from_file(file: Path) -> Source:
         with file.open("rb") as stream:
             recording = read_recording(stream)
     except OSError as error:
-        raise Failed(f"{file} can't be read: {reason(error)}; name a file made with memwarden run --keep") from error
+        raise Failed(
+            f"{file} can't be read: {reason(error)}; name a file made with memwarden run --keep"
+        ) from error
     except RecordingError as error:
         raise Failed(f"no report can be made of {file}: {error}") from error
     return Source(file.name, readable(recording), None, ())
@@ -69,19 +71,24 @@ def from_database(url: str, scope: str | None) -> Source:
     with _open(url) as (database, connection):
         found = _scopes(connection)
         if not found:
-            raise Failed("the database holds no run yet: watch one with memwarden run --database-url URL -- COMMAND")
+            raise Failed(
+                "the database holds no run yet: watch one with memwarden run --database-url URL -- COMMAND"
+            )
         chosen = max(found, key=lambda one: (one.seen_last, one.scope_id))
         if scope is not None:
             named = [one for one in found if one.name == scope]
             if not named:
-                raise Failed(f"there is no scope {scope!r} in the database; memwarden report --list shows them")
+                raise Failed(
+                    f"there is no scope {scope!r} in the database; memwarden report --list shows them"
+                )
             chosen = named[0]
         recording = RecordingLoader(database, _EVERYTHING).load(chosen.name)
         if recording is None or not (recording.series or recording.profiles):
             raise Failed(f"the scope {chosen.name!r} has no samples; memwarden report --list shows others")
         rows = verdicts.history(connection, [chosen.scope_id])[chosen.scope_id]
     history = tuple(
-        HistoryEntry.model_validate({"at": row.at, "verdict": row.kind, "confidence": row.confidence}) for row in rows
+        HistoryEntry.model_validate({"at": row.at, "verdict": row.kind, "confidence": row.confidence})
+        for row in rows
     )
     notes = []
     missing = recording.started - chosen.seen_first.timestamp()
@@ -150,7 +157,9 @@ def readable(recording: Recording) -> Recording:
     frames = {frame for stack in recording.stacks for frame in stack}
     broken = {frame for frame in frames if not (_is_whole(frame.file) and _is_whole(frame.function))}
     processes = tuple(
-        replace(one, command=_whole(one.command), executable=_whole(one.executable), reason=_whole(one.reason))
+        replace(
+            one, command=_whole(one.command), executable=_whole(one.executable), reason=_whole(one.reason)
+        )
         for one in recording.processes
     )
     stacks = recording.stacks

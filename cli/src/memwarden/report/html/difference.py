@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from memwarden.report.difference import Compared, Difference, SiteChange
+from memwarden.report.difference import Compared, Difference, SiteChange, pace
 from memwarden.report.difference_markdown import figures
 from memwarden.report.html import sections
 from memwarden.report.html.chart import points
@@ -10,7 +10,7 @@ from memwarden.report.html.markup import Markup, shown, tag
 from memwarden.report.html.page import Parts, script_part
 from memwarden.report.html.profile import pack
 from memwarden_core.signals import scope_memory
-from memwarden_core.wording import amount, rate
+from memwarden_core.wording import amount
 
 BLOCK: Final = "difference-stacks"
 _WORDS: Final = {"better": "Better", "worse": "Worse", "same": "No difference", "unclear": "Not comparable"}
@@ -46,7 +46,6 @@ def difference_parts(compared: Compared) -> Parts:
 
 
 def _figures(difference: Difference) -> Markup:
-    before, after = difference.before.verdicts[0], difference.after.verdicts[0]
     head = (
         tag("th", "", scope="col"),
         tag("th", f"Before: {shown(difference.before_name, 60)}", scope="col", class_="num"),
@@ -54,7 +53,7 @@ def _figures(difference: Difference) -> Markup:
     )
     rows = (
         tag("tr", tag("th", name, scope="row"), tag("td", then, class_="num"), tag("td", now, class_="num"))
-        for name, then, now in figures(before, after)
+        for name, then, now in figures(difference)
     )
     return tag("div", tag("table", tag("thead", tag("tr", head)), tag("tbody", rows)), class_="scroll narrow")
 
@@ -71,7 +70,9 @@ def _sites(difference: Difference) -> Markup:
 
 
 def _moved(site: SiteChange) -> bool:
-    return bool(round(site.growth_change_bytes_per_second * 60) or site.before_live_bytes != site.after_live_bytes)
+    return (
+        pace(site.growth_change_bytes_per_second) != "none" or site.before_live_bytes != site.after_live_bytes
+    )
 
 
 def _site(site: SiteChange) -> Markup:
@@ -79,13 +80,14 @@ def _site(site: SiteChange) -> Markup:
     return tag(
         "tr",
         tag("td", sections.place(site.file, site.line, site.function), data_value=f"{site.file}:{site.line}"),
-        sections.cell(_rate(site.before_growth_bytes_per_second), site.before_growth_bytes_per_second),
-        sections.cell(_rate(site.after_growth_bytes_per_second), site.after_growth_bytes_per_second),
-        tag("td", _rate(change), class_=f"num {'worse' if change > 0 else 'better' if change < 0 else ''}", data_value=change),
+        sections.cell(pace(site.before_growth_bytes_per_second), site.before_growth_bytes_per_second),
+        sections.cell(pace(site.after_growth_bytes_per_second), site.after_growth_bytes_per_second),
+        tag(
+            "td",
+            pace(change),
+            class_=f"num {'worse' if change > 0 else 'better' if change < 0 else ''}",
+            data_value=change,
+        ),
         sections.cell(amount(site.before_live_bytes), site.before_live_bytes),
         sections.cell(amount(site.after_live_bytes), site.after_live_bytes),
     )
-
-
-def _rate(bytes_per_second: float) -> str:
-    return "0" if abs(bytes_per_second) * 86400 < 0.5 else rate(bytes_per_second)

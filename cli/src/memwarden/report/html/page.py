@@ -246,7 +246,9 @@ def _types(recording: Recording, verdict: Verdict) -> Markup:
             sections.cell(amount(row.size_bytes), row.size_bytes),
             sections.cell(f"{row.growth_count:+,}" if row.growth_count else "0", row.growth_count),
             sections.cell(signed(row.growth_bytes), row.growth_bytes),
-            sections.cell(f"{signed(row.growth_bytes / minutes)}/min" if row.growth_bytes else "0", row.growth_bytes),
+            sections.cell(
+                f"{signed(row.growth_bytes / minutes)}/min" if row.growth_bytes else "0", row.growth_bytes
+            ),
         )
         for row in rows
     )

@@ -89,7 +89,9 @@ def figures(verdict: Verdict, report: Report) -> Markup:
         found.append(("Growth", rate(verdict.growth_bytes_per_second), beside))
     if verdict.since is not None:
         ago = (report.ended_at - verdict.since).total_seconds()
-        found.append(("Growing since", f"{verdict.since:%H:%M:%S}", f"UTC, {duration(max(0.0, ago))} before the end"))
+        found.append(
+            ("Growing since", f"{verdict.since:%H:%M:%S}", f"UTC, {duration(max(0.0, ago))} before the end")
+        )
     forecast, limit = verdict.oom_forecast_seconds, verdict.limit
     if forecast is not None:
         span = duration_range(forecast.p10, forecast.p90)
