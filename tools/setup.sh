@@ -8,6 +8,11 @@ cd "$(dirname "$0")/.."
 say() { printf '%s\n' "memwarden setup: $*" >&2; }
 fail() { say "$*"; exit 1; }
 
+# uv brings certificates of its own and doesn't look at the machine's; a company's authority is only in the latter.
+if [ -f /etc/ssl/certs/ca-certificates.crt ]; then
+    export UV_SYSTEM_CERTS=true
+fi
+
 usable_python() {  # prints the first Python ≥ 3.11
     for name in "${PYTHON:-}" python3 python3.13 python3.12 python3.11 python3.14; do
         [ -n "$name" ] || continue

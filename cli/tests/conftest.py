@@ -63,6 +63,10 @@ class Bench:
         """Living processes that have this bench's folder in their command line, by pid."""
         return {pid: line for pid, line in processes().items() if str(self.temporary) in line}
 
+    def living(self, part: str) -> list[int]:
+        """Processes of the whole machine with `part` in their command lines."""
+        return [pid for pid, line in processes().items() if part in line]
+
     def backend(self, part: str) -> int:
         """The pid of a part of the run under way."""
         return int(wait_for(lambda: next((pid for pid, line in self.ours().items() if part in line), 0)))

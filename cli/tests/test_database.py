@@ -37,22 +37,23 @@ def cached(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return cache
 
 
-def test_it_starts_quickly_takes_data_and_stops(folder: Path, cached: Path) -> None:
+def test_it_starts_from_the_template_takes_data_and_stops(
+    folder: Path, cached: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server.start(folder).stop()  # the template is there now
     shutil.rmtree(folder / "data")
 
-    begun = time.monotonic()
+    def initdb_again(*_: object) -> None:
+        raise AssertionError("a start with a template runs initdb")
+
+    monkeypatch.setattr(template, "initialise", initdb_again)
     started = server.start(folder)
-    seconds = time.monotonic() - begun
     with psycopg.connect(started.url) as connection:
         connection.execute("CREATE TABLE t AS SELECT generate_series(1, 1000) AS n")
         assert connection.execute("SELECT count(*) FROM t").fetchone() == (1000,)
-    begun = time.monotonic()
     started.stop()
-    assert started.child.exit_code() == 0
-    assert time.monotonic() - begun < 2
-    assert seconds < 1.5, "a copied template starts in a tenth of a second on an idle machine"
-    assert [path.name for path in (cached / "postgresql").iterdir() if path.name.startswith(".")] == []
+    assert started.child.exit_code() == 0, "a fast shutdown; SIGQUIT and SIGKILL end it otherwise"
+    assert not [path for path in (cached / "postgresql").iterdir() if path.name.startswith(".")]
 
 
 def test_it_is_reached_by_its_socket_alone(folder: Path) -> None:

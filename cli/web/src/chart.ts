@@ -276,6 +276,7 @@ function drawStrip(self: uPlot, data: ChartData, start: number): void {
   ctx.clip();
   ctx.font = `${11 * ratio}px ${styleOf("--sans")}`;
   ctx.textBaseline = "bottom";
+  ctx.textAlign = "left";
   changes.forEach((entry, place) => {
     const x = self.valToPos(start + entry.t, "x", true);
     const end = self.valToPos(start + (changes[place + 1]?.t ?? data.end), "x", true);

@@ -52,6 +52,7 @@ export class Flame {
       const bar = this.at(event);
       if (bar) this.zoom(bar.node === this.zoomed ? this.parent(bar.node) : bar.node);
     });
+    for (const name of ["focus", "blur"]) this.canvas.addEventListener(name, () => this.plan());
     this.canvas.addEventListener("keydown", (event) => this.key(event));
   }
 
@@ -208,7 +209,7 @@ export class Flame {
     c.fillStyle = colour(`--flame-${name}`);
     c.fillRect(bar.x, top, width, ROW - 1);
     c.globalAlpha = 1;
-    if (bar.node === this.selected) {
+    if (bar.node === this.selected && (bar.node !== this.zoomed || document.activeElement === this.canvas)) {
       c.strokeStyle = colour("--text");
       c.lineWidth = 2;
       c.strokeRect(bar.x + 1, top + 1, Math.max(width - 2, 1), ROW - 3);

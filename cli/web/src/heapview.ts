@@ -48,6 +48,7 @@ export class FlameBox {
 
   show(column: Column, whenEmpty: string): void {
     this.column = column;
+    this.box.classList.toggle("cool", column.tone === "cool");
     this.flame.show(this.heap.totals(column.value), column.tone);
     const empty = !(this.flame.total > 0);
     this.nothing.textContent = whenEmpty;
@@ -162,7 +163,7 @@ function sitesTable(heap: Heap, data: HeapData, find: (text: string) => void): (
       row.samples += heap.samples[stack];
     });
     const minutes = (data.moments[to] - data.moments[from]) / 60;
-    const sorted = [...rows.values()].sort((a, b) => b.grown - a.grown || b.live - a.live);
+    const sorted = [...rows.values()].filter((row) => row.live || row.grown).sort((a, b) => b.grown - a.grown || b.live - a.live);
     const growth = sorted.reduce((sum, row) => sum + Math.max(0, row.grown), 0);
     const shown = all ? sorted : sorted.slice(0, ROWS);
     const num = (text: string, value: number, ...more: HTMLElement[]) => el("td", { class: "num", "data-value": value }, text, ...more);
@@ -172,7 +173,7 @@ function sitesTable(heap: Heap, data: HeapData, find: (text: string) => void): (
         onclick: () => find(where) }, el("b", {}, `${shortPath(heap.file(row.site))}:${heap.line(row.site)}`), " ",
         el("span", { class: "fn" }, heap.functionName(row.site)));
       return el("tr", {}, el("td", { "data-value": where }, name), num(amount(row.live), row.live),
-        num(signed(row.grown), row.grown), num(minutes > 0 ? `${signed(row.grown / minutes)}/min` : "–", row.grown),
+        num(signed(row.grown), row.grown), num(minutes > 0 && row.grown ? `${signed(row.grown / minutes)}/min` : "0", row.grown),
         num(growth > 0 ? percent(Math.max(0, row.grown) / growth) : "–", row.grown),
         num(row.samples.toLocaleString("en"), row.samples, el("small", {}, row.samples ? ` ±${percent(row.samples ** -0.5)}` : "")));
     });

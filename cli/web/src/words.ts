@@ -12,7 +12,7 @@ export function amount(size: number): string {
 }
 
 export function signed(size: number): string {
-  return `${size > 0 ? "+" : ""}${amount(size)}`;
+  return size === 0 ? "0" : `${size > 0 ? "+" : "\u2212"}${amount(Math.abs(size))}`;
 }
 
 export function percent(share: number): string {

@@ -106,7 +106,8 @@ def _list(url: str | None) -> int:
     found = list_scopes(url)
     for line in found:
         print(
-            f"{line.last_seen:%Y-%m-%d %H:%M:%S}  {shown(line.scope, 80)}  {shown(line.host, 40)}  {shown(line.command, 80)}"
+            f"{line.last_seen:%Y-%m-%d %H:%M:%S}  {shown(line.scope, 80)}  {shown(line.host, 40)}  "
+            f"{shown(line.command, 80)}"
         )
     if not found:
         voice.say("the database holds no run yet: watch one with memwarden run --database-url URL -- COMMAND")
@@ -155,7 +156,7 @@ def _plain(chosen: "Selected", format_: str) -> str:
         return html.render(chosen.report, chosen.recording)
     from memwarden.report.formats import json, markdown
 
-    return (json if format_ == "json" else markdown).render(chosen.report)
+    return json.render(chosen.report) if format_ == "json" else markdown.render(chosen.report)
 
 
 def _compared(compared: "Compared", chosen: "Selected", format_: str) -> str:

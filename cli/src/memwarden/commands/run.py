@@ -43,7 +43,7 @@ exit codes: the command's own; 86 a leak was found (--fail-on leak) by a command
             metavar="FILE",
             action="append",
             default=[],
-            help="a .json or .md; may be repeated",
+            help="a .html, .json or .md; may be repeated",
         )
         add("--fail-on", choices=("leak",), help="exit with 86 on a leak if the command ended with 0")
         add("--quiet", action="store_true", help="say nothing but errors")

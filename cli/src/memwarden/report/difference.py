@@ -11,12 +11,12 @@ from typing import Final, Literal
 import numpy as np
 from pydantic import Field
 
+from memwarden.report.html.chart import end_level
 from memwarden.report.html.profile import Row, Table, heap, table
 from memwarden.report.selection import Selected
 from memwarden_api.report import Model, Report, Verdict
 from memwarden_core.code import module_of, short_path
 from memwarden_core.recording import FloatArray, Frame, Recording
-from memwarden_core.signals import scope_memory
 from memwarden_core.wording import amount, rate
 
 SCHEMA: Final = "memwarden.dev/difference/v1"
@@ -28,7 +28,6 @@ _SILENT: Final = ("Unknown", "WarmingUp")
 _LEVEL_SHARE: Final = 0.1
 _LEVEL_BYTES: Final = 5e6
 """Memory that differs by less, or by a smaller share, is the same: so much differs from run to run."""
-_LAST_SAMPLES: Final = 7
 _QUARTER: Final = 0.25
 _MINUTE: Final = 60.0
 
@@ -173,12 +172,6 @@ def _led_by(sites: Sequence[SiteChange], *, better: bool) -> str:
 def pace(bytes_per_second: float) -> str:
     """A growth; less than a kilobyte a minute is none."""
     return rate(bytes_per_second) if abs(bytes_per_second) * _MINUTE >= 1000 else "none"
-
-
-def end_level(recording: Recording) -> float | None:
-    """Memory at the end of a run: the median of the last samples, because the very last sees the program go."""
-    value = scope_memory(recording, recording.ended).value
-    return float(np.median(value[-_LAST_SAMPLES:])) if value.size else None
 
 
 def _sites(stacks: Table) -> list[SiteChange]:

@@ -25,8 +25,8 @@ def _lines(difference: Difference) -> Iterable[str]:
     yield ""
     yield f"| | {_cell(difference.before_name)} | {_cell(difference.after_name)} |"
     yield "|---|--:|--:|"
-    for name, then, now in figures(difference):
-        yield f"| {name} | {then} | {now} |"
+    for row in figures(difference):
+        yield f"| {' | '.join(row)} |"
     changed = [site for site in difference.sites if pace(site.growth_change_bytes_per_second) != "none"][
         :_TOP
     ]
@@ -57,7 +57,7 @@ def figures(difference: Difference) -> list[tuple[str, str, str]]:
         ),
         both(
             "Limit met in", lambda v: duration(v.oom_forecast_seconds.p50) if v.oom_forecast_seconds else "–"
-        ),  # noqa: RUF001
+        ),
     ]
 
 

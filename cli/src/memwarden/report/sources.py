@@ -95,7 +95,8 @@ def from_database(url: str, scope: str | None) -> Source:
     if missing > max(60.0, 5 * recording.interval):
         first = datetime.fromtimestamp(recording.started, UTC)
         notes.append(
-            f"Only the newest samples were read, from {first:%Y-%m-%d %H:%M:%S} UTC on: there are too many for one report."
+            f"Only the newest samples were read, from {first:%Y-%m-%d %H:%M:%S} UTC on: "
+            "there are too many for one report."
         )
     return Source(f"scope {chosen.name}", readable(recording), history, tuple(notes))
 

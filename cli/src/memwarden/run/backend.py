@@ -156,6 +156,8 @@ class Backend:
             environment=variables,
             folder=self.folder.path,
             log=self.folder.path / f"{name}.log",
+            # Both end by themselves within 5 s, and with --database-url the last flush is worth having.
+            death_signal=signal.SIGTERM,
             stdin_pipe=stdin_pipe,
         )
         self.children[name] = Child.start(spec)

@@ -48,6 +48,7 @@ class Ending:
     memory: Sequence[dict[str, Any]] = ()
     unhonoured: list[str] = field(default_factory=list)
     """What was asked for and could not be done, a sentence each."""
+    _recording: bytes | None = None
     _signals: int = 0
 
     def finish(self) -> int:
@@ -134,7 +135,7 @@ class Ending:
         from memwarden.report.file import write_whole
 
         try:
-            write_whole(keep, self._call(lambda: self.backend.api.recording(_FETCH_SECONDS), _FETCH_SECONDS))
+            write_whole(keep, self._fetch_recording())
         except ApiError as error:
             cause = self.unknown_because if error.status == _NOT_FOUND else str(error)
             self.unhonoured.append(f"{keep} was not written: there is no recording of this run ({cause})")
@@ -144,13 +145,30 @@ class Ending:
             return (keep,)
         return ()
 
+    def _fetch_recording(self) -> bytes:
+        """All that was recorded, as a kept file holds it. Raises ApiError."""
+        if self._recording is None:
+            api = self.backend.api
+            self._recording = self._call(lambda: api.recording(_FETCH_SECONDS), _FETCH_SECONDS)
+        return self._recording
+
+    def _samples(self, wanted: bool) -> tuple[bytes | None, str]:
+        """The recording, or why there is none, for formats that draw samples."""
+        if not wanted:
+            return None, ""
+        try:
+            return self._fetch_recording(), ""
+        except ApiError as error:
+            return None, self.unknown_because if error.status == _NOT_FOUND else f"the collector gave none ({error})"
+
     def _write(self, report: "Report") -> Sequence[Path]:
         from memwarden.report.file import write_whole
 
         written = []
         for path, format_ in self.backend.plan.reports:
             try:
-                write_whole(path, format_.render(report).encode())
+                kept, why_not = self._samples(format_.draws_samples)
+                write_whole(path, format_.render(report, kept, why_not).encode())
                 written.append(path)
             except CommandError as error:
                 self.unhonoured.append(str(error))

@@ -80,7 +80,7 @@ def report_targets(files: tuple[str, ...]) -> tuple[tuple[Path, Format], ...]:
         path = Path(file)
         fitting = [format_ for format_ in FORMATS if path.suffix.lower() == format_.suffix]
         if not fitting:
-            known = " and ".join(format_.suffix for format_ in FORMATS)
+            known = ", ".join(format_.suffix for format_ in FORMATS)
             raise Usage(f"--report {file}: the suffix says the format, and {known} are known")
         targets.append((writable("--report", path), fitting[0]))
     if len({path for path, _ in targets}) < len(targets):

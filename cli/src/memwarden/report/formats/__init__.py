@@ -17,14 +17,20 @@ class Format:
 
     suffix: str
     module: str
+    draws_samples: bool = False
+    """Whether it shows the samples themselves, beside the report."""
 
-    def render(self, report: "Report") -> str:
-        """The whole file."""
+    def render(self, report: "Report", kept: bytes | None = None, why_not_kept: str = "") -> str:
+        """The whole file. `kept` is the recording as --keep writes it, for formats that draw samples."""
+        if self.draws_samples:
+            draw: Callable[[Report, bytes | None, str], str] = import_module(self.module).render_kept
+            return draw(report, kept, why_not_kept)
         function: Callable[[Report], str] = import_module(self.module).render
         return function(report)
 
 
 FORMATS: Final = (
+    Format(".html", "memwarden.report.formats.html", draws_samples=True),
     Format(".json", "memwarden.report.formats.json"),
     Format(".md", "memwarden.report.formats.markdown"),
 )

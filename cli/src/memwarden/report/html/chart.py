@@ -14,6 +14,7 @@ from memwarden_core.signals import HEAP_LIVE, PROCESS_MEMORY_ANON, by_process, h
 
 POINTS: Final = 1200
 """Points of a series: the lowest and the highest of each stretch stay."""
+LAST_SAMPLES: Final = 7
 PROCESSES: Final = 6
 """Processes with a line of their own: those with most memory."""
 HISTORY: Final = 500
@@ -24,6 +25,7 @@ def chart(recording: Recording, verdict: Verdict) -> dict[str, Any]:
     start = recording.started
     memory = scope_memory(recording, recording.ended)
     lows = floors(memory.time, memory.value, max(recording.interval, 1e-3), DEFAULT_SETTINGS)
+    trend = _trend(verdict, Series(lows.time, lows.value), recording)
     return {
         "start": round(start, 3),
         "end": round(recording.ended - start, 3),
@@ -31,11 +33,11 @@ def chart(recording: Recording, verdict: Verdict) -> dict[str, Any]:
         "heap": points(_heap(recording, memory.time), start),
         "floors": points(Series(lows.time, lows.value), start),
         "processes": _processes(recording, start),
-        "trend": _trend(verdict, Series(lows.time, lows.value), recording),
+        "trend": trend,
         "limit": None
         if verdict.limit is None
         else {"bytes": verdict.limit.bytes, "source": verdict.limit.source},
-        "forecast": _forecast(verdict, memory, start),
+        "forecast": _forecast(verdict, trend, recording),
         "history": [
             {
                 "t": round(entry.at.timestamp() - start, 1),
@@ -105,14 +107,22 @@ def _trend(verdict: Verdict, lows: Series, recording: Recording) -> dict[str, fl
     }
 
 
-def _forecast(verdict: Verdict, memory: Series, start: float) -> dict[str, float] | None:
-    ahead = verdict.oom_forecast_seconds
-    if ahead is None or verdict.limit is None or not memory.time.size:
+def _forecast(
+    verdict: Verdict, trend: dict[str, float] | None, recording: Recording
+) -> dict[str, float] | None:
+    ahead, level = verdict.oom_forecast_seconds, end_level(recording)
+    if ahead is None or verdict.limit is None or level is None:
         return None
     return {
-        "from": round(float(memory.time[-1]) - start, 2),
-        "level": round(float(memory.value[-1])),
+        "from": round(recording.ended - recording.started, 2),
+        "level": round(level) if trend is None else trend["last"],
         "p10": ahead.p10,
         "p50": ahead.p50,
         "p90": ahead.p90,
     }
+
+
+def end_level(recording: Recording) -> float | None:
+    """Memory at the end of a run: the median of the last samples, because the very last may see the program go."""
+    value = scope_memory(recording, recording.ended).value
+    return float(np.median(value[-LAST_SAMPLES:])) if value.size else None

@@ -148,4 +148,4 @@ def number(value: float | None, unit: str) -> str:
     if abs(value) >= 1e15:
         return "beyond measure"
     text = _UNITS[unit](value) if unit in _UNITS else f"{value:.4g} {unit}".strip()
-    return text.replace("-", "−")  # noqa: RUF001 - a minus, as wide as a plus
+    return text.replace("-", "−")

@@ -85,9 +85,15 @@ def _site(site: SiteChange) -> Markup:
         tag(
             "td",
             pace(change),
-            class_=f"num {'worse' if change > 0 else 'better' if change < 0 else ''}",
+            class_=f"num {_colour(change)}",
             data_value=change,
         ),
         sections.cell(amount(site.before_live_bytes), site.before_live_bytes),
         sections.cell(amount(site.after_live_bytes), site.after_live_bytes),
     )
+
+
+def _colour(change: float) -> str:
+    if pace(change) == "none":
+        return ""
+    return "worse" if change > 0 else "better"

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from memwarden.report.html import sections
-from memwarden.report.html.chart import chart
+from memwarden.report.html.chart import chart, end_level
 from memwarden.report.html.markup import Content, Markup, data_block, shown, tag
 from memwarden.report.html.profile import Heap, Packed, ages, heap, pack, table
 from memwarden.report.html.types import types
@@ -48,7 +48,7 @@ def page(
             "main",
             sections.head(verdict, report),
             *(extra.sections if extra else ()),
-            sections.figures(verdict, report),
+            sections.figures(verdict, report, end_level(recording) if recording else None),
             *parts.sections,
             id="main",
         ),
@@ -198,8 +198,8 @@ def _flame(verdict: Verdict, packed: Packed, source: Heap) -> Markup:
     )
     if packed.left_out:
         said += (
-            f" The {packed.left_out} smallest of {packed.stacks + packed.left_out} stacks, {percent(packed.left_out_share)} "
-            "of the bytes at the end, are summed in one bar to keep this file small."
+            f" The {packed.left_out} smallest of {packed.stacks + packed.left_out} stacks, "
+            f"{percent(packed.left_out_share)} of the bytes at the end, are summed in one bar to keep this file small."
         )
     outside = [p for p in verdict.processes if p.probe != "hooked"]
     if outside:

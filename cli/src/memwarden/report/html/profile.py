@@ -266,11 +266,7 @@ class _Tree:
         key = (frame, prefixes)
         known = self._known.get(key)
         if known is None:
-            if frame.file.startswith("<"):
-                kind = _RUNTIME
-            else:
-                kind = _LIBRARY if is_library(frame.file, prefixes) else _OWN
-            known = self._known[key] = self._add(frame.file, frame.line, frame.function, kind)
+            known = self._known[key] = self._add(frame.file, frame.line, frame.function, _kind(frame, prefixes))
         return known
 
     def special(self, name: str, kind: int) -> int:
@@ -316,3 +312,9 @@ class _Tree:
             self._strings[text] = len(self.strings)
             self.strings.append(shown(text))
         return self._strings[text]
+
+
+def _kind(frame: Frame, prefixes: tuple[str, ...]) -> int:
+    if frame.file.startswith("<"):
+        return _RUNTIME
+    return _LIBRARY if is_library(frame.file, prefixes) else _OWN

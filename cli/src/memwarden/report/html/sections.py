@@ -77,12 +77,13 @@ def _headline(verdict: Verdict) -> str:
     return verdict.headline
 
 
-def figures(verdict: Verdict, report: Report) -> Markup:
+def figures(verdict: Verdict, report: Report, level: float | None) -> Markup:
     """The numbers that people ask for first."""
     seconds = (report.ended_at - report.started_at).total_seconds()
     found: list[tuple[str, str, str]] = []
-    if verdict.anon_bytes is not None:
-        found.append(("Memory now", amount(verdict.anon_bytes), "anonymous memory, all processes"))
+    memory = verdict.anon_bytes if level is None else level
+    if memory is not None:
+        found.append(("Memory at the end", amount(memory), "anonymous memory, all processes"))
     if verdict.growth_bytes_per_second is not None:
         spread = verdict.growth_interval_bytes_per_second
         beside = f"95 % sure: {_between(*spread)}" if spread else ""
@@ -113,7 +114,7 @@ def figures(verdict: Verdict, report: Report) -> Markup:
 def _between(low: float, high: float) -> str:
     """A range of rates; how wide it is where both ends read the same."""
     if rate(low) != rate(high):
-        return f"{rate(low)} to {rate(high)}"
+        return f"{rate(low)} to {rate(high)}".replace("+0 B/day", "0")
     return f"± {rate((high - low) / 2).removeprefix('+')}"
 
 
@@ -346,8 +347,9 @@ def _run_sentence(report: Report) -> str:
     seconds = (report.ended_at - report.started_at).total_seconds()
     told = "" if report.app_exit_code is None else f" The command {_ended(report.app_exit_code)}."
     return (
-        f"Watched for {duration(seconds)} from {_moment(report.started_at)}, a sample every {report.interval_seconds:g} s."
-        f"{told} Sizes are decimal (1 MB = 1 000 000 bytes); times are UTC. Made by memwarden {report.memwarden_version}."
+        f"Watched for {duration(seconds)} from {_moment(report.started_at)}, "
+        f"a sample every {report.interval_seconds:g} s.{told} Sizes are decimal (1 MB = 1 000 000 bytes); "
+        f"times are UTC. Made by memwarden {report.memwarden_version}."
     )
 
 
