@@ -55,13 +55,15 @@ static int append_place(PyObject *list, const struct frame_place *place) {
 }
 
 /* Only for the self-test: it must see the same frames as sys._getframe in the same call. */
-static PyObject *walk(PyObject *module, PyObject *nothing) {
-    (void)module, (void)nothing;
+static PyObject *walk(PyObject *module, PyObject *arguments) {
+    (void)module;
+    int limit;
     struct walked_frame frames[WALK_DEPTH];
     static struct frame_place place;
+    if (!PyArg_ParseTuple(arguments, "i", &limit)) return NULL;
     PyObject *list = PyList_New(0);
     if (list == NULL || peek_guard == NULL) return list;
-    int count = walk_stack(frames, WALK_DEPTH);
+    int count = walk_stack(frames, limit < WALK_DEPTH ? limit : WALK_DEPTH);
     for (int i = 0; i < count; i++) {
         if (!walk_locate(&frames[i], &place)) break;
         if (append_place(list, &place)) continue;
@@ -112,7 +114,7 @@ static PyObject *at_exit(PyObject *module, PyObject *nothing) {
 
 static PyMethodDef METHODS[] = {
     {"prepare", prepare, METH_VARARGS, "prepare(version_hex) -> reason or None"},
-    {"walk", walk, METH_NOARGS, "walk() -> [(file, function, line, first line)], leaf first"},
+    {"walk", walk, METH_VARARGS, "walk(limit) -> [(file, function, line, first line)], leaf first"},
     {"refuse", refuse, METH_NOARGS, "refuse(): the self-test failed; leave nothing open"},
     {"start", start, METH_VARARGS, "start(socket, identity, average_bytes, gc_thresholds) -> reason or None"},
     {"before_fork", before_fork, METH_NOARGS, NULL},

@@ -29,7 +29,8 @@ static double natural_log(double x) {
     return exponent * 0.69314718055994531 + 2 * sum;
 }
 
-/* 1 − e^(−x): halve x until it is small, take the series, then square up: 1−(1−y)² = y(2−y), without cancellation. */
+/* 1 − e^(−x): halve x until it is small, take the series, then square up, 1−(1−y)² = y(2−y), so that nothing
+ * cancels. */
 static double one_minus_exp(double x) {
     if (x > 40) return 1;
     int halvings = 0;
