@@ -51,7 +51,7 @@ if [ "$(cat "$stamp" 2>/dev/null || true)" != "$wanted" ]; then
 fi
 
 # The native object: the system's compiler where it works, else zig from PyPI.
-if ! .venv/bin/python probes/python/build.py --quiet 2>.venv/native.log; then
+if ! .venv/bin/python probes/python/build.py >/dev/null 2>.venv/native.log; then
     if .venv/bin/python -c 'import ziglang' 2>/dev/null; then
         cat .venv/native.log >&2
         fail "could not build the native object of the Python probe; see the lines above"
@@ -60,7 +60,7 @@ if ! .venv/bin/python probes/python/build.py --quiet 2>.venv/native.log; then
     UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never \
         .uv/bin/python -m uv sync --locked --inexact --all-packages --group native --quiet \
         || fail "could not install zig from PyPI; or install a compiler: sudo apt-get install gcc libc6-dev"
-    .venv/bin/python probes/python/build.py --quiet \
+    .venv/bin/python probes/python/build.py >/dev/null \
         || fail "could not build the native object of the Python probe; see the lines above"
 fi
 printf '%s\n' "$wanted" > "$stamp"

@@ -25,7 +25,7 @@ FEWEST_PROFILES: Final = 12
 """…but so many of each process stay: the judge needs six to see a slope."""
 HISTORY_JUDGEMENTS: Final = 30
 """Verdicts that are made again for the history, evenly over the run."""
-HISTORY_ROWS: Final = 300_000
+HISTORY_ROWS: Final = 150_000
 """Rows of profiles that all of them may read together."""
 _FEWEST_JUDGEMENTS: Final = 5
 
