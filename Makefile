@@ -44,5 +44,7 @@ format: setup ## ruff's formatting and its safe repairs
 bench: setup ## the benchmarks; each prints a ratio
 	@for file in benchmarks/*.py; do echo "== $$file"; $(PY) "$$file" || exit 1; done
 
+include kubernetes.mk
+
 clean: ## remove what setup and tests made
 	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage* probes/python/lib test-output

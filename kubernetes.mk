@@ -1,6 +1,6 @@
 # The cluster for tests, included by the Makefile. `make cluster` needs no virtual environment: the standard library does.
 # VIA=kubeconfig|kind|local, KUBERNETES=1.34.4 and ARGS=… can be given; docs/operations/test-cluster.md has the rest.
-.PHONY: cluster cluster-down cluster-status kubectl e2e-images e2e e2e-smoke
+.PHONY: cluster cluster-down cluster-status kubectl e2e-images e2e
 
 CLUSTER_PYTHON := $(firstword $(wildcard .venv/bin/python) python3)
 CLUSTER := PYTHONPATH=e2e $(CLUSTER_PYTHON) -m cluster $(if $(VIA),--via $(VIA)) $(if $(KUBERNETES),--kubernetes $(KUBERNETES))
@@ -22,9 +22,6 @@ e2e-images: ## all test images; the tests build those that they use by themselve
 
 e2e: setup ## every test in a cluster, from nothing to nothing
 	@$(call on_a_new_cluster,cluster)
-
-e2e-smoke: setup ## the part of them that proves the chain
-	@$(call on_a_new_cluster,cluster and smoke)
 
 # Whatever the tests say, the cluster goes; and one that a killed run has left goes first.
 on_a_new_cluster = $(CLUSTER) down && $(CLUSTER) up && { \

@@ -2,7 +2,7 @@
 
 import uPlot from "uplot";
 import type { ChartData, DifferenceData, Points } from "./data";
-import { button, el, onTheme, styleOf } from "./dom";
+import { button, el, onPrint, onTheme, styleOf } from "./dom";
 import { amount, clock, duration, percent, verdictName } from "./words";
 
 const HEIGHT = 340;
@@ -133,7 +133,9 @@ export function memoryChart(box: HTMLElement, data: ChartData, difference?: Diff
   }
   box.append(el("div", { class: "chart-head" }, legend(lines, plot, data), tools), canvasBox, readout);
   tell(plot);
-  new ResizeObserver(() => plot.setSize({ width: Math.max(240, box.clientWidth), height: HEIGHT })).observe(box);
+  const resize = (width: number | null) => plot.setSize({ width: width ?? Math.max(240, box.clientWidth), height: HEIGHT });
+  new ResizeObserver(() => { if (!matchMedia("print").matches) resize(null); }).observe(box);
+  onPrint(resize);
   onTheme(() => plot.redraw(false, true));
   return (next) => { marks = next; plot.redraw(false, false); };
 }
@@ -228,7 +230,7 @@ function drawLimit(self: uPlot, data: ChartData): void {
     ctx.lineTo(bbox.left + bbox.width, y);
     ctx.stroke();
   }
-  ctx.fillText(inside ? label : `↑ ${label}`, bbox.left + 8 * ratio, inside ? y - 4 * ratio : bbox.top + 6 * ratio);
+  ctx.fillText(inside ? label : `↑ ${label}`, bbox.left + 8 * ratio, inside ? y - 4 * ratio : bbox.top + 22 * ratio);
   ctx.restore();
 }
 
@@ -252,6 +254,7 @@ function drawMarks(self: uPlot, marks: Marks, start: number): void {
     if (x < bbox.left - 1 || x > bbox.left + bbox.width + 1) continue;
     ctx.strokeStyle = ctx.fillStyle = styleOf("--muted");
     ctx.lineWidth = ratio;
+    ctx.setLineDash([3 * ratio, 3 * ratio]);
     ctx.beginPath();
     ctx.moveTo(x, bbox.top + 14 * ratio);
     ctx.lineTo(x, bbox.top + bbox.height);

@@ -60,3 +60,12 @@ export function onTheme(watcher: () => void): void {
 export function themeChanged(): void {
   for (const watcher of watchers) watcher();
 }
+
+/** Pixels that a sheet of paper is wide. */
+const PAPER = 680;
+
+/** Give what is drawn the width of paper while it is printed, and `null` (its own width) afterwards. */
+export function onPrint(resize: (width: number | null) => void): void {
+  addEventListener("beforeprint", () => resize(PAPER));
+  addEventListener("afterprint", () => resize(null));
+}

@@ -2,7 +2,7 @@
 //
 // Only bars of half a pixel and more are visited, so that drawing costs what is seen and not what there is.
 
-import { el, onTheme, styleOf } from "./dom";
+import { el, onPrint, onTheme, styleOf } from "./dom";
 import { type Heap, KINDS } from "./heap";
 import { amount, percent } from "./words";
 
@@ -42,10 +42,12 @@ export class Flame {
   private tone = "warm";
   private width = 0;
   private planned = 0;
+  private paper: number | null = null;
 
   constructor(private readonly heap: Heap, private readonly events: FlameEvents) {
     new ResizeObserver(() => this.plan()).observe(this.box);
     onTheme(() => this.draw());
+    onPrint((width) => { this.paper = width; this.layOut(); this.draw(); });
     this.canvas.addEventListener("pointermove", (event) => this.hover(event));
     this.canvas.addEventListener("pointerleave", () => this.choose(this.zoomed, false));
     this.canvas.addEventListener("click", (event) => {
@@ -157,7 +159,7 @@ export class Flame {
   }
 
   private layOut(): void {
-    this.width = Math.max(120, this.box.clientWidth);
+    this.width = this.paper ?? Math.max(120, this.box.clientWidth);
     this.bars = [];
     const above = [];
     for (let node = this.zoomed; node !== ROOT; node = this.parent(node)) above.push(node);

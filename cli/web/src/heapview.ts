@@ -5,7 +5,7 @@ import { button, choice, el } from "./dom";
 import { Flame } from "./flame";
 import type { Heap } from "./heap";
 import { makeSortable } from "./sort";
-import { amount, clock, duration, percent, shortPath, signed } from "./words";
+import { amount, clock, percent, shortPath, signed } from "./words";
 
 const ROWS = 50;
 
@@ -93,7 +93,8 @@ function key(): HTMLElement {
 export function heapView(heap: Heap, data: HeapData, start: number, marks: (from: number | null, to: number | null) => void): void {
   const last = data.moments.length - 1;
   let from = Math.min(data.from, last), to = last;
-  let view: View = last > 0 ? "grown" : "live";
+  const hasGrown = last > 0 && heap.leaf.some((_, stack) => heap.values[to][stack] > heap.values[from][stack]);
+  let view: View = hasGrown ? "grown" : "live";
   const ages = agesChart(data);
   const totalsAt = new Map<number, Float64Array>();
   const at = (moment: number) => {
@@ -187,6 +188,12 @@ function sitesTable(heap: Heap, data: HeapData, find: (text: string) => void): (
   return draw;
 }
 
+/** A bound of an age: "30 s", "5 min", "1 h". */
+function span(seconds: number): string {
+  if (seconds < 60) return `${seconds} s`;
+  return seconds < 3600 ? `${seconds / 60} min` : `${seconds / 3600} h`;
+}
+
 /** Bytes by age, for everything or one line of code. */
 function agesChart(data: HeapData): (moment: number) => void {
   const place = document.getElementById("ages-chart");
@@ -195,8 +202,9 @@ function agesChart(data: HeapData): (moment: number) => void {
   const names = ["everything", ...data.ageSites.map((site) => `${shortPath(site.file)}:${site.line} ${site.function}`)];
   const select = el("select", { "aria-label": "Whose age", onchange: () => { group = select.selectedIndex; draw(now); } },
     ...names.map((name) => el("option", {}, name)));
-  const labels = [...data.ageBounds.map((bound, bucket) => bucket === 0 ? `up to ${duration(bound)}` : `${duration(data.ageBounds[bucket - 1])} – ${duration(bound)}`),
-    `over ${duration(data.ageBounds[data.ageBounds.length - 1])}`];
+  const bounds = data.ageBounds;
+  const labels = [`up to ${span(bounds[0])}`, ...bounds.slice(1).map((bound, bucket) => `${span(bounds[bucket])} to ${span(bound)}`),
+    `over ${span(bounds[bounds.length - 1])}`];
   const draw = (moment: number): void => {
     now = moment;
     const values = (data.ages[group]?.[moment] ?? []).map((value) => value * 1024);

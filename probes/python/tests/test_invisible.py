@@ -88,7 +88,11 @@ def test_the_users_own_sitecustomize_runs(environment, tmp_path, version, own):
     plain = outputs(version, {**environment, "PYTHONPATH": str(folder)}, tmp_path, source=source)
     ours = outputs(version, {**environment, "PYTHONPATH": f"{path}:{folder}"}, tmp_path, source=source)
     if "SystemExit" in own:  # ends the start with a traceback, in which our file is one line more
-        assert (ours[0], ours[1], ours[2].splitlines()[-1:]) == (plain[0], plain[1], plain[2].splitlines()[-1:])
+        assert (ours[0], ours[1], ours[2].splitlines()[-1:]) == (
+            plain[0],
+            plain[1],
+            plain[2].splitlines()[-1:],
+        )
     else:
         assert ours == plain
 
