@@ -120,8 +120,9 @@ class Collector:
         while not self.port_file.exists():
             if self.process.poll() is not None:
                 raise AssertionError(f"the collector ended: {self.log.read_text()}")
-            if time.monotonic() - started > 20:
+            if time.monotonic() - started > 60:
                 self.process.kill()
+                self.process.wait(10)
                 raise AssertionError(f"the collector is not ready: {self.log.read_text()}")
             time.sleep(0.01)
         self.start_seconds = time.monotonic() - started

@@ -5,12 +5,14 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from collector_processes import Server
+from collector_processes import Collector, Server
+from collector_requests import metrics, metrics_answer, post_metrics
 
 from memwarden_api.names import ENV_TOKEN, EXIT_FAILED
 from memwarden_collector.settings import Analysis, Limits, Settings, hide_password, parse_listen
@@ -113,3 +115,34 @@ def test_print_config_does_not_need_a_database_and_migrate_to_does(database_url:
     done = run("--database-url", database_url, "--migrate-to", "2")
     assert (done.returncode, done.stdout) == (0, "the schema is at migration 2\n")
     assert "no migration 99" in fails("--database-url", database_url, "--migrate-to", "99")
+
+
+@pytest.mark.parametrize("days", [-3, 3])
+def test_a_clock_that_jumps_costs_no_sample(tmp_path: Path, database_url: str, days: int) -> None:
+    """The sender's times go on as they were; the collector's own wall clock is three days off from one moment on."""
+    faketime = pytest.importorskip("libfaketime", reason="libfaketime has no build for this machine")
+    offset = tmp_path / "offset"
+    offset.write_text("+0")
+    library = Path(faketime.__file__).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
+    collector = Collector(
+        tmp_path,
+        database_url,
+        env={
+            "LD_PRELOAD": str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(offset),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        },
+    )
+    try:
+        now = time.time()
+        for at in (now - 2, now - 1, now):
+            answer = metrics_answer(post_metrics(collector.client, metrics("jumpy", at)))
+            assert answer.partial_success.rejected_data_points == 0, answer.partial_success.error_message
+            offset.write_text(f"{days * 86400:+d}")  # after the first request
+        found = collector.client.get("/api/v1/scopes/jumpy/series?metric=memwarden.memory.anon").json()
+        (series,) = [item for item in found["items"] if item["pid"] is None]
+        assert series["times"] == pytest.approx([now - 2, now - 1, now], abs=0.001)
+        assert collector.client.post("/api/v1/scopes/jumpy/judge").status_code == 200
+    finally:
+        assert collector.stop() == 0

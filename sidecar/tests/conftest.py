@@ -178,7 +178,9 @@ def receiver() -> Iterator[Receiver]:
 class Running:
     """A sidecar as a process of its own."""
 
-    def __init__(self, folder: Path, url: str, options: list[str], preexec=None, token: str = TOKEN) -> None:
+    def __init__(
+        self, folder: Path, url: str, options: list[str], preexec=None, token: str = TOKEN, env=None
+    ) -> None:
         self.socket = folder / "probe.sock"
         self.ready = folder / "ready"
         self.log = folder / "sidecar.log"
@@ -202,7 +204,7 @@ class Running:
                 stdin=subprocess.PIPE,
                 stderr=log,
                 stdout=log,
-                env=os.environ | {names.ENV_TOKEN: token},
+                env=os.environ | {names.ENV_TOKEN: token} | (env or {}),
                 preexec_fn=preexec,
             )
         wait_for(lambda: self.ready.exists() or self.process.poll() is not None, what="the ready file")
@@ -251,7 +253,8 @@ class App:
             [sys.executable, "-u", "-c", code, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | (env or {}),
+            # A tracer in the app would be measured as the app.
+            env={k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")} | (env or {}),
             text=True,
         )
         self.pid = self.process.pid

@@ -343,9 +343,36 @@ print((sorted(foreign), "ssl" in sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     foreign, with_tls = ast.literal_eval(done.stdout)
-    assert set(foreign) <= {"google", "opentelemetry", "_virtualenv", "_distutils_hack"}
+    assert set(foreign) <= {"google", "opentelemetry", "_virtualenv", "_distutils_hack", "coverage"}
     assert not with_tls
 
 
 def test_the_package_promises_nothing_else():
     assert memwarden_sidecar.__all__ == ()
+
+
+@pytest.mark.parametrize("hours", [-5, 5])
+def test_sample_times_go_on_when_the_wall_clock_of_the_process_jumps(sidecar, receiver, app, tmp_path, hours):
+    faketime = pytest.importorskip("libfaketime", reason="libfaketime has no build for this machine")
+    library = Path(faketime.__file__).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
+    offset = tmp_path / "offset"
+    offset.write_text("+0")
+    program = app("print('up', flush=True); input()")
+    program.line()
+    running = sidecar(
+        *("--pid", str(program.pid)),
+        env={
+            "LD_PRELOAD": str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(offset),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        },
+    )
+    wait_for(lambda: len(receiver.points("memwarden.memory.anon")) >= 3)
+    offset.write_text(f"{hours * 3600:+d}")
+    seen = len(receiver.points("memwarden.memory.anon"))
+    wait_for(lambda: len(receiver.points("memwarden.memory.anon")) >= seen + 4)
+    times = sorted(time for time, _ in receiver.points("memwarden.memory.anon"))
+    assert max(later - earlier for earlier, later in pairwise(times)) < 60
+    assert running.stop() == 0
+    assert "the wall clock jumped" in running.text()

@@ -61,7 +61,7 @@ class Program:
 
 @pytest.fixture
 def environment(listener):
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "MEMWARDEN"))}
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "MEMWARDEN", "COVERAGE"))}
     return {**clean, "PYTHONPATH": str(PROBE / "inject"), "MEMWARDEN_SOCKET": listener.path}
 
 

@@ -191,13 +191,15 @@ def test_a_module_is_named_as_it_was_started(listener, run, tmp_path, version):
 @pytest.mark.parametrize("version", ["3.12", "3.13", "3.14"])
 def test_forks_do_not_warn(listener, run, version):
     source = """
-    import os, sys, warnings
+    import os, select, sys, warnings
     seen = []
     warnings.simplefilter("always")
     warnings.showwarning = lambda *arguments, **names: seen.append(str(arguments[0]))
     kept = [{} for _ in range(50000)]
     print("ready", flush=True)
-    for number in range(600):
+    number = 0
+    while number < 600 or not select.select([0], [], [], 0)[0]:
+        number += 1
         child = os.fork()
         if not child:
             os._exit(0)
@@ -210,5 +212,6 @@ def test_forks_do_not_warn(listener, run, version):
     peer = listener.peer(program.pid)
     for number in range(10, 40):
         peer.send({"id": number, "method": "census", "params": {"top": 3}})
+    wait_for(lambda: any(message.get("id") in range(10, 40) for message in peer.messages), "a census among forks")
+    program.go_on()
     assert program.finish() == ("0\n", "")
-    assert any(message.get("id") in range(10, 40) for message in peer.messages)

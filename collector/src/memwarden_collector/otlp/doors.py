@@ -17,7 +17,7 @@ from typing import Final, Protocol
 
 from memwarden_api.names import BATCH_ID_HEADER, METRICS_PATH, PROFILES_PATH
 from memwarden_collector.batch import Batch, ResourceBlock, Signal
-from memwarden_collector.clock import Clock
+from memwarden_collector.clock import Clock, Now
 from memwarden_collector.errors import DataRefused, Overloaded, Refused, StoreError
 from memwarden_collector.otlp.admission import Budget, Reservation
 from memwarden_collector.otlp.body import (
@@ -57,7 +57,7 @@ class Door:
     """One signal: how it is decoded and answered."""
 
     signal: Signal
-    decode: Callable[[bytes, Limits, float], tuple[list[ResourceBlock], Rejections]]
+    decode: Callable[[bytes, Limits, Now], tuple[list[ResourceBlock], Rejections]]
     respond: Callable[[Rejections], bytes]
 
 
@@ -120,7 +120,7 @@ class OtlpDoors:
         self, door: Door, sent: bytes, encoding: str, reservation: Reservation
     ) -> tuple[list[ResourceBlock], Rejections, bytes]:
         body = inflate(sent, encoding, self._limits, reservation)
-        blocks, rejections = door.decode(body, self._limits, self._clock.wall())
+        blocks, rejections = door.decode(body, self._limits, self._clock.now())
         return blocks, rejections, hashlib.sha256(body).digest()
 
     async def _store(self, batch: Batch) -> None:

@@ -19,6 +19,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, NumberDataPoint, 
 
 from memwarden_api.names import LIMIT_SOURCE
 from memwarden_collector.batch import Attributes, Json, ResourceBlock, ResourceId, SeriesId, SeriesInfo
+from memwarden_collector.clock import Now
 from memwarden_collector.columns import LIMIT_SOURCES, WIDE, Column, level_of
 from memwarden_collector.errors import Refused
 from memwarden_collector.otlp.attributes import AttributeReader, BadAttributes
@@ -30,8 +31,8 @@ _NO_RECORDED_VALUE: Final = 1
 _TEMPORALITY: Final = {0: "", 1: "delta", 2: "cumulative"}
 
 
-def decode_metrics(body: bytes, limits: Limits, now: float) -> tuple[list[ResourceBlock], Rejections]:
-    """Blocks and what was rejected. `now` is in Unix seconds. Raises Refused (400)."""
+def decode_metrics(body: bytes, limits: Limits, now: Now) -> tuple[list[ResourceBlock], Rejections]:
+    """Blocks and what was rejected. Raises Refused (400)."""
     request = ExportMetricsServiceRequest()
     try:
         request.ParseFromString(body)
@@ -57,7 +58,7 @@ def metrics_response(rejections: Rejections) -> bytes:
 class _Walk:
     """One walk over a request."""
 
-    def __init__(self, limits: Limits, now: float) -> None:
+    def __init__(self, limits: Limits, now: Now) -> None:
         self.rejections = Rejections("points")
         self.blocks: dict[bytes, ResourceBlock] = {}
         self._limits = limits
@@ -160,10 +161,10 @@ class _Walk:
         return None
 
 
-def time_check(limits: Limits, now: float) -> Callable[[int], tuple[str, str] | None]:
+def time_check(limits: Limits, now: Now) -> Callable[[int], tuple[str, str] | None]:
     """A function from Unix nanoseconds to None, or to the reason and text of a rejection."""
-    oldest = int((now - limits.max_sample_age_seconds) * 1e9)
-    newest = int((now + limits.max_sample_future_seconds) * 1e9)
+    oldest = int((now.earliest - limits.max_sample_age_seconds) * 1e9)
+    newest = int((now.latest + limits.max_sample_future_seconds) * 1e9)
 
     def check(time: int) -> tuple[str, str] | None:
         if oldest <= time <= newest:

@@ -9,6 +9,7 @@ import math
 
 from memwarden_api import names
 from memwarden_collector.batch import Json, ProfileRow, ResourceBlock, StackTable
+from memwarden_collector.clock import Now
 from memwarden_collector.otlp.attributes import BadAttributes
 from memwarden_collector.otlp.identity import identify
 from memwarden_collector.otlp.metrics import time_check
@@ -22,8 +23,8 @@ _Cells = dict[tuple[int, int], list[int]]
 """(stack, age bucket) → live bytes, blocks, samples."""
 
 
-def decode_profiles(body: bytes, limits: Limits, now: float) -> tuple[list[ResourceBlock], Rejections]:
-    """Blocks and what was rejected. `now` is in Unix seconds. Raises Refused (400)."""
+def decode_profiles(body: bytes, limits: Limits, now: Now) -> tuple[list[ResourceBlock], Rejections]:
+    """Blocks and what was rejected. Raises Refused (400)."""
     rejections = Rejections("profiles")
     request = ProfilesRequest(body, limits, rejections)
     walk = _Walk(request, rejections, limits, now)
@@ -48,7 +49,7 @@ def decode_profiles(body: bytes, limits: Limits, now: float) -> tuple[list[Resou
 
 
 class _Walk:
-    def __init__(self, request: ProfilesRequest, rejections: Rejections, limits: Limits, now: float) -> None:
+    def __init__(self, request: ProfilesRequest, rejections: Rejections, limits: Limits, now: Now) -> None:
         self._request = request
         self._rejections = rejections
         self._limits = limits

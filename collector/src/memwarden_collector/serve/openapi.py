@@ -1,10 +1,7 @@
-"""`python -m memwarden_collector.serve.openapi FILE`: the description of the interface, as it is
-published.
-"""
+"""`python -m memwarden_collector.serve.openapi` prints the description of the interface, as it is published."""
 
 import json
 import sys
-from pathlib import Path
 
 from memwarden_collector.analysis.analyst import Analyst
 from memwarden_collector.clock import Clock
@@ -22,4 +19,4 @@ def openapi_text() -> str:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(openapi_text())
+    sys.stdout.write(openapi_text())
