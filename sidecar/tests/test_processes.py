@@ -1,7 +1,6 @@
 """Which processes are watched, and what they use: real trees of processes, read from /proc."""
 
 import os
-import sys
 import time
 from pathlib import Path
 
