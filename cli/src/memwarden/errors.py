@@ -50,4 +50,12 @@ class Interrupted(CommandError):
 
 def reason(error: OSError) -> str:
     """The cause of a system error in words, without numbers and without the path (the sentence names it)."""
-    return error.strerror[0].lower() + error.strerror[1:] if error.strerror else type(error).__name__
+    if error.strerror:
+        return error.strerror[0].lower() + error.strerror[1:]
+    # shutil.copytree collects what went wrong, a triple a file; the last element of each says it in words.
+    collected = error.args[0] if error.args and isinstance(error.args[0], list) else []
+    if collected:
+        words = str(collected[0][-1]).partition("] ")[2].partition(": ")[0]
+        if words:
+            return words[0].lower() + words[1:]
+    return type(error).__name__

@@ -33,6 +33,8 @@ def limit_name(limit: MemoryLimit) -> str:
 
 def rate(bytes_per_second: float) -> str:
     """Growth per minute, or per hour or day where that is easier to grasp: "+31 MB/min"."""
+    if abs(bytes_per_second) * 86400 < 1e5:  # less than 100 kB a day is nothing that anybody could act on
+        return "steady"
     sign = "-" if bytes_per_second < 0 else "+"
     size = abs(bytes_per_second)
     for seconds, name in ((60.0, "min"), (3600.0, "h")):
