@@ -10,6 +10,9 @@ ROOT = Path(__file__).resolve().parent.parent
 GENERATED = (
     ("docs/reference/report.schema.json", ("-m", "memwarden.report.schema")),
     ("docs/reference/openapi.json", ("-m", "memwarden_collector.serve.openapi")),
+    ("docs/reference/commands.md", ("-m", "memwarden.reference", "commands")),
+    ("docs/reference/exit-codes.md", ("-m", "memwarden.reference", "exit-codes")),
+    ("docs/reference/environment.md", ("-m", "memwarden.reference", "environment")),
 )
 
 

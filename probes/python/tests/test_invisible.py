@@ -61,7 +61,7 @@ def test_a_switch_turns_it_off(environment, tmp_path, version, switch):
 
 
 @pytest.mark.parametrize("version", interpreters.REQUIRED)
-@pytest.mark.parametrize("module", ["pip", "venv"])
+@pytest.mark.parametrize("module", ["ensurepip", "venv"])
 def test_tools_are_left_alone(listener, run, version, module):
     run(version, arguments=["-m", module, "--help"]).finish()
     run(version, "pass").finish()
