@@ -9,7 +9,7 @@ from memwarden.run.outcome import Outcome
 
 def outcome(code: int, **changes: Any) -> int:
     usual: dict[str, Any] = {
-        "ended_by_duration": False, "fail_on_leak": False, "verdict": "Healthy", "all_honoured": True,
+        "ended_by_duration": False, "condition_met": False, "all_honoured": True,
     }  # fmt: skip
     return Outcome(code, **(usual | changes)).exit_code
 
@@ -19,12 +19,11 @@ def test_the_apps_own_code(code: int, expected: int) -> None:
     assert outcome(code) == expected
 
 
-def test_a_leak_counts_only_when_asked_for_and_the_app_ended_well() -> None:
-    assert outcome(0, verdict="Leaking") == 0
-    assert outcome(0, verdict="Leaking", fail_on_leak=True) == 86
-    assert outcome(3, verdict="Leaking", fail_on_leak=True) == 3
-    assert outcome(-15, verdict="Leaking", fail_on_leak=True, ended_by_duration=True) == 86
-    assert outcome(0, verdict="Growing", fail_on_leak=True) == 0
+def test_a_condition_counts_only_when_the_app_ended_well() -> None:
+    assert outcome(0, condition_met=True) == 86
+    assert outcome(3, condition_met=True) == 3
+    assert outcome(-15, condition_met=True) == 143
+    assert outcome(-15, condition_met=True, ended_by_duration=True) == 86
 
 
 def test_an_app_ended_by_duration_ended_well() -> None:
@@ -34,6 +33,6 @@ def test_an_app_ended_by_duration_ended_well() -> None:
 
 
 def test_what_could_not_be_done_is_told_unless_the_app_failed() -> None:
-    assert outcome(0, all_honoured=False, verdict=None) == 125
-    assert outcome(4, all_honoured=False, verdict=None) == 4
-    assert outcome(0, all_honoured=False, verdict="Leaking", fail_on_leak=True) == 86
+    assert outcome(0, all_honoured=False) == 125
+    assert outcome(4, all_honoured=False) == 4
+    assert outcome(0, all_honoured=False, condition_met=True) == 86

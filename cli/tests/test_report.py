@@ -8,7 +8,7 @@ import pytest
 
 from memwarden.report import schema
 from memwarden.report.build import Seen, build
-from memwarden.report.formats import FORMATS
+from memwarden.report.formats import FORMATS, Format
 from memwarden.run.cost import Usage
 from memwarden.terminal.summary import lines
 from memwarden_api.report import Report
@@ -35,6 +35,12 @@ VERDICT: dict[str, Any] = {
 }  # fmt: skip
 
 
+def of_suffix(suffix: str) -> Format:
+    (found,) = [one for one in FORMATS if one.suffix == suffix]
+    return found
+
+
+
 def report(verdict: dict[str, Any] | None, **changes: Any) -> Report:
     usual: dict[str, Any] = {
         "command": ("python", "app.py"), "scope": "s", "interval_seconds": 1.0, "started_at": 1000.0,
@@ -59,13 +65,13 @@ def test_without_a_verdict_there_is_a_whole_report() -> None:
 
 def test_json_can_be_read_back() -> None:
     made = report(VERDICT)
-    text = FORMATS[0].render(made)
+    text = of_suffix(".json").render(made)
     assert Report.model_validate_json(text) == made
     assert json.loads(text)["schema"] == "memwarden.dev/report/v1"
 
 
 def test_markdown_says_it_all_and_escapes_what_the_app_says() -> None:
-    page = FORMATS[1].render(report(VERDICT))
+    page = of_suffix(".md").render(report(VERDICT))
     for part in (
         "LEAKING",
         "app1.py:1",

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Final, NoReturn
 
 from memwarden import __version__, voice
@@ -66,6 +66,11 @@ def _split(words: Sequence[str]) -> tuple[list[str], list[str] | None]:
 
 
 def _parse(options: Sequence[str]) -> argparse.Namespace:
+    return build_parser(options).parse_args(options)
+
+
+def build_parser(wanted: Container[str]) -> Parser:
+    """The whole command line, with the options of the verbs that are in `wanted`."""
     parser = Parser(
         prog="memwarden",
         description="Finds the process that leaks memory, and the line.",
@@ -74,8 +79,8 @@ def _parse(options: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--version", action="version", version=f"memwarden {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True, parser_class=Parser)
     for verb in COMMANDS:
-        _add(verbs, verb, chosen=verb.name in options)
-    return parser.parse_args(options)
+        _add(verbs, verb, chosen=verb.name in wanted)
+    return parser
 
 
 def _add(verbs: "argparse._SubParsersAction[Parser]", verb: Command, *, chosen: bool) -> None:

@@ -187,6 +187,7 @@ export class Flame {
     this.canvas.width = Math.round(this.width * ratio);
     this.canvas.height = Math.round(Math.min(rows * ROW * ratio, 16000));
     this.canvas.style.height = `${rows * ROW}px`;
+    this.canvas.style.width = this.paper === null ? "" : `${this.width}px`;
     const context = this.canvas.getContext("2d");
     if (!context) return;
     context.scale(ratio, ratio);

@@ -78,7 +78,7 @@ ENV_SAMPLING_BYTES: Final = "MEMWARDEN_SAMPLING_BYTES"
 ENV_TOKEN: Final = "MEMWARDEN_TOKEN"  # noqa: S105 - the variable's name; bearer token between sidecar and collector
 
 # ── Exit codes of `memwarden run` beside the app's own ───────────────────────────────────────────────────
-EXIT_LEAK: Final = 86  # --fail-on leak, the app ended with 0, the verdict is Leaking
+EXIT_LEAK: Final = 86  # a condition of --fail-on or --max-growth is met, the app ended with 0
 EXIT_FAILED: Final = 125  # Memwarden could not start or could not write what was asked for
 EXIT_NOT_EXECUTABLE: Final = 126
 EXIT_NOT_FOUND: Final = 127

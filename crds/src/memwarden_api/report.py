@@ -142,6 +142,15 @@ class Cost(Model):
     start_to_first_sample_seconds: float | None
 
 
+class FailCondition(Model):
+    """What makes `memwarden run` exit with 86, against the verdict of one scope."""
+
+    condition: str = Field(description='As it was asked for: "leak", "oom-within=10m", "max-growth=1MiB/min"')
+    scope: str
+    met: bool | None = Field(description="true: the run fails; null: could not be checked, the text says why")
+    text: str
+
+
 class Report(Model):
     """The whole report of one run."""
 
@@ -154,4 +163,7 @@ class Report(Model):
     interval_seconds: float
     verdicts: tuple[Verdict, ...]
     cost: Cost
+    fail_conditions: tuple[FailCondition, ...] = Field(
+        default=(), description="Those of --fail-on and --max-growth"
+    )
     notes: tuple[str, ...] = Field((), description="What could not be seen or went wrong on the way")

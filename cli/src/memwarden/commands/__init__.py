@@ -5,11 +5,13 @@ from typing import Final, Protocol
 
 from memwarden.commands.cache import Cache
 from memwarden.commands.collector import Collector
+from memwarden.commands.completion import Completion
 from memwarden.commands.demo import Demo
 from memwarden.commands.judge import Judge
 from memwarden.commands.report import Report
 from memwarden.commands.run import Run
 from memwarden.commands.sidecar import Sidecar
+from memwarden.commands.top import Top
 
 
 class Command(Protocol):
@@ -28,4 +30,14 @@ class Command(Protocol):
         """Do it; returns the exit code. Raises CommandError with one sentence."""
 
 
-COMMANDS: Final[tuple[Command, ...]] = (Run(), Demo(), Report(), Judge(), Cache(), Collector(), Sidecar())
+COMMANDS: Final[tuple[Command, ...]] = (
+    Run(),
+    Top(),
+    Demo(),
+    Report(),
+    Judge(),
+    Cache(),
+    Collector(),
+    Sidecar(),
+    Completion(),
+)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from memwarden.report.selection import Selected
     from memwarden.report.sources import Source
 
-_FORMATS: Final = ("html", "md", "json")
+_OF_TWO_RUNS: Final = ("html", "md", "json")
 _ENV_DATABASE_URL: Final = "MEMWARDEN_DATABASE_URL"
 
 
@@ -50,7 +50,7 @@ Without --output the report goes to the standard output, as Markdown if --format
         add("--pid", type=int, help="judge this process alone")
         add("--against", metavar="OTHER", help="the run before: a kept file, or a scope of the same database")
         add("--output", "-o", metavar="FILE", type=Path, action="append", default=[], help="may be repeated")
-        add("--format", choices=_FORMATS, help="default: what the suffix of --output says")
+        add("--format", choices=_formats(), help="default: what the suffix of --output says")
         add("--verbose", action="store_true", help="show where an unexpected failure was")
 
     def run(self, arguments: argparse.Namespace) -> int:
@@ -58,6 +58,12 @@ Without --output the report goes to the standard output, as Markdown if --format
         if arguments.list:
             return _list(url)
         targets = _targets(arguments.output, arguments.format)
+        if arguments.against is not None and (
+            unfit := [name for _, name in targets if name not in _OF_TWO_RUNS]
+        ):
+            raise Usage(
+                f"two runs are compared as {', '.join(_OF_TWO_RUNS)}, not as {unfit[0]}; leave out --against"
+            )
         from memwarden.report.selection import Selection, select
 
         source = _source(file, url, arguments.scope)
@@ -69,6 +75,13 @@ Without --output the report goes to the standard output, as Markdown if --format
 
         compared = compare(select(other, Selection()), chosen, other.name, source.name)
         return _write(targets, lambda format_: _compared(compared, chosen, format_))
+
+
+def _formats() -> tuple[str, ...]:
+    """What the formats are called: their suffixes."""
+    from memwarden.report.formats import FORMATS
+
+    return tuple(format_.suffix.removeprefix(".") for format_ in FORMATS)
 
 
 def _origin(arguments: argparse.Namespace) -> tuple[Path | None, str | None]:
@@ -123,9 +136,9 @@ def _targets(outputs: list[Path], format_: str | None) -> list[tuple[Path | None
     targets: list[tuple[Path | None, str]] = []
     for output in outputs:
         suffix = output.suffix.lower().removeprefix(".")
-        if suffix not in _FORMATS and format_ is None:
+        if suffix not in _formats() and format_ is None:
             raise Usage(
-                f"--output {output}: the suffix says the format, and .html, .md and .json are known; or use --format"
+                f"--output {output}: the suffix says the format, and {', '.join(_formats())} are known; or use --format"
             )
         targets.append((writable("--output", output), format_ or suffix))
     if len({path for path, _ in targets}) < len(targets):
@@ -154,9 +167,10 @@ def _plain(chosen: "Selected", format_: str) -> str:
         from memwarden.report.formats import html
 
         return html.render(chosen.report, chosen.recording)
-    from memwarden.report.formats import json, markdown
+    from memwarden.report.formats import FORMATS
 
-    return json.render(chosen.report) if format_ == "json" else markdown.render(chosen.report)
+    [fitting] = [one for one in FORMATS if one.suffix == f".{format_}"]
+    return fitting.render(chosen.report)
 
 
 def _compared(compared: "Compared", chosen: "Selected", format_: str) -> str:

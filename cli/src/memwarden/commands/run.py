@@ -13,6 +13,7 @@ VALUED: Final = (
     ("--interval", "TIME", "1s", "between two samples (default: %(default)s)"),
     ("--memory-limit", "SIZE", None, "judge against this (default: the cgroup's limit, or what is free)"),
     ("--sampling", "SIZE", "512KiB", "mean bytes between two allocation samples (default: %(default)s)"),
+    ("--max-growth", "SIZE/TIME", None, "exit with 86 if the memory grows faster, as in 1MiB/min"),
     ("--keep", "FILE", None, "keep what was recorded, for: memwarden judge FILE"),
     ("--database-url", "URL", None, "use this PostgreSQL (≥15; else $MEMWARDEN_DATABASE_URL)"),
 )
@@ -25,9 +26,10 @@ class Run:
 examples:
   memwarden run -- python app.py
   memwarden run --duration 10m --fail-on leak --report leak.md -- python -m pytest
+  memwarden run --fail-on leak,oom-within=1h --max-growth 1MiB/min --report leak.sarif -- python app.py
   memwarden run --memory-limit 512MiB --keep run.mwrec -- gunicorn shop:app
 
-exit codes: the command's own; 86 a leak was found (--fail-on leak) by a command that ended with 0;
+exit codes: the command's own; 86 a condition of --fail-on or --max-growth is met and it ended with 0;
 125 Memwarden could not do what was asked; 126, 127 the command can't be run, was not found;
 128 + N the command was ended by signal N.
 """
@@ -43,13 +45,21 @@ exit codes: the command's own; 86 a leak was found (--fail-on leak) by a command
             metavar="FILE",
             action="append",
             default=[],
-            help="a .html, .json or .md; may be repeated",
+            help="a .html, .json, .md, .xml (JUnit) or .sarif; may be repeated",
         )
-        add("--fail-on", choices=("leak",), help="exit with 86 on a leak if the command ended with 0")
+        add(
+            "--fail-on",
+            metavar="WHAT",
+            action="append",
+            default=[],
+            help="exit with 86 on leak, growing, oom-within=TIME if the command ended with 0; "
+            "a list with commas, may be repeated",
+        )
         add("--quiet", action="store_true", help="say nothing but errors")
         add("--verbose", action="store_true", help="show what Memwarden's own parts wrote")
 
     def run(self, arguments: argparse.Namespace) -> int:
+        from memwarden.run.conditions import conditions
         from memwarden.run.plan import Plan, find_executable, report_targets, writable
         from memwarden.run.session import run
 
@@ -64,7 +74,7 @@ exit codes: the command's own; 86 a leak was found (--fail-on leak) by a command
             interval_seconds=duration(arguments.interval, "--interval"),
             memory_limit_bytes=size(limit_text, "--memory-limit") if limit_text else None,
             sampling_bytes=size(arguments.sampling, "--sampling"),
-            fail_on_leak=arguments.fail_on == "leak",
+            fail_on=conditions(tuple(arguments.fail_on), arguments.max_growth),
             reports=report_targets(tuple(arguments.report)),
             keep=writable("--keep", Path(arguments.keep)) if arguments.keep else None,
             database_url=arguments.database_url or os.environ.get("MEMWARDEN_DATABASE_URL") or None,

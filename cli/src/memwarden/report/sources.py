@@ -159,7 +159,12 @@ def readable(recording: Recording) -> Recording:
     broken = {frame for frame in frames if not (_is_whole(frame.file) and _is_whole(frame.function))}
     processes = tuple(
         replace(
-            one, command=_whole(one.command), executable=_whole(one.executable), reason=_whole(one.reason)
+            one,
+            command=_whole(one.command),
+            executable=_whole(one.executable),
+            runtime=_whole(one.runtime),
+            reason=_whole(one.reason),
+            library_prefixes=tuple(_whole(prefix) for prefix in one.library_prefixes),
         )
         for one in recording.processes
     )

@@ -14,7 +14,7 @@ from memwarden.run.cost import Usage
 from memwarden.run.outcome import Outcome
 from memwarden.run.watch import Ended
 from memwarden.supervise.mailbox import Mailbox
-from memwarden_api.names import MEMORY_ANON, PROBE_CPU_TIME
+from memwarden_api.names import EXIT_LEAK, MEMORY_ANON, PROBE_CPU_TIME
 
 if TYPE_CHECKING:  # pydantic is loaded after the app's end, not while it runs
     from memwarden_api.report import Report
@@ -48,6 +48,8 @@ class Ending:
     memory: Sequence[dict[str, Any]] = ()
     unhonoured: list[str] = field(default_factory=list)
     """What was asked for and could not be done, a sentence each."""
+    failed_because: str = ""
+    """The conditions of --fail-on and --max-growth that are met, in words."""
     _recording: bytes | None = None
     _signals: int = 0
 
@@ -66,7 +68,10 @@ class Ending:
             voice.write("".join(f"{line}\n" for line in lines(report, written)))
         for sentence in self.unhonoured:
             voice.say(sentence)
-        return self._exit_code()
+        code = self._exit_code()
+        if code == EXIT_LEAK and self.failed_because and self.ended.exit_code != EXIT_LEAK:
+            voice.say(f"exit code {code}: {self.failed_because}")
+        return code
 
     def _flush(self) -> None:
         """The sidecar sends what it has, and ends."""
@@ -88,7 +93,7 @@ class Ending:
             self.backend.watch()  # it may have died just now
             self.unknown_because = f"the collector could not judge it: {error}"
             sentence = f"there is no verdict, the collector could not judge the run: {error}"
-            if plan.fail_on_leak or plan.reports:
+            if plan.fail_on or plan.reports:
                 self.unhonoured.append(f"{sentence}; run it again, with --verbose to see what happened")
             else:
                 self.notes.append(f"{sentence[0].upper()}{sentence[1:]}.")
@@ -110,7 +115,7 @@ class Ending:
         from memwarden.report.build import Seen, build
 
         plan = self.backend.plan
-        return build(
+        report = build(
             Seen(
                 command=plan.command,
                 scope=self.backend.scope,
@@ -127,6 +132,18 @@ class Ending:
                 notes=tuple(self.notes),
             )
         )
+        return self._with_conditions(report)
+
+    def _with_conditions(self, report: "Report") -> "Report":
+        """The report with the answers to --fail-on and --max-growth, and the exit code that follows."""
+        from memwarden.report.conditions import check, unchecked, why
+
+        checked = check(self.backend.plan.fail_on, report.verdicts)
+        self.failed_because = why(checked)
+        if sentence := unchecked(checked):
+            self.notes.append(sentence)
+        changes = {"fail_conditions": checked, "exit_code": self._exit_code(), "notes": tuple(self.notes)}
+        return report.model_copy(update=changes)
 
     def _keep(self) -> Sequence[Path]:
         keep = self.backend.plan.keep
@@ -159,7 +176,10 @@ class Ending:
         try:
             return self._fetch_recording(), ""
         except ApiError as error:
-            return None, self.unknown_because if error.status == _NOT_FOUND else f"the collector gave none ({error})"
+            return (
+                None,
+                self.unknown_because if error.status == _NOT_FOUND else f"the collector gave none ({error})",
+            )
 
     def _write(self, report: "Report") -> Sequence[Path]:
         from memwarden.report.file import write_whole
@@ -178,8 +198,7 @@ class Ending:
         return Outcome(
             app_exit_code=self.ended.exit_code,
             ended_by_duration=self.ended.by_duration,
-            fail_on_leak=self.backend.plan.fail_on_leak,
-            verdict=None if self.verdict is None else str(self.verdict.get("verdict")),
+            condition_met=bool(self.failed_because),
             all_honoured=not self.unhonoured,
         ).exit_code
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from memwarden.errors import Failed, NotExecutable, NotFound, Usage
 from memwarden.report.formats import FORMATS, Format
+from memwarden.run.conditions import Condition
 
 SHORTEST_INTERVAL_SECONDS: Final = 0.1
 LONGEST_INTERVAL_SECONDS: Final = 600.0
@@ -27,7 +28,7 @@ class Plan:
     interval_seconds: float = 1.0
     memory_limit_bytes: int | None = None
     sampling_bytes: int = 512 << 10
-    fail_on_leak: bool = False
+    fail_on: tuple[Condition, ...] = ()
     reports: tuple[tuple[Path, Format], ...] = ()
     keep: Path | None = None
     database_url: str | None = None

@@ -1,13 +1,14 @@
 """Which runs are under way here: each says in its own folder (mode 0700) how its collector is reached."""
 
+import fcntl
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from memwarden.api import Api
-from memwarden.run.folder import PREFIX, root
+from memwarden.run.folder import OWNER, PREFIX, root
 
 FILE: Final = "run.json"
 
@@ -30,3 +31,43 @@ def api_of(pid: int) -> Api | None:
         except (OSError, ValueError, KeyError, TypeError):
             continue  # just ended, or not ours
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class RunningHere:
+    """A run of this user that is under way."""
+
+    pid: int
+    """Of its `memwarden run`."""
+    api: Api
+    started_at: float
+    """Unix seconds: when it was announced."""
+
+
+def runs() -> list[RunningHere]:
+    """All runs of this user whose owners live, the latest first. A killed run's folder may still be there: it has
+    no owner and is left out.
+    """
+    found = []
+    for file in root().glob(f"{PREFIX}*/{FILE}"):
+        try:
+            status = file.stat()
+            if status.st_uid != os.geteuid() or not _is_owned(file.parent):
+                continue
+            said = json.loads(file.read_text(encoding="utf-8"))
+            found.append(RunningHere(int(said["pid"]), Api(**said["api"]), status.st_mtime))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # just ended
+    return sorted(found, key=lambda run: (-run.started_at, run.pid))
+
+
+def _is_owned(folder: Path) -> bool:
+    """Whether somebody holds the lock of the folder's owner."""
+    owner = os.open(folder / OWNER, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(owner, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(owner)
+    return False

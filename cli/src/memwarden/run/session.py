@@ -72,5 +72,5 @@ def _without_us(app: App, mailbox: Mailbox, error: Exception, *, verbose: bool) 
     what = f"{type(error).__name__}: {error}"
     voice.write(where)
     voice.say(f"this is a bug in memwarden, the run was not watched to its end: {what}; {hint}")
-    outcome = Outcome(code, ended_by_duration=False, fail_on_leak=False, verdict=None, all_honoured=False)
+    outcome = Outcome(code, ended_by_duration=False, condition_met=False, all_honoured=False)
     return outcome.exit_code

@@ -33,4 +33,6 @@ FORMATS: Final = (
     Format(".html", "memwarden.report.formats.html", draws_samples=True),
     Format(".json", "memwarden.report.formats.json"),
     Format(".md", "memwarden.report.formats.markdown"),
+    Format(".xml", "memwarden.report.formats.junit"),
+    Format(".sarif", "memwarden.report.formats.sarif"),
 )

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from memwarden.terminal.summary import printable
 from memwarden_api.report import Cost, Process, Report, Site, TypeGrowth, Verdict
 from memwarden_core.wording import amount, duration, duration_range, limit_size, percent, rate
 
@@ -189,12 +190,12 @@ def _sentence(text: str) -> str:
 
 def _text(text: str) -> str:
     """Plain words, whatever they hold: one line, nothing that Markdown or HTML would act on."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split())).replace("&", "&amp;").replace("@", "@\u200b")
+    return _SPECIAL.sub(r"\\\1", printable(text)).replace("&", "&amp;").replace("@", "@\u200b")
 
 
 def _code(text: str) -> str:
     """A name or path as code. In a table a bar must be escaped even there."""
-    line = " ".join(text.split()).replace("|", "\\|")
+    line = printable(text).replace("|", "\\|")
     if not line:
         return ""
     fence = "`" * (max((len(run) for run in re.findall("`+", line)), default=0) + 1)
