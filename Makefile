@@ -1,7 +1,7 @@
 # `make demo` and `make test` set up everything by themselves; `make help` lists the rest.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint types contracts check generate generated-current format bench clean
+.PHONY: help setup demo test test-fast test-system web web-check lint types contracts check generate generated-current format bench clean
 
 PY := .venv/bin/python
 CODE := crds core sidecar collector cli tools e2e benchmarks
@@ -20,6 +20,16 @@ test: setup check ## all checks and tests that need PyPI only and no root, with 
 
 test-fast: setup ## the tests without those that take more than ten seconds
 	@$(PY) -m pytest -q -m "not slow"
+
+test-system: setup ## tests that need root or Debian packages: the report in a real browser
+	@sh tools/system_packages.sh
+	@$(PY) -m pytest -q -m system --durations=5
+
+web: ## build the interactive part of the HTML report again (needs node 20 and npm)
+	cd cli/web && npm ci --no-audit --no-fund && npm run build
+
+web-check: ## fail when the committed bundle is not what its source makes (needs node 20 and npm)
+	cd cli/web && npm ci --no-audit --no-fund && npm run check
 
 check: setup lint types contracts generated-current ## everything that reads code without running it
 

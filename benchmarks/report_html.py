@@ -1,10 +1,11 @@
 """How long the HTML report of a 10-minute run with 5 000 allocation sites takes, and how large it is.
 
-`python benchmarks/report_html.py`: the whole command, from a kept file on disk to the page on disk, against what
-reading and judging that file alone take in the same process. Prints both, their ratio, and the bounds that hold.
+`python benchmarks/report_html.py`: the whole command, from a kept file on disk to the page on disk, against a process
+that only reads that file. Prints both, their ratio, and the bounds that hold.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -14,15 +15,20 @@ from pathlib import Path
 
 import numpy as np
 
-from memwarden_core.judge import judge
 from memwarden_core.recording import Frame, Profile, Recording
-from memwarden_core.recording_file import read_recording, write_recording
+from memwarden_core.recording_file import write_recording
 from memwarden_core.synthetic import MB, Shape, SyntheticProcess, SyntheticSite, constant, for_ever, record
 
 SECONDS_BOUND = 3.0
 BYTES_BOUND = 2_000_000
 FILES = 200
 DEPTH = 24
+REFERENCE = """
+import sys
+from memwarden_core.recording_file import read_recording
+with open(sys.argv[1], "rb") as stream:
+    read_recording(stream)
+"""
 
 
 def recording(sites: int, seconds: int, profile_seconds: int, seed: int = 7) -> Recording:
@@ -78,27 +84,24 @@ def main() -> int:
         kept, page = Path(folder) / "run.mwrec", Path(folder) / "run.html"
         with kept.open("wb") as stream:
             write_recording(made, stream)
-        begun = time.perf_counter()
-        with kept.open("rb") as stream:
-            read = read_recording(stream)
-        judge(read, now=read.ended)
-        reference = time.perf_counter() - begun
-        taken = min(_command(kept, page) for _ in range(3))
+        reference, _ = _timed([sys.executable, "-c", REFERENCE, str(kept)])
+        command = [sys.executable, "-m", "memwarden", "report", str(kept), "--output", str(page)]
+        cpu, wall = min(_timed(command) for _ in range(3))
         size = page.stat().st_size
     print(f"{arguments.sites} sites, {arguments.seconds} s, {len(made.profiles)} profiles")
-    print(
-        f"page in {taken:.2f} s (bound {SECONDS_BOUND:g} s), {size / 1e6:.2f} MB (bound {BYTES_BOUND / 1e6:g} MB)"
-    )
-    print(f"ratio to reading and judging the file once ({reference:.2f} s): {taken / reference:.2f}")
-    return 0 if taken <= SECONDS_BOUND and size <= BYTES_BOUND else 1
+    print(f"page in {cpu:.2f} s CPU, {wall:.2f} s by the clock (bound {SECONDS_BOUND:g} s CPU)")
+    print(f"page of {size / 1e6:.2f} MB (bound {BYTES_BOUND / 1e6:g} MB)")
+    print(f"ratio of CPU to reading the file alone ({reference:.2f} s): {cpu / reference:.2f}")
+    return 0 if cpu <= SECONDS_BOUND and size <= BYTES_BOUND else 1
 
 
-def _command(kept: Path, page: Path) -> float:
-    begun = time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-m", "memwarden", "report", str(kept), "--output", str(page)], check=True
-    )
-    return time.perf_counter() - begun
+def _timed(command: list[str]) -> tuple[float, float]:
+    """(CPU seconds, seconds by the clock) of a process; CPU does not depend on what else the machine does."""
+    before, begun = os.times(), time.perf_counter()
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    after = os.times()
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return cpu, time.perf_counter() - begun
 
 
 if __name__ == "__main__":

@@ -40,7 +40,6 @@ def of_suffix(suffix: str) -> Format:
     return found
 
 
-
 def report(verdict: dict[str, Any] | None, **changes: Any) -> Report:
     usual: dict[str, Any] = {
         "command": ("python", "app.py"), "scope": "s", "interval_seconds": 1.0, "started_at": 1000.0,

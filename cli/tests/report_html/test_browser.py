@@ -39,19 +39,27 @@ LONG_TASKS = """() => { window.tasks = []; new PerformanceObserver(list =>
   window.tasks.push(...list.getEntries().map(e => e.duration))).observe({type: 'longtask', buffered: true}); }"""
 # Text whose contrast with what lies behind it is under 4.5.
 CONTRAST = """() => {
-  const parse = text => { const p = text.match(/[\\d.]+/g).map(Number); return [p[0], p[1], p[2], p[3] ?? 1]; };
-  const light = c => { const [r, g, b] = c.map(v => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; });
-    return .2126 * r + .7152 * g + .0722 * b; };
-  const behind = e => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c[3] > .99) return c; }
-    return [255, 255, 255, 1]; };
+  const parse = text => {
+    const p = text.match(/[\\d.]+/g).map(Number);
+    return [p[0], p[1], p[2], p[3] ?? 1];
+  };
+  const channel = v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+  const light = c => .2126 * channel(c[0]) + .7152 * channel(c[1]) + .0722 * channel(c[2]);
+  const behind = e => {
+    for (; e; e = e.parentElement) {
+      const c = parse(getComputedStyle(e).backgroundColor);
+      if (c[3] > .99) return c;
+    }
+    return [255, 255, 255, 1];
+  };
   const bad = new Set();
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
-    const e = walker.currentNode.parentElement;
-    if (!walker.currentNode.textContent.trim() || !e.checkVisibility() || e.closest('script,style,noscript,.hidden')) continue;
-    const a = light(parse(getComputedStyle(e).color).slice(0, 3)), b = light(behind(e).slice(0, 3));
+    const e = walker.currentNode.parentElement, text = walker.currentNode.textContent.trim();
+    if (!text || !e.checkVisibility() || e.closest('script,style,noscript,.hidden')) continue;
+    const a = light(parse(getComputedStyle(e).color)), b = light(behind(e));
     const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
-    if (ratio < 4.5) bad.add(`${e.tagName}.${e.className} ${ratio.toFixed(2)} ${walker.currentNode.textContent.trim().slice(0, 30)}`);
+    if (ratio < 4.5) bad.add(`${e.tagName}.${e.className} ${ratio.toFixed(2)} ${text.slice(0, 30)}`);
   }
   return [...bad];
 }"""
@@ -66,7 +74,9 @@ class Opened:
         self.requests: list[str] = []
         page.on("console", lambda message: self.complaints.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("dialog", lambda dialog: (self.complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on(
+            "dialog", lambda dialog: (self.complaints.append(f"dialog: {dialog.message}"), dialog.dismiss())
+        )
         page.on("request", lambda request: self.requests.append(request.url))
 
     def colours(self, selector: str) -> int:
@@ -74,12 +84,12 @@ class Opened:
 
     def settle(self) -> None:
         """Wait until what was asked for is drawn."""
-        self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        self.page.evaluate(
+            "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
 
     def picture(self, name: str) -> None:
         PICTURES.mkdir(parents=True, exist_ok=True)
-        self.page.evaluate("scrollTo(0, 0)")
-        self.settle()
         self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
 
 
@@ -140,7 +150,9 @@ def test_charts_are_drawn_and_readable_in_both_themes(
     assert opened.page.evaluate(CONTRAST) == []
 
 
-def test_the_chart_zooms_by_drag_and_by_keys_and_tells_values(open_page: Callable[..., Opened], leaking: str) -> None:
+def test_the_chart_zooms_by_drag_and_by_keys_and_tells_values(
+    open_page: Callable[..., Opened], leaking: str
+) -> None:
     page = open_page(leaking).page
     readout = page.locator("#chart .readout")
     area = page.locator("#chart .u-over").bounding_box()
@@ -176,7 +188,9 @@ def test_the_limit_comes_into_view_when_asked(open_page: Callable[..., Opened], 
     assert page.locator("#chart canvas").evaluate("c => c.toDataURL()") != before
 
 
-def test_the_flame_graph_finds_and_zooms_by_mouse_and_by_keys(open_page: Callable[..., Opened], leaking: str) -> None:
+def test_the_flame_graph_finds_and_zooms_by_mouse_and_by_keys(
+    open_page: Callable[..., Opened], leaking: str
+) -> None:
     opened = open_page(leaking)
     page = opened.page
     about, canvas = page.locator("#flame .about"), page.locator("#flame canvas")
@@ -240,7 +254,12 @@ def test_tables_sort_both_ways(open_page: Callable[..., Opened], leaking: str) -
     page = open_page(leaking).page
     head = page.locator("#sites-table th").nth(5)
     head.get_by_role("button").click()
-    values = [int(cell) for cell in page.locator("#sites-table td:nth-child(6)").evaluate_all("c => c.map(x => x.dataset.value)")]
+    values = [
+        int(cell)
+        for cell in page.locator("#sites-table td:nth-child(6)").evaluate_all(
+            "c => c.map(x => x.dataset.value)"
+        )
+    ]
     assert values == sorted(values, reverse=True)
     head.get_by_role("button").press("Enter")
     assert head.get_attribute("aria-sort") == "ascending"
@@ -251,13 +270,19 @@ def test_everything_can_be_reached_by_tab(open_page: Callable[..., Opened], leak
     seen = set()
     for _ in range(120):
         page.keyboard.press("Tab")
-        seen.add(page.evaluate("(document.activeElement.id || document.activeElement.className || document.activeElement.tagName) + ''"))
+        seen.add(
+            page.evaluate(
+                "(document.activeElement.id || document.activeElement.className || document.activeElement.tagName) + ''"
+            )
+        )
     assert {"skip", "theme", "plot", "sort", "place"} <= {word for name in seen for word in name.split()}
     assert "CANVAS" in seen
 
 
 @pytest.mark.parametrize("width", [360, 768])
-def test_narrow_screens_scroll_down_and_never_sideways(open_page: Callable[..., Opened], leaking: str, width: int) -> None:
+def test_narrow_screens_scroll_down_and_never_sideways(
+    open_page: Callable[..., Opened], leaking: str, width: int
+) -> None:
     opened = open_page(leaking, width=width)
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
     opened.picture(f"leak-{width}")
@@ -281,7 +306,9 @@ def test_paper_is_light_and_holds_the_pictures(open_page: Callable[..., Opened],
     assert len(paper) > 50_000, "the canvases are in it"
 
 
-def test_without_javascript_the_words_and_tables_are_there(open_page: Callable[..., Opened], leaking: str) -> None:
+def test_without_javascript_the_words_and_tables_are_there(
+    open_page: Callable[..., Opened], leaking: str
+) -> None:
     opened = open_page(leaking, script=False)
     text = opened.page.locator("main").inner_text()
     assert "shop/remember.py:10" in text
@@ -291,7 +318,9 @@ def test_without_javascript_the_words_and_tables_are_there(open_page: Callable[.
 
 
 @pytest.mark.parametrize("maker", ["empty", "one_sample", "steady"])
-def test_little_to_show_is_shown_without_complaint(open_page: Callable[..., Opened], make: Any, maker: str) -> None:
+def test_little_to_show_is_shown_without_complaint(
+    open_page: Callable[..., Opened], make: Any, maker: str
+) -> None:
     opened = open_page(make.page_of(getattr(make, maker)()))
     assert "could not be drawn" not in opened.page.locator("main").inner_text()
     opened.picture(maker)
@@ -318,7 +347,9 @@ def test_hostile_names_are_inert(open_page: Callable[..., Opened], make: Any) ->
 def test_two_runs_are_compared_in_pictures(open_page: Callable[..., Opened], make: Any) -> None:
     before, after = make.chosen(make.leak()), make.chosen(make.steady())
     both = compare(before, after, "before.mwrec", "after.mwrec")
-    opened = open_page(html.render(after.report, after.recording, extra=difference_parts(both)), scheme="dark")
+    opened = open_page(
+        html.render(after.report, after.recording, extra=difference_parts(both)), scheme="dark"
+    )
     page = opened.page
     about = page.locator("#difference-flame .about")
     assert page.get_by_label("Got better").is_checked()

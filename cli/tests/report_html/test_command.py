@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -120,8 +121,8 @@ def _nothing(path: Path) -> None:
     ("damage", "sentence"),
     [
         (_cut, "breaks off"),
-        (_without_its_end, "not written to its end"),
-        (_newer, "newer"),
+        (_without_its_end, "its end is missing"),
+        (_newer, "the recording has version 99"),
         (_text, "not a recording"),
         (_nothing, "kept.mwrec"),
     ],
@@ -194,9 +195,8 @@ def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_a_database_without_our_data_is_refused(database_url: str, capsys: Any) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("create database other")
-    other = psycopg.conninfo.make_conninfo(database_url, dbname="other")
-    assert main(["report", "--database-url", other]) == 125
+        connection.execute("drop schema if exists memwarden cascade")
+    assert main(["report", "--database-url", database_url]) == 125
     assert "holds no data of Memwarden" in capsys.readouterr().err
 
 
@@ -212,7 +212,6 @@ def test_runs_in_a_database_are_listed_reported_and_compared(
         assert (run.code, run.err) == (0, "")
     page = (tmp_path / "run.html").read_text()
     assert 'id="data"' in page
-    assert "cost" in page
     assert "Part of Memwarden" in page
     assert main(["report", "--database-url", database_url, "--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -236,6 +235,29 @@ def test_runs_in_a_database_are_listed_reported_and_compared(
     assert (found.before.verdicts[0].scope, found.after.verdicts[0].scope) == (older, newest)
     assert main(["report", "--database-url", database_url, "--scope", "nobody"]) == 125
     assert "there is no scope 'nobody'" in capsys.readouterr().err
+
+
+def test_a_run_that_was_killed_has_a_report_of_what_was_seen(
+    database_url: str, bench: Any, eventually: Any, tmp_path: Path
+) -> None:
+    code = "import time; kept = []\nwhile True: kept.append('x' * 10**6); time.sleep(0.1)"
+    words = ("--interval", "200ms", "--quiet", "--database-url", database_url)
+    run = bench.start("run", *words, "--", sys.executable, "-c", code)
+    target = tmp_path / "r.json"
+
+    def samples() -> bool:
+        if main(["report", "--database-url", database_url, "-o", str(target)]) != 0:
+            return False
+        verdict = json.loads(target.read_text())["verdicts"][0]
+        return "while True" in verdict["command"] and verdict["anon_bytes"] is not None
+
+    eventually(samples)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    page = tmp_path / "r.html"
+    assert main(["report", "--database-url", database_url, "-o", str(page)]) == 0
+    assert "while True" in page.read_text()
+    eventually(lambda: not bench.ours())
 
 
 def test_the_schema_must_be_the_one_that_is_known(database_url: str, capsys: Any) -> None:

@@ -50,6 +50,7 @@ export function memoryChart(box: HTMLElement, data: ChartData, difference?: Diff
       width: Math.max(240, box.clientWidth),
       height: HEIGHT,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1e3), "UTC"),
+      padding: [10, 30, 0, 0],
       legend: { show: false },
       cursor: { drag: { x: true, y: false, setScale: true }, points: { size: 7 }, y: false },
       scales: { x: { time: true, min: start + first, max: start + last }, y: { range } },

@@ -5,7 +5,7 @@ import { button, choice, el } from "./dom";
 import { Flame } from "./flame";
 import type { Heap } from "./heap";
 import { makeSortable } from "./sort";
-import { amount, clock, percent, shortPath, signed } from "./words";
+import { amount, clip, clock, percent, shortPath, signed } from "./words";
 
 const ROWS = 50;
 
@@ -171,8 +171,8 @@ function sitesTable(heap: Heap, data: HeapData, find: (text: string) => void): (
     const body = shown.map((row) => {
       const where = `${heap.file(row.site)}:${heap.line(row.site)}`;
       const name = el("button", { type: "button", class: "place", title: `${where} ${heap.functionName(row.site)}: show in the flame graph`,
-        onclick: () => find(where) }, el("b", {}, `${shortPath(heap.file(row.site))}:${heap.line(row.site)}`), " ",
-        el("span", { class: "fn" }, heap.functionName(row.site)));
+        onclick: () => find(where) }, el("b", {}, `${clip(shortPath(heap.file(row.site)))}:${heap.line(row.site)}`), " ",
+        el("span", { class: "fn" }, clip(heap.functionName(row.site))));
       return el("tr", {}, el("td", { "data-value": where }, name), num(amount(row.live), row.live),
         num(signed(row.grown), row.grown), num(minutes > 0 && row.grown ? `${signed(row.grown / minutes)}/min` : "0", row.grown),
         num(growth > 0 ? percent(Math.max(0, row.grown) / growth) : "–", row.grown),
@@ -199,7 +199,7 @@ function agesChart(data: HeapData): (moment: number) => void {
   const place = document.getElementById("ages-chart");
   const bars = el("table", { class: "bars" });
   let group = 0, now = 0;
-  const names = ["everything", ...data.ageSites.map((site) => `${shortPath(site.file)}:${site.line} ${site.function}`)];
+  const names = ["everything", ...data.ageSites.map((site) => `${clip(shortPath(site.file))}:${site.line} ${clip(site.function)}`)];
   const select = el("select", { "aria-label": "Whose age", onchange: () => { group = select.selectedIndex; draw(now); } },
     ...names.map((name) => el("option", {}, name)));
   const bounds = data.ageBounds;

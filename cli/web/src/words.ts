@@ -42,3 +42,8 @@ const VERDICTS: Record<string, string> = { WarmingUp: "Warming up", CacheFilling
 export function verdictName(verdict: string): string {
   return VERDICTS[verdict] ?? verdict;
 }
+
+/** The beginning and the end of a name that is too long for a table. */
+export function clip(text: string, most = 96): string {
+  return text.length <= most ? text : `${text.slice(0, most - 28)}…${text.slice(-27)}`;
+}

@@ -212,6 +212,8 @@ def test_forks_do_not_warn(listener, run, version):
     peer = listener.peer(program.pid)
     for number in range(10, 40):
         peer.send({"id": number, "method": "census", "params": {"top": 3}})
-    wait_for(lambda: any(message.get("id") in range(10, 40) for message in peer.messages), "a census among forks")
+    wait_for(
+        lambda: any(message.get("id") in range(10, 40) for message in peer.messages), "a census among forks"
+    )
     program.go_on()
     assert program.finish() == ("0\n", "")

@@ -106,7 +106,7 @@ def _tell(shop: Shop, verdict: dict[str, Any], out: TextIO) -> None:
             )
         for advice in verdict["advice"][:_SITES]:
             out.write(f"    → {printable(advice['text'])}\n")
-    out.write(f"  Report: {shop.report}.md (for people), {shop.report}.json (for programs)\n")
+    out.write(f"  Report: {shop.report}.html (open it in a browser), .md and .json beside it\n")
 
 
 def _short(file: str) -> str:

@@ -16,6 +16,7 @@ from memwarden.run.registry import api_of
 from memwarden.terminal.numbers import Numbers, from_verdict
 
 LIMIT: Final = "512MiB"
+SUFFIXES: Final = (".html", ".md", ".json")
 _READY_SECONDS: Final = 30.0
 _END_SECONDS: Final = 30.0
 _ASK_SECONDS: Final = 1.0
@@ -42,7 +43,7 @@ class Shop:
             [
                 sys.executable, "-m", "memwarden", "run", "--quiet",
                 "--duration", f"{seconds:g}s", "--memory-limit", LIMIT,
-                "--report", f"{report}.json", "--report", f"{report}.md", "--", *command,
+                *(word for suffix in SUFFIXES for word in ("--report", f"{report}{suffix}")), "--", *command,
             ],
             env=os.environ | {"PYTHONPATH": os.pathsep.join([str(code), *_inherited()])},
             stdin=subprocess.DEVNULL,

@@ -84,7 +84,7 @@ def _site(site: SiteChange) -> Markup:
         sections.cell(pace(site.after_growth_bytes_per_second), site.after_growth_bytes_per_second),
         tag(
             "td",
-            pace(change),
+            pace(change).replace("-", "−"),
             class_=f"num {_colour(change)}",
             data_value=change,
         ),

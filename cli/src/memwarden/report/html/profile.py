@@ -206,7 +206,7 @@ def pack(source: Table, stacks: int = STACKS, packed_bytes: int = PACKED_BYTES) 
 
 def _encoded(tree: dict[str, Any]) -> str:
     plain = json.dumps(tree, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode("ascii")
-    return base64.b64encode(gzip.compress(plain, compresslevel=6, mtime=0)).decode("ascii")
+    return base64.b64encode(gzip.compress(plain, compresslevel=5, mtime=0)).decode("ascii")
 
 
 def _tree(source: Table, kept: IntArray, rest: IntArray) -> dict[str, Any]:
@@ -266,7 +266,9 @@ class _Tree:
         key = (frame, prefixes)
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = self._add(frame.file, frame.line, frame.function, _kind(frame, prefixes))
+            known = self._known[key] = self._add(
+                frame.file, frame.line, frame.function, _kind(frame, prefixes)
+            )
         return known
 
     def special(self, name: str, kind: int) -> int:

@@ -99,7 +99,8 @@ def figures(verdict: Verdict, report: Report, level: float | None) -> Markup:
         found.append(("Limit met in", duration(forecast.p50), f"80 % sure: {span}, if it goes on like this"))
     if limit is not None:
         found.append(("Limit", limit_size(limit.bytes), _LIMITS[limit.source]))
-    found.append(("Confidence", percent(verdict.confidence), "that the verdict is right"))
+    if verdict.verdict not in ("Unknown", "WarmingUp"):
+        found.append(("Confidence", percent(verdict.confidence), "that the verdict is right"))
     found.append(("Watched", duration(seconds), f"a sample every {report.interval_seconds:g} s"))
     return tag(
         "dl",
@@ -219,11 +220,14 @@ def _stack(site: Site) -> Markup | None:
 
 
 def checks(verdict: Verdict) -> Markup:
-    if not verdict.gates:
+    made = tuple(gate for gate in verdict.gates if gate.passed is not None)
+    unmade = tuple(gate for gate in verdict.gates if gate.passed is None)
+    if not made and not unmade:
         content: Content = empty(
             f"Nothing was checked: {verdict.reason or 'too little was seen'}. Watch it for a minute or longer."
         )
     else:
+        together = len(unmade) >= _MANY_UNMADE
         content = [
             tag(
                 "p",
@@ -232,10 +236,25 @@ def checks(verdict: Verdict) -> Markup:
             ),
             *(
                 tag("div", tag("h3", title), tag("ul", (_check(gate) for gate in members), class_="checks"))
-                for title, members in groups(verdict.gates)
+                for title, members in groups(made if together else verdict.gates)
             ),
+            _unmade(unmade) if together else None,
         ]
     return section("checks", "How it was decided", content)
+
+
+_MANY_UNMADE: Final = 8
+
+
+def _unmade(gates: tuple[Gate, ...]) -> Markup:
+    """Checks that could not be made, when they are most: one line each."""
+    return tag(
+        "details",
+        tag("summary", f"{len(gates)} more checks could not be made"),
+        tag(
+            "ul", (tag("li", words(gate).question, " ", tag("small", _sentence(gate.text))) for gate in gates)
+        ),
+    )
 
 
 _ANSWERS: Final = {True: ("yes", "✓", "Yes"), False: ("no", "✕", "No"), None: ("open", "–", "Not checked")}
