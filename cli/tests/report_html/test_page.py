@@ -139,7 +139,15 @@ def test_text_is_one_line_that_can_be_looked_at() -> None:
                 "no sample of the memory has arrived",
             ],
         ),
-        ("one_sample", ["no process was watched from inside", "no Python", "Objects were not counted"]),
+        (
+            "one_sample",
+            [
+                "Only one sample of the memory was taken: 3 MB",
+                "no process was watched from inside",
+                "no Python",
+                "Objects were not counted",
+            ],
+        ),
     ],
 )
 def test_what_is_empty_says_why_and_what_to_do(make: Any, maker: str, expected: list[str]) -> None:

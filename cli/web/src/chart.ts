@@ -231,7 +231,13 @@ function drawLimit(self: uPlot, data: ChartData): void {
     ctx.lineTo(bbox.left + bbox.width, y);
     ctx.stroke();
   }
-  ctx.fillText(inside ? label : `↑ ${label}`, bbox.left + 8 * ratio, inside ? y - 4 * ratio : bbox.top + 22 * ratio);
+  const text = inside ? label : `↑ ${label}`;
+  const x = bbox.left + 8 * ratio, top = inside ? y - 4 * ratio : bbox.top + 22 * ratio;
+  const height = 16 * ratio;
+  ctx.fillStyle = styleOf("--veil");
+  ctx.fillRect(x - 3 * ratio, inside ? top - height : top - 2 * ratio, ctx.measureText(text).width + 6 * ratio, height);
+  ctx.fillStyle = styleOf("--c-limit");
+  ctx.fillText(text, x, top);
   ctx.restore();
 }
 

@@ -156,6 +156,11 @@ def _memory(recording: Recording) -> Markup:
             "No sample of the memory was taken: the command ended before the first one. "
             "A shorter --interval sees shorter programs."
         )
+    elif samples == 1:
+        content = sections.empty(
+            f"Only one sample of the memory was taken: {amount(end_level(recording) or 0)}. "
+            "Watch longer, or with a shorter --interval, to see it change."
+        )
     else:
         content = [script_part("chart"), _history_list()]
     return sections.section("memory", "Memory over time", content)

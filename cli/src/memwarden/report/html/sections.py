@@ -116,7 +116,7 @@ def _between(low: float, high: float) -> str:
     """A range of rates; how wide it is where both ends read the same."""
     if rate(low) != rate(high):
         return f"{rate(low)} to {rate(high)}".replace("+0 B/day", "0")
-    return f"± {rate((high - low) / 2).removeprefix('+')}"
+    return f"± {amount((high - low) / 2 * 60)}/min"
 
 
 _LIMITS: Final = {
