@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from memwarden_core.code import site_frame
 from memwarden_core.recording import AGE_BOUNDS_SECONDS, FloatArray, Frame, Profile, Recording
 from memwarden_core.settings import JudgeSettings
 from memwarden_core.signals import is_departed
-from memwarden_core.trend import mann_kendall, theil_sen
+from memwarden_core.trend import mann_kendall, theil_sen, theil_sen_rows
 from memwarden_core.verdict import Site
 
 
@@ -75,12 +76,12 @@ def attribute(
             continue
         for frame, track in _tracks(recording, process, profiles, grid, interval, settings).items():
             found[frame].append((process, track))
-    evidence = [_evidence(recording, frame, tracks, grid, settings) for frame, tracks in found.items()]
-    evidence.sort(key=lambda item: (-item.score, -item.live_bytes, item.site.file, item.site.line))
-    rising = sum(item.growth for item in evidence if item.rises)
-    growing = sum(item.growth for item in evidence if item.growth > 0)
+    ranked = _rank(found, grid, settings)
+    evidence = [_evidence(recording, one, grid) for one in ranked[: settings.max_sites]]
+    rising = sum(one.growth for one in ranked if one.rises)
+    growing = sum(one.growth for one in ranked if one.growth > 0)
     explained = rising / heap_growth if heap_growth and heap_growth > 0 else None
-    named = tuple(_with_share(item, growing) for item in evidence[: settings.max_sites])
+    named = tuple(_with_share(item, growing) for item in evidence)
     return Attribution(named, int(grid.size), heap_growth, explained)
 
 
@@ -147,28 +148,66 @@ def _old_bucket(interval: float, settings: JudgeSettings) -> int:
     return max(1, len(bounds))
 
 
-def _evidence(
-    recording: Recording,
-    frame: Frame,
-    tracks: Sequence[tuple[int, _Track]],
-    grid: FloatArray,
-    settings: JudgeSettings,
-) -> SiteEvidence:
-    live = np.sum([track.live for _, track in tracks], axis=0)
-    old = np.sum([track.old for _, track in tracks], axis=0)
-    samples = np.sum([track.samples for _, track in tracks], axis=0)
-    growth = theil_sen(grid, live)
-    old_growth = theil_sen(grid, old)
-    old_share = float(np.clip(old_growth / growth, 0.0, 1.0)) if growth > 0 else 0.0
-    count = int(samples[-1]) if samples.size else 0
-    rises = growth > 0 and _rises(grid, live, samples, settings)
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """A site with what it is ranked by."""
+
+    frame: Frame
+    tracks: Sequence[tuple[int, _Track]]
+    live_bytes: float
+    growth: float
+    samples: int
+    old_share: float
+    rises: bool
+    score: float
+
+
+def _rank(
+    found: Mapping[Frame, Sequence[tuple[int, _Track]]], grid: FloatArray, settings: JudgeSettings
+) -> list[_Ranked]:
+    """All sites, the likeliest leak first. Thousands of sites are measured in one pass each."""
+    frames = list(found)
+    if not frames:
+        return []
+    live, old, samples = (
+        np.array([sum(getattr(track, name) for _, track in found[frame]) for frame in frames])
+        for name in ("live", "old", "samples")
+    )
+    growth = theil_sen_rows(grid, live)
+    grows = np.flatnonzero(growth > 0)
+    old_share = np.zeros(len(frames))
+    old_share[grows] = np.clip(theil_sen_rows(grid, old[grows]) / growth[grows], 0.0, 1.0)
+    rises = np.zeros(len(frames), dtype=bool)
+    for place in grows[_sampled_more(samples[grows], settings)].tolist():
+        rises[place] = _rises(grid, live[place], float(growth[place]))
+    ranked = []
+    for place, frame in enumerate(frames):
+        count = int(samples[place, -1]) if grid.size else 0
+        certainty = (1.0 if rises[place] else 0.2) * min(1.0, count / settings.site_samples)
+        ranked.append(
+            _Ranked(
+                frame=frame,
+                tracks=found[frame],
+                live_bytes=float(live[place, -1]) if grid.size else 0.0,
+                growth=float(growth[place]),
+                samples=count,
+                old_share=float(old_share[place]),
+                rises=bool(rises[place]),
+                score=max(float(growth[place]), 0.0) * certainty * (0.3 + 0.7 * float(old_share[place])),
+            )
+        )
+    ranked.sort(key=lambda one: (-one.score, -one.live_bytes, one.frame.file, one.frame.line))
+    return ranked
+
+
+def _evidence(recording: Recording, ranked: _Ranked, grid: FloatArray) -> SiteEvidence:
+    tracks = ranked.tracks
     process, track = max(tracks, key=lambda item: (theil_sen(grid, item[1].live), item[1].live[-1:].sum()))
     stack_index = max(track.stacks, key=lambda index: (track.stacks[index], -index))
-    certainty = (1.0 if rises else 0.2) * min(1.0, count / settings.site_samples)
     site = Site(
-        file=frame.file,
-        line=frame.line,
-        function=frame.function,
+        file=ranked.frame.file,
+        line=ranked.frame.line,
+        function=ranked.frame.function,
         pid=recording.processes[process].pid,
         live_bytes=float(track.live[-1]) if track.live.size else 0.0,
         growth_bytes_per_second=theil_sen(grid, track.live),
@@ -178,23 +217,28 @@ def _evidence(
     )
     return SiteEvidence(
         site=site,
-        live_bytes=float(live[-1]) if live.size else 0.0,
-        growth=growth,
-        samples=count,
-        old_share=old_share,
-        rises=rises,
+        live_bytes=ranked.live_bytes,
+        growth=ranked.growth,
+        samples=ranked.samples,
+        old_share=ranked.old_share,
+        rises=ranked.rises,
         processes=sum(1 for _, one in tracks if one.live.size and one.live[-1] > 0),
-        score=max(growth, 0.0) * certainty * (0.3 + 0.7 * old_share),
+        score=ranked.score,
     )
 
 
-def _rises(grid: FloatArray, live: FloatArray, samples: FloatArray, settings: JudgeSettings) -> bool:
-    """Whether a site rises beyond the chance of sampling: samples are a Poisson count (variance = mean)."""
-    if grid.size < settings.site_profiles:
-        return False
-    score, variance = mann_kendall(grid, live, theil_sen(grid, live))
-    early, _, late = (float(np.median(part)) for part in np.array_split(samples, 3))
-    return bool(score > 0 and score >= 2.0 * variance**0.5 and late - early >= max(3.0, 2 * early**0.5))
+def _sampled_more(samples: FloatArray, settings: JudgeSettings) -> NDArray[np.bool_]:
+    """By row, whether a site's samples rise beyond chance: they are a Poisson count (variance = mean)."""
+    if samples.shape[1] < settings.site_profiles:
+        return np.zeros(samples.shape[0], dtype=bool)
+    early, _, late = (np.median(part, axis=1) for part in np.array_split(samples, 3, axis=1))
+    return np.asarray(late - early >= np.maximum(3.0, 2 * np.sqrt(early)))
+
+
+def _rises(grid: FloatArray, live: FloatArray, growth: float) -> bool:
+    """Whether the bytes of a site rise beyond chance."""
+    score, variance = mann_kendall(grid, live, growth)
+    return bool(score > 0 and score >= 2.0 * variance**0.5)
 
 
 def _with_share(item: SiteEvidence, growing: float) -> SiteEvidence:

@@ -42,8 +42,14 @@ class Findings:
 
     @property
     def anon(self) -> float | None:
-        """The newest value of anonymous memory."""
-        return float(self.memory.value[-1]) if self.memory.value.size else None
+        """The newest value of anonymous memory; of a run that has ended, the last before the end began: the very
+        last samples may see a program that is half gone."""
+        if not self.memory.value.size:
+            return None
+        if self.ended and self.signal is not None and self.signal.time.size:
+            last = int(np.searchsorted(self.memory.time, self.signal.time[-1], side="right")) - 1
+            return float(self.memory.value[max(last, 0)])
+        return float(self.memory.value[-1])
 
     @property
     def heap_share(self) -> float | None:

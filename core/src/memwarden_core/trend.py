@@ -99,6 +99,21 @@ def theil_sen(time: FloatArray, value: FloatArray) -> float:
     return float(np.median(pairwise_slopes(time, value))) if time.size > 1 else 0.0
 
 
+def theil_sen_rows(time: FloatArray, values: FloatArray) -> FloatArray:
+    """The median slope of each row of `values`, shape (rows, times); a bounded number of rows at once."""
+    rows, size = values.shape
+    slopes = np.zeros(rows)
+    if size < 2:
+        return slopes
+    first, second = _pairs(size)
+    steps = np.maximum(time[second] - time[first], 1e-9)
+    at_once = max(1, 2_000_000 // steps.size)
+    for begin in range(0, rows, at_once):
+        part = values[begin : begin + at_once]
+        slopes[begin : begin + at_once] = np.median((part[:, second] - part[:, first]) / steps, axis=1)
+    return slopes
+
+
 def mann_kendall(time: FloatArray, value: FloatArray, slope: float) -> tuple[float, float]:
     """Score S of Mann-Kendall and its variance, corrected for autocorrelation.
 
