@@ -16,7 +16,7 @@ ROW = re.compile(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$")
 HEAD = """# Licences of dependencies
 Made by `tools/licences.py` from uv.lock; not to be edited by hand. All may be used by software under
 Apache-2.0 (psycopg, LGPL, is imported unchanged and not part of ours). What only tests and tools use is listed too.
-The page that `memwarden report` writes holds uPlot (MIT), pinned in cli/web/package-lock.json, its notice in the bundle.
+The page that `memwarden report` writes holds uPlot (MIT), pinned in cli/web/package-lock.json, with its notice.
 
 | package | version | licence |
 |---|---|---|
