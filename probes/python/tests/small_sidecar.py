@@ -73,11 +73,18 @@ class Listener:
     def close(self):
         with contextlib.suppress(OSError):
             os.unlink(self.path)
-        for link in (self._door, *(peer.link for peer in self.peers)):
-            with contextlib.suppress(OSError):
-                link.shutdown(socket.SHUT_RDWR)
-            link.close()
+        # The door first, and its thread to its end: who is let in a moment later would stay open.
+        with contextlib.suppress(OSError):
+            self._door.shutdown(socket.SHUT_RDWR)
+        self._threads[0].join(PATIENCE)
+        self._door.close()
         for peer in self.peers:
+            with contextlib.suppress(OSError):
+                peer.link.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads[1:]:
+            thread.join(PATIENCE)
+        for peer in self.peers:
+            peer.link.close()
             if peer.table is not None:
                 peer.table.close()
 
@@ -90,6 +97,7 @@ class Listener:
             peer = Peer(link)
             self.peers.append(peer)
             thread = threading.Thread(target=self._serve, args=(peer,), daemon=True)
+            self._threads.append(thread)
             thread.start()
 
     def _serve(self, peer):
