@@ -8,7 +8,7 @@ if [ ! -x /usr/bin/chromium ]; then
     command -v apt-get >/dev/null || fail "make test-system needs chromium at /usr/bin/chromium: install it"
     [ "$(id -u)" = 0 ] || fail "make test-system needs chromium: sudo apt-get install chromium"
     apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends chromium >/dev/null \
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends chromium fonts-dejavu-core >/dev/null \
         || fail "apt-get could not install chromium; see the lines above"
 fi
 if ! .venv/bin/python -c 'import playwright' 2>/dev/null; then
