@@ -19,6 +19,7 @@ import weakref
 
 END = time.monotonic() + float(sys.argv[1] if len(sys.argv) > 1 else 10)
 FAILURES = []
+DEEP = threading.Lock()  # one thread at a time, so that none turns the collector on for another
 
 
 class Node:
@@ -57,10 +58,15 @@ def deep():
     def down(n):
         return down(n + 1) + [n]
 
-    try:
-        down(0)
-    except RecursionError:
-        pass
+    # A finaliser that the collector runs at the limit fails there, and CPython says so: the program's own affair.
+    with DEEP:
+        gc.disable()
+        try:
+            down(0)
+        except RecursionError:
+            pass
+        finally:
+            gc.enable()
 
 
 def failing():
