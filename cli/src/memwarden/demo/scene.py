@@ -1,7 +1,6 @@
 """The demo from the curtain to the last line: two shops, a picture of both while they run, what was found."""
 
 import shutil
-import sys
 import tempfile
 import time
 from contextlib import ExitStack
@@ -12,7 +11,6 @@ from memwarden.demo.shops import LIMIT, Shop
 from memwarden.quantities import clock, short_size
 from memwarden.terminal.summary import printable
 
-DEFAULT_SECONDS: Final = 100.0
 _BAR: Final = 30
 _LINE_EVERY_SECONDS: Final = 10.0
 _TITLES: Final = ("as it was written", "with the bug fixed")
@@ -111,7 +109,3 @@ def _tell(shop: Shop, verdict: dict[str, Any], out: TextIO) -> None:
 
 def _short(file: str) -> str:
     return "/".join(Path(file).parts[-2:])
-
-
-def main() -> int:
-    return play(DEFAULT_SECONDS, Path.cwd(), sys.stdout)

@@ -21,18 +21,6 @@ def announce(folder: Path, api: Api) -> None:
     draft.rename(folder / FILE)
 
 
-def api_of(pid: int) -> Api | None:
-    """The collector of the run whose command has `pid`; None where there is none, or not yet."""
-    for file in root().glob(f"{PREFIX}*/{FILE}"):
-        try:
-            said = json.loads(file.read_text(encoding="utf-8"))
-            if file.stat().st_uid == os.geteuid() and said["pid"] == pid:
-                return Api(**said["api"])
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # just ended, or not ours
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class RunningHere:
     """A run of this user that is under way."""
@@ -59,6 +47,11 @@ def runs() -> list[RunningHere]:
         except (OSError, ValueError, KeyError, TypeError):
             continue  # just ended
     return sorted(found, key=lambda run: (-run.started_at, run.pid))
+
+
+def api_of(pid: int) -> Api | None:
+    """The collector of the run whose command has `pid`; None where there is none, or not yet."""
+    return next((run.api for run in runs() if run.pid == pid), None)
 
 
 def _is_owned(folder: Path) -> bool:
