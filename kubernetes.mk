@@ -26,5 +26,5 @@ e2e: setup ## every test in a cluster, from nothing to nothing
 # Whatever the tests say, the cluster goes; and one that a killed run has left goes first.
 on_a_new_cluster = $(CLUSTER) down && $(CLUSTER) up && { \
 	$(if $(VIA),MEMWARDEN_E2E_VIA=$(VIA)) $(if $(KUBERNETES),MEMWARDEN_E2E_KUBERNETES=$(KUBERNETES)) \
-	$(PY) -m pytest e2e -m "$(1)"; \
+	$(PY) -m pytest e2e -m "$(1)" --timeout=1800; \
 	code=$$?; $(CLUSTER) down; exit $$code; }

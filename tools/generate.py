@@ -8,7 +8,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # (file, the command that prints it)
 GENERATED = (
-    ("docs/reference/report.schema.json", ("-m", "memwarden.report.schema")),
+    ("docs/reference/report.schema.json", ("-m", "memwarden.report.schema", "report")),
+    ("docs/reference/difference.schema.json", ("-m", "memwarden.report.schema", "difference")),
     ("docs/reference/openapi.json", ("-m", "memwarden_collector.serve.openapi")),
     ("docs/reference/commands.md", ("-m", "memwarden.reference", "commands")),
     ("docs/reference/exit-codes.md", ("-m", "memwarden.reference", "exit-codes")),

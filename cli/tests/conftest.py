@@ -15,6 +15,10 @@ from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+# Ignored where the tests were started with nohup, and inherited: a closed terminal would then end nobody.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 MEMWARDEN = (sys.executable, "-P", "-m", "memwarden")
 RUN_SECONDS = 60
 

@@ -1,4 +1,4 @@
-"""Completion in shells: what bash offers is asked of bash itself; of zsh and fish only whether they can read it."""
+"""Completion: what bash offers is asked of bash itself; zsh and fish are in test_completion_shells.py."""
 
 import shutil
 import subprocess

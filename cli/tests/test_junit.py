@@ -1,16 +1,15 @@
 """JUnit XML. There is no standard; what is checked here is what the schema of Jenkins' xunit plugin allows
-(junit-10.xsd), element by element. The schema itself is not copied.
+(junit-10.xsd), element by element; test_public_schemas.py has the schema itself.
 """
 
 import re
-from datetime import UTC, datetime
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from made_reports import HOSTILE, condition, report, site, verdict
 
 from memwarden.report.formats import junit
-from memwarden_api.report import Cost, FailCondition, Report, Verdict
+from memwarden_api.report import Report
 
 # element: (attributes it must have, attributes it may have, children in any number)
 ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
@@ -25,38 +24,6 @@ ALLOWED: dict[str, tuple[set[str], set[str], set[str]]] = {
     "skipped": (set(), {"message", "type"}, set()),
     "system-out": (set(), set(), set()),
 }
-HOSTILE = "\x00\x1b[2J\x0b]]>\n<script>&'\"\ud800\ufffe\u202e" + "x" * 10_000
-
-
-def verdict(kind: str = "Leaking", scope: str = "s", text: str = "python app.py") -> Verdict:
-    made: dict[str, Any] = {
-        "scope": scope, "command": text, "headline": f"{kind}: {text}", "processes": (), "verdict": kind,
-        "reason": text, "at_risk": False, "confidence": 0.9, "limit": None, "anon_bytes": 1, "since": None,
-        "growth_bytes_per_second": 1.0, "oom_forecast_seconds": None, "cause": text, "types": (), "advice": (),
-        "sites": ({"file": "app.py", "line": 7, "function": "handle", "pid": 1, "live_bytes": 5_000_000,
-                   "growth_bytes_per_second": 9e4, "growth_share": 0.9, "samples": 40, "stack": ()},),
-        "gates": (), "history": (),
-    }  # fmt: skip
-    safe = Verdict.model_validate(
-        made | {"scope": "s", "command": "", "headline": "", "reason": "", "cause": ""}
-    )
-    names = ("scope", "command", "headline", "reason", "cause")
-    return safe.model_copy(update={name: made[name] for name in names})  # pydantic refuses lone surrogates
-
-
-def report(*verdicts: Verdict, conditions: tuple[FailCondition, ...] = ()) -> Report:
-    return Report(
-        schema="memwarden.dev/report/v1",
-        memwarden_version="0.1.0",
-        started_at=datetime(2026, 11, 21, 12, 0, tzinfo=UTC),
-        ended_at=datetime(2026, 11, 21, 12, 1, 40, tzinfo=UTC),
-        exit_code=0,
-        app_exit_code=0,
-        interval_seconds=1.0,
-        verdicts=verdicts,
-        cost=Cost(components=(), cpu_ratio=None, start_to_first_sample_seconds=None),
-        fail_conditions=conditions,
-    )
 
 
 def parsed(made: Report) -> ElementTree.Element:
@@ -78,12 +45,8 @@ def parsed(made: Report) -> ElementTree.Element:
     return suite
 
 
-def condition(met: bool | None, scope: str = "s") -> FailCondition:
-    return FailCondition(condition="leak", scope=scope, met=met, text="the verdict is so")
-
-
 def test_a_case_fails_when_a_condition_is_met() -> None:
-    [case] = parsed(report(verdict(), conditions=(condition(True),)))
+    [case] = parsed(report(verdict(sites=(site("app.py"),)), conditions=(condition(True),)))
     failure = case.find("failure")
     assert failure is not None
     assert failure.attrib == {"message": "leak: the verdict is so", "type": "Leaking"}

@@ -1,22 +1,21 @@
 """SARIF 2.1.0, held against the parts of the standard that a report uses (OASIS SARIF 2.1.0, §3): which properties
-an object may have, their types, and what its text says beyond the schema. The schema itself is not copied.
+an object may have, their types, and what its text says beyond the schema; test_public_schemas.py has the schema itself.
 """
 
 import json
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from made_reports import HOSTILE, report, site, verdict
 
 from memwarden.report.formats import sarif
-from memwarden_api.report import Cost, Frame, Report, Site, Verdict
+from memwarden_api.report import Report, Site, Verdict
 from memwarden_core.wording import amount
 
 ROOT = Path("/srv/shop")
-HOSTILE = "\x00\x1b[2J\x0b]]>\n<script>&'\"\ud800\ufffe\u202e" + "x" * 10_000
 LEVELS = ("none", "note", "warning", "error")
 
 # object: {property: (must it be there, its type, or the name of its object; a list of one holds many)}
@@ -108,49 +107,8 @@ def parsed(made: Report) -> Any:
     return run
 
 
-def verdict(kind: str = "Leaking", scope: str = "s", text: str = "python app.py") -> Verdict:
-    made: dict[str, Any] = {
-        "scope": scope, "command": text, "headline": f"{kind}: {text}", "processes": (), "verdict": kind,
-        "reason": text, "at_risk": False, "confidence": 0.9, "limit": None, "anon_bytes": 1, "since": None,
-        "growth_bytes_per_second": 1.0, "oom_forecast_seconds": None, "cause": text, "types": (), "advice": (),
-        "sites": (), "gates": (), "history": (),
-    }  # fmt: skip
-    safe = Verdict.model_validate(
-        made | {"scope": "s", "command": "", "headline": "", "reason": "", "cause": ""}
-    )
-    names = ("scope", "command", "headline", "reason", "cause")
-    return safe.model_copy(update={name: made[name] for name in names})  # pydantic refuses lone surrogates
-
-
-def report(*verdicts: Verdict) -> Report:
-    return Report(
-        schema="memwarden.dev/report/v1",
-        memwarden_version="0.1.0",
-        started_at=datetime(2026, 11, 21, 12, 0, tzinfo=UTC),
-        ended_at=datetime(2026, 11, 21, 12, 1, 40, tzinfo=UTC),
-        exit_code=0,
-        app_exit_code=0,
-        interval_seconds=1.0,
-        verdicts=verdicts,
-        cost=Cost(components=(), cpu_ratio=None, start_to_first_sample_seconds=None),
-    )
-
-
-def site(file: str = "/srv/shop/app.py", line: int = 7, **changes: Any) -> Site:
-    usual: dict[str, Any] = {
-        "file": file, "line": line, "function": "handle", "pid": 1, "live_bytes": 5_000_000, "samples": 40,
-        "growth_bytes_per_second": 9e4, "growth_share": 0.9, "stack": (),
-    }  # fmt: skip
-    stack = (
-        Frame(file="app.py", line=7, function="handle"),
-        Frame(file="<string>", line=0, function="<module>"),
-    )
-    safe = Site.model_validate(usual | {"file": "", "function": ""})
-    return safe.model_copy(update={**usual, "stack": stack} | changes)
-
-
 def with_sites(*sites: Site, kind: str = "Leaking", text: str = "python app.py") -> Verdict:
-    return verdict(kind, text=text).model_copy(update={"sites": sites})
+    return verdict(kind, text=text, sites=sites)
 
 
 def artifact(file: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ import pytest
 
 from memwarden.database import server
 from memwarden.main import main
-from memwarden.report.difference import Difference
+from memwarden_api.difference import Difference
 from memwarden_api.report import Report
 from memwarden_core.recording_file import write_recording
 
@@ -283,3 +283,30 @@ def test_a_recording_is_never_changed_by_a_report(make: Any) -> None:
     before = replace(recording)
     make.page_of(recording)
     assert recording == before
+
+
+def test_conditions_fail_it_as_they_fail_a_run(kept: Kept, tmp_path: Path, capsys: Any) -> None:
+    target = tmp_path / "r.json"
+    words = ["report", str(kept("leak")), "--fail-on", "leak", "--max-growth", "1TiB/s", "-o", str(target)]
+    assert main(words) == 86
+    assert "exit code 86: the verdict is Leaking (--fail-on leak)" in capsys.readouterr().err
+    report = Report.model_validate_json(target.read_text())
+    assert report.exit_code == 86
+    assert [(item.condition, item.met) for item in report.fail_conditions] == [
+        ("leak", True),
+        ("max-growth=1TiB/s", False),
+    ]
+    assert main([*words[:-1], str(tmp_path / "r.xml")]) == 86
+    assert "<failure" in (tmp_path / "r.xml").read_text()
+
+
+def test_conditions_judge_the_newer_of_two_runs(kept: Kept) -> None:
+    fixed, broken = str(kept("steady")), str(kept("leak"))
+    assert main(["report", fixed, "--against", broken, "--fail-on", "leak"]) == 0
+    assert main(["report", broken, "--against", fixed, "--fail-on", "leak"]) == 86
+
+
+def test_what_can_not_be_checked_does_not_fail(kept: Kept, tmp_path: Path) -> None:
+    target = tmp_path / "r.json"
+    assert main(["report", str(kept("one-sample")), "--fail-on", "leak", "-o", str(target)]) == 0
+    assert "Not checked: leak" in "".join(Report.model_validate_json(target.read_text()).notes)

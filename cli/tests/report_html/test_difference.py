@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from memwarden.report import difference_markdown
-from memwarden.report.difference import Compared, Difference, compare
+from memwarden.report.difference import Compared, compare
 from memwarden.report.formats import html
 from memwarden.report.html.difference import difference_parts
+from memwarden_api.difference import Difference
 from memwarden_core.recording import Frame, Recording
 from memwarden_core.synthetic import MB
 

@@ -179,7 +179,12 @@ def fish(verbs: tuple[Verb, ...]) -> str:
         "# fish completion for memwarden; made by: memwarden completion fish",
         "complete -c memwarden -f",
         "complete -c memwarden -n __fish_use_subcommand -l version -d 'the version'",
-        "complete -c memwarden -n 'contains -- -- (commandline -opc)' -F -a '(__fish_complete_command)'",
+        "function __memwarden_command",
+        "  set -l words (commandline -opc)",
+        "  set -e words[1..(contains -i -- -- $words)]",
+        '  complete -C (string join " " -- $words (commandline -ct))',
+        "end",
+        "complete -c memwarden -n 'contains -- -- (commandline -opc)' -F -a '(__memwarden_command)'",
     ]
     for verb in verbs:
         lines.append(

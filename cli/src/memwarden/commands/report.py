@@ -4,10 +4,12 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from memwarden import voice
+from memwarden.commands.conditions import add_conditions
 from memwarden.errors import Usage
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ examples:
   memwarden report run.mwrec --output report.html
   memwarden report run.mwrec --from 2m --to 8m --pid 4711 --output part.html --output part.json
   memwarden report fixed.mwrec --against leaking.mwrec --output difference.html
+  memwarden report run.mwrec --fail-on leak --max-growth 1MiB/min --output leak.sarif
   memwarden report --database-url postgresql://me@db/memwarden --list
   memwarden report --database-url postgresql://me@db/memwarden --scope shop --from=-30m --output shop.html
 
@@ -49,6 +52,7 @@ Without --output the report goes to the standard output, as Markdown if --format
         add("--to", dest="end", metavar="TIME", help="leave out what came after")
         add("--pid", type=int, help="judge this process alone")
         add("--against", metavar="OTHER", help="the run before: a kept file, or a scope of the same database")
+        add_conditions(parser, "the report could be made")
         add("--output", "-o", metavar="FILE", type=Path, action="append", default=[], help="may be repeated")
         add("--format", choices=_formats(), help="default: what the suffix of --output says")
         add("--verbose", action="store_true", help="show where an unexpected failure was")
@@ -64,17 +68,25 @@ Without --output the report goes to the standard output, as Markdown if --format
             raise Usage(
                 f"two runs are compared as {', '.join(_OF_TWO_RUNS)}, not as {unfit[0]}; leave out --against"
             )
+        from memwarden.report.conditions import answered
+        from memwarden.report.difference import compare
         from memwarden.report.selection import Selection, select
+        from memwarden.run.conditions import conditions
 
+        fail_on = conditions(tuple(arguments.fail_on), arguments.max_growth)
         source = _source(file, url, arguments.scope)
         chosen = select(source, Selection(arguments.begin, arguments.end, arguments.pid))
+        report, because = answered(chosen.report, fail_on)
+        chosen = replace(chosen, report=report)
         if arguments.against is None:
-            return _write(targets, lambda format_: _plain(chosen, format_))
-        other = _source(None if url else Path(arguments.against), url, arguments.against)
-        from memwarden.report.difference import compare
-
-        compared = compare(select(other, Selection()), chosen, other.name, source.name)
-        return _write(targets, lambda format_: _compared(compared, chosen, format_))
+            _write(targets, lambda format_: _plain(chosen, format_))
+        else:
+            other = _source(None if url else Path(arguments.against), url, arguments.against)
+            compared = compare(select(other, Selection()), chosen, other.name, source.name)
+            _write(targets, lambda format_: _compared(compared, chosen, format_))
+        if because:
+            voice.say(f"exit code {report.exit_code}: {because}")
+        return report.exit_code
 
 
 def _formats() -> tuple[str, ...]:
@@ -146,7 +158,7 @@ def _targets(outputs: list[Path], format_: str | None) -> list[tuple[Path | None
     return targets
 
 
-def _write(targets: list[tuple[Path | None, str]], text_of: Callable[[str], str]) -> int:
+def _write(targets: list[tuple[Path | None, str]], text_of: Callable[[str], str]) -> None:
     from memwarden.report.file import write_whole
 
     texts: dict[str, str] = {}
@@ -159,7 +171,6 @@ def _write(targets: list[tuple[Path | None, str]], text_of: Callable[[str], str]
         else:
             write_whole(path, texts[format_].encode())
             voice.say(f"written: {path}")
-    return 0
 
 
 def _plain(chosen: "Selected", format_: str) -> str:

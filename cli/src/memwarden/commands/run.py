@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from memwarden.commands.conditions import add_conditions
 from memwarden.errors import Usage
 from memwarden.quantities import duration, size
 
@@ -13,7 +14,6 @@ VALUED: Final = (
     ("--interval", "TIME", "1s", "between two samples (default: %(default)s)"),
     ("--memory-limit", "SIZE", None, "judge against this (default: the cgroup's limit, or what is free)"),
     ("--sampling", "SIZE", "512KiB", "mean bytes between two allocation samples (default: %(default)s)"),
-    ("--max-growth", "SIZE/TIME", None, "exit with 86 if the memory grows faster, as in 1MiB/min"),
     ("--keep", "FILE", None, "keep what was recorded, for: memwarden judge FILE"),
     ("--database-url", "URL", None, "use this PostgreSQL (≥15; else $MEMWARDEN_DATABASE_URL)"),
 )
@@ -47,14 +47,7 @@ exit codes: the command's own; 86 a condition of --fail-on or --max-growth is me
             default=[],
             help="a .html, .json, .md, .xml (JUnit) or .sarif; may be repeated",
         )
-        add(
-            "--fail-on",
-            metavar="WHAT",
-            action="append",
-            default=[],
-            help="exit with 86 on leak, growing, oom-within=TIME if the command ended with 0; "
-            "a list with commas, may be repeated",
-        )
+        add_conditions(parser, "the command ended with 0")
         add("--quiet", action="store_true", help="say nothing but errors")
         add("--verbose", action="store_true", help="show what Memwarden's own parts wrote")
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from memwarden.run.conditions import Condition
-from memwarden_api.report import FailCondition, Verdict
+from memwarden_api.names import EXIT_LEAK
+from memwarden_api.report import FailCondition, Report, Verdict
 from memwarden_core.wording import duration, rate
 
 _UNDECIDED: Final = ("WarmingUp", "Unknown")
@@ -14,6 +15,18 @@ _GROWING: Final = ("Growing", "Leaking")
 def check(conditions: Sequence[Condition], verdicts: Sequence[Verdict]) -> tuple[FailCondition, ...]:
     """One entry for each scope and condition, in the order of the options."""
     return tuple(_check(condition, verdict) for verdict in verdicts for condition in conditions)
+
+
+def answered(report: Report, conditions: Sequence[Condition]) -> tuple[Report, str]:
+    """A report made afterwards with the answers in it and the exit code that follows, and why it is not 0."""
+    checked = check(conditions, report.verdicts)
+    because, left = why(checked), unchecked(checked)
+    changes = {
+        "fail_conditions": checked,
+        "exit_code": EXIT_LEAK if because else report.exit_code,
+        "notes": (*report.notes, *filter(None, [left])),
+    }
+    return report.model_copy(update=changes), because
 
 
 def why(checked: Iterable[FailCondition]) -> str:

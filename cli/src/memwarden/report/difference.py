@@ -6,20 +6,19 @@ the path and the function are: the line's number moves with every edit above it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
-from pydantic import Field
 
 from memwarden.report.html.chart import end_level
 from memwarden.report.html.profile import Row, Table, heap, table
 from memwarden.report.selection import Selected
-from memwarden_api.report import Model, Report, Verdict
+from memwarden_api.difference import Difference, Outcome, SiteChange
+from memwarden_api.report import Verdict
 from memwarden_core.code import module_of, short_path
 from memwarden_core.recording import FloatArray, Frame, Recording
 from memwarden_core.wording import amount, rate
 
-SCHEMA: Final = "memwarden.dev/difference/v1"
 SITES: Final = 200
 COLUMNS: Final = ("growth before", "growth after", "live before", "live after")
 """Of `Compared.stacks`: bytes per minute twice, then bytes at the end twice."""
@@ -30,38 +29,6 @@ _LEVEL_BYTES: Final = 5e6
 """Memory that differs by less, or by a smaller share, is the same: so much differs from run to run."""
 _QUARTER: Final = 0.25
 _MINUTE: Final = 60.0
-
-Outcome = Literal["better", "worse", "same", "unclear"]
-
-
-class SiteChange(Model):
-    """A line of code in both runs; the line's number is that of the later run where it is in both."""
-
-    file: str
-    line: int
-    function: str
-    before_live_bytes: int
-    after_live_bytes: int
-    before_growth_bytes_per_second: float
-    after_growth_bytes_per_second: float
-    growth_change_bytes_per_second: float = Field(description="Above zero: it got worse")
-
-
-class Difference(Model):
-    """Two runs compared: `memwarden report AFTER --against BEFORE --format json`."""
-
-    schema_: Literal["memwarden.dev/difference/v1"] = Field(SCHEMA, alias="schema")
-    outcome: Outcome
-    sentence: str
-    before_memory_bytes: int | None = Field(
-        description="At the end of the run: the median of its last samples"
-    )
-    after_memory_bytes: int | None
-    before_name: str
-    after_name: str
-    before: Report
-    after: Report
-    sites: tuple[SiteChange, ...] = Field(description="Those that changed most first")
 
 
 @dataclass(frozen=True, slots=True)

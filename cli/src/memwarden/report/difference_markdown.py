@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from memwarden.report.difference import Difference, pace
+from memwarden.report.difference import pace
 from memwarden.report.formats import markdown
 from memwarden.report.html.markup import shown
+from memwarden_api.difference import Difference
 from memwarden_api.report import Verdict
 from memwarden_core.wording import amount, duration
 

@@ -153,11 +153,12 @@ def _run(report: Report) -> Iterable[str]:
     seconds = (report.ended_at - report.started_at).total_seconds()
     yield "### How it was measured"
     yield ""
-    app = "was never started" if report.app_exit_code is None else f"ended with {report.app_exit_code}"
+    ended = ""  # a kept file has no exit codes in it
+    if report.app_exit_code is not None:
+        ended = f"; the command ended with {report.app_exit_code}, memwarden with {report.exit_code}"
     yield (
         f"{duration(seconds)} from {report.started_at:%Y-%m-%d %H:%M:%S} UTC, one sample every "
-        f"{report.interval_seconds:g} s; the command {app}, memwarden with {report.exit_code} "
-        f"(memwarden {report.memwarden_version})."
+        f"{report.interval_seconds:g} s{ended} (memwarden {report.memwarden_version})."
     )
     yield ""
     yield from _cost(report.cost)

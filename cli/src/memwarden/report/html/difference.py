@@ -2,13 +2,14 @@
 
 from typing import Final
 
-from memwarden.report.difference import Compared, Difference, SiteChange, pace
+from memwarden.report.difference import Compared, pace
 from memwarden.report.difference_markdown import figures
 from memwarden.report.html import sections
 from memwarden.report.html.chart import points
 from memwarden.report.html.markup import Markup, shown, tag
 from memwarden.report.html.page import Parts, script_part
 from memwarden.report.html.profile import pack
+from memwarden_api.difference import Difference, SiteChange
 from memwarden_core.signals import scope_memory
 from memwarden_core.wording import amount
 
