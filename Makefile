@@ -1,7 +1,7 @@
 # `make demo` and `make test` set up everything by themselves; `make help` lists the rest.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-system web web-check lint types contracts check generate generated-current format bench clean
+.PHONY: help setup demo test test-fast test-system nightly web web-check lint types contracts check generate generated-current format bench clean
 
 PY := .venv/bin/python
 CODE := crds core sidecar collector cli tools e2e benchmarks
@@ -19,11 +19,15 @@ test: setup check ## all checks and tests that need PyPI only and no root, with 
 	@$(PY) tools/run_tests.py
 
 test-fast: setup ## the tests without those that take more than ten seconds
-	@$(PY) -m pytest -q -m "not slow"
+	@$(PY) tools/run_tests.py --fast
 
-test-system: setup ## tests that need root or Debian packages: the report in a real browser
+test-system: setup ## tests that need root or Debian packages: browsers, shells, other systems (≤20 minutes)
 	@sh tools/system_packages.sh
 	@$(PY) -m pytest -q -m system --durations=5
+
+nightly: setup ## long stress, many kills, benchmarks; writes docs/reference/nightly.md (hours)
+	@sh tools/system_packages.sh
+	@$(PY) tools/nightly.py
 
 web: ## build the interactive part of the HTML report again (needs node 20 and npm)
 	cd cli/web && npm ci --no-audit --no-fund && npm run build

@@ -1,5 +1,5 @@
 # The cluster for tests, included by the Makefile. `make cluster` needs no virtual environment: the standard library does.
-# VIA=kubeconfig|kind|local, KUBERNETES=1.34.4 and ARGS=… can be given; docs/operations/test-cluster.md has the rest.
+# VIA=kubeconfig|kind|local, KUBERNETES=1.34.4, ARGS=… and K=… (tests by name) can be given; docs/operations/test-cluster.md has the rest.
 .PHONY: cluster cluster-down cluster-status kubectl e2e-images e2e
 
 CLUSTER_PYTHON := $(firstword $(wildcard .venv/bin/python) python3)
@@ -26,5 +26,5 @@ e2e: setup ## every test in a cluster, from nothing to nothing
 # Whatever the tests say, the cluster goes; and one that a killed run has left goes first.
 on_a_new_cluster = $(CLUSTER) down && $(CLUSTER) up && { \
 	$(if $(VIA),MEMWARDEN_E2E_VIA=$(VIA)) $(if $(KUBERNETES),MEMWARDEN_E2E_KUBERNETES=$(KUBERNETES)) \
-	$(PY) -m pytest e2e -m "$(1)" --timeout=1800; \
+	$(PY) -m pytest e2e -m "$(1)" $(if $(K),-k '$(K)') --timeout=1800; \
 	code=$$?; $(CLUSTER) down; exit $$code; }
