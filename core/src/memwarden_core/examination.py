@@ -9,6 +9,7 @@ from memwarden_core.floors import floors
 from memwarden_core.growth import Growth, growth
 from memwarden_core.load import Load, load
 from memwarden_core.recording import FloatArray, MemoryLimit, Recording, Series
+from memwarden_core.season import Rhythms, Season, rhythms
 from memwarden_core.segments import Segment, after_step, segments, settled_from
 from memwarden_core.settings import JudgeSettings
 from memwarden_core.signals import Signal, scope_memory, segment_signal
@@ -32,6 +33,8 @@ class Findings:
     too_early: bool
     memory: Series
     signal: Signal | None
+    """Without the rhythms of `seasons`."""
+    seasons: tuple[Season, ...]
     growth: Growth | None
     heap_slope: float | None
     held_bytes: float
@@ -69,10 +72,12 @@ def examine(recording: Recording, at: float, settings: JudgeSettings) -> Finding
     silent = at - chosen.end if chosen and not ended else 0.0
     signal: Signal | None = None
     measured: Growth | None = None
+    seasons: tuple[Season, ...] = ()
     watched = 0.0
     if chosen is not None:
         end = chosen.end - 2 * interval if ended else chosen.end
-        start, signal = _without_warm_up(recording, memory, chosen.start, end, interval, settings)
+        start, signal, found = _without_warm_up(recording, memory, chosen.start, end, interval, settings)
+        seasons = found.memory
         if signal.time.size:
             watched = float(signal.time[-1]) - start
             measured = growth(signal.time, signal.anon, interval, settings)
@@ -97,6 +102,7 @@ def examine(recording: Recording, at: float, settings: JudgeSettings) -> Finding
         too_early=too_early,
         memory=memory,
         signal=signal,
+        seasons=seasons,
         growth=measured,
         heap_slope=slope,
         held_bytes=held or 0.0,
@@ -134,11 +140,14 @@ def _without_warm_up(
     end: float,
     interval: float,
     settings: JudgeSettings,
-) -> tuple[float, Signal]:
-    """The signal after warm-up and after the last single step, and the moment it begins at."""
+) -> tuple[float, Signal, Rhythms]:
+    """The moment at which warm-up and the last single step are over, the signal from there on without its rhythms, and
+    these: a morning is neither warm-up nor a step."""
     signal = segment_signal(recording, memory, start, end, settings)
     if signal.time.size < 4:
-        return start, signal
+        return start, signal, Rhythms()
+    found = rhythms(signal, settings)
+    signal = found.taken_out_of(signal)
     begin = settled_from(signal.time, signal.anon, interval, settings)
     least = settings.min_windows * settings.window_ticks * interval
     for _ in range(4):
@@ -149,8 +158,8 @@ def _without_warm_up(
         begin = step
     if begin > start + settings.settle_ticks * interval:
         rebased = segment_signal(recording, memory, begin, end, settings)
-        return begin, rebased
-    return begin, _from(signal, begin)
+        return begin, found.taken_out_of(rebased), found
+    return begin, _from(signal, begin), found
 
 
 def _from(signal: Signal, begin: float) -> Signal:

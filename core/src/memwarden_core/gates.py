@@ -6,6 +6,7 @@ from typing import Final
 from memwarden_core.attribution import Attribution
 from memwarden_core.examination import Findings
 from memwarden_core.growth import Growth, needed_gain
+from memwarden_core.season import DAY, LEAST_PERIODS
 from memwarden_core.settings import JudgeSettings
 from memwarden_core.verdict import Gate
 from memwarden_core.wording import amount, duration, percent, rate
@@ -14,6 +15,7 @@ TREND_GATES: Final = ("windows", "trend", "slope", "gain", "thirds", "drift", "s
 SITE_GATES: Final = ("heap-explains", "site-samples", "site-ages", "sites-explain")
 NAMES: Final = (
     "watched",
+    "season",
     *TREND_GATES,
     "still-growing",
     "not-slowing",
@@ -27,11 +29,11 @@ NAMES: Final = (
 
 def gates(findings: Findings, settings: JudgeSettings) -> tuple[Gate, ...]:
     """All gates but "confirmed", which needs the verdicts before."""
-    found = [_watched(findings, settings)]
+    found = [_watched(findings, settings), _season(findings, settings)]
     growth = findings.growth
     if growth is None or findings.trouble:
         why = f"could not be checked: {findings.trouble or 'too few floors'}"
-        found += [Gate(name, None, None, None, "", why) for name in NAMES[1:-1]]
+        found += [Gate(name, None, None, None, "", why) for name in NAMES[2:-1]]
         return tuple(found)
     found += _trend_gates(growth, settings)
     sites = _site_gates(findings, settings)
@@ -58,6 +60,20 @@ def _watched(findings: Findings, settings: JudgeSettings) -> Gate:
         f"watched for {duration(findings.age)}, the last {duration(findings.watched)} of it without warm-up"
     )
     return Gate("watched", enough, findings.age, needed, "s", text)
+
+
+def _season(findings: Findings, settings: JudgeSettings) -> Gate:
+    needed = settings.season_strength
+    if findings.watched < LEAST_PERIODS * DAY:
+        text = f"a daily rhythm can be told from a trend after {LEAST_PERIODS} days"
+        return Gate("season", None, None, needed, "ratio", text)
+    if not findings.seasons:
+        text = "memory has no daily or weekly rhythm that would have to be taken out"
+        return Gate("season", True, 0.0, needed, "ratio", text)
+    strongest = max(findings.seasons, key=lambda one: one.swing)
+    name = "daily" if strongest.period == DAY else "weekly"
+    text = f"a {name} rhythm of {amount(strongest.swing)} was taken out before the growth was judged"
+    return Gate("season", True, strongest.strength, needed, "ratio", text)
 
 
 def _trend_gates(growth: Growth, settings: JudgeSettings) -> list[Gate]:

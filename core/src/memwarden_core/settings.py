@@ -68,6 +68,10 @@ class JudgeSettings:
     """So much of the rise must lie above everything seen before the growth began (else: a sawtooth's
     ramp)."""
 
+    # ── Season ───────────────────────────────────────────────────────────────────────────────────────────
+    season_strength: float = 0.5
+    """A daily or weekly rhythm is believed when other days foretell half of what moves around the trend."""
+
     # ── Leak, cache, fragmentation, load ─────────────────────────────────────────────────────────────────
     still_growing: float = 0.5
     """Slope of the last third over the slope of the first; below, growth is coming to its end."""

@@ -25,7 +25,10 @@ class Group:
 
 GROUPS: Final = (
     Group("Was it watched long enough?", ("watched", "windows")),
-    Group("Does memory really rise?", ("trend", "slope", "gain", "thirds", "drift", "step", "above-before")),
+    Group(
+        "Does memory really rise?",
+        ("season", "trend", "slope", "gain", "thirds", "drift", "step", "above-before"),
+    ),
     Group("Could it be a cache, or more work?", ("still-growing", "not-slowing", "load")),
     Group("Is it known who keeps it?", ("heap-explains", "site-samples", "site-ages", "sites-explain")),
     Group("Is it certain enough to say leak?", ("strong-drift", "lasting", "confirmed")),
@@ -39,6 +42,11 @@ WORDS: Final = {
     "windows": Words(
         "Are there enough low points to compare?",
         "The time is cut into windows; the lowest memory of each, its floor, is what could not be freed.",
+    ),
+    "season": Words(
+        "Is it more than the time of day?",
+        "Memory that follows the clock is compared with the same time on other days. The number says how much of its "
+        "ups and downs other days foretell.",
     ),
     "trend": Words(
         "Are later low points higher than earlier ones?",
