@@ -10,6 +10,7 @@ import numpy as np
 
 from memwarden_core.families import FAMILIES, Family
 from memwarden_core.scoring import Score, score
+from memwarden_core.settings import JudgeSettings, Sensitivity
 
 HEADER = "{:<22}{:>13}{:>9}{:>8}{:>6}{:>6}{:>11}{:>8}{:>6}  {}"
 
@@ -36,7 +37,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=40, help="runs a family")
     parser.add_argument("--interval", type=float, default=1.0, help="seconds a tick")
     parser.add_argument("--only", default="", help="families whose name has this in it")
+    parser.add_argument("--sensitivity", choices=tuple(map(str, Sensitivity)), default="normal")
     chosen = parser.parse_args()
+    settings = JudgeSettings.of(Sensitivity(chosen.sensitivity))
     print(
         f"{chosen.seeds} runs a family, ticks of {chosen.interval:g} s, judged every 5 ticks; times in ticks"
     )
@@ -59,7 +62,7 @@ def main() -> None:
     for family in FAMILIES:
         if chosen.only not in family.name:
             continue
-        result = score(family.name, range(chosen.seeds), chosen.interval)
+        result = score(family.name, range(chosen.seeds), chosen.interval, settings=settings)
         slowest = max(slowest, result.slowest)
         print(row(family, result, 1000 * result.seconds / max(1, result.judgements)), flush=True)
     print(f"slowest judgement: {1000 * slowest:.0f} ms")

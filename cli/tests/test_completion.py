@@ -34,7 +34,7 @@ def test_verbs() -> None:
 
 def test_options_of_a_verb() -> None:
     assert {"--max-growth", "--memory-limit"} == set(offered("run", "--m"))
-    assert "--max-growth" not in offered("judge", "--")
+    assert "--max-growth" not in offered("why", "--")
 
 
 def test_values() -> None:

@@ -43,8 +43,8 @@ def refused(bench: Any, *words: str, **changes: str) -> tuple[int, str]:
         (("frobnicate",), 125, "frobnicate"),
         ((), 125, "VERB"),
         (("cache", "clear", "--", "x"), 125, "memwarden run"),
-        (("judge", "/no/such/file"), 125, "can't be read"),
-        (("judge", "/etc/passwd"), 125, "not a recording"),
+        (("why", "/no/such/file"), 125, "can't be read"),
+        (("why", "/etc/passwd"), 125, "not a recording"),
     ],
 )
 def test_refusals(bench: Any, words: tuple[str, ...], code: int, says: str) -> None:
@@ -86,7 +86,7 @@ def test_a_database_that_is_not_there(bench: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("--help",), *((verb, "--help") for verb in ("run", "judge", "cache", "sidecar"))]
+    "words", [("--help",), *((verb, "--help") for verb in ("run", "why", "cache", "sidecar"))]
 )
 def test_help_has_examples(bench: Any, words: tuple[str, ...]) -> None:
     result = bench.memwarden(*words)

@@ -39,7 +39,7 @@ def test_a_report_in_both_formats_and_a_kept_file_that_is_judged_again(clean: An
     assert {"sidecar", "collector", "database", "command"} <= {part.name for part in written.cost.components}
     assert written.cost.start_to_first_sample_seconds is not None
     assert page.read_text().startswith("## Memwarden: ")
-    again = clean.memwarden("judge", str(kept), "--json")
+    again = clean.memwarden("report", str(kept), "--format", "json")
     assert (again.code, again.err) == (0, "")
     assert json.loads(again.out)["verdicts"][0]["scope"] == verdict.scope
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r.json", "r.md", "run.mwrec"]

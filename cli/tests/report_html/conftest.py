@@ -204,7 +204,10 @@ def make() -> Make:
 def _bytes(name: str) -> bytes:
     stream = io.BytesIO()
     write_recording(
-        {"leak": leak, "steady": steady, "empty": empty, "one-sample": one_sample}[name](), stream
+        {"leak": leak, "steady": steady, "empty": empty, "one-sample": one_sample, "hostile": hostile}[
+            name
+        ](),
+        stream,
     )
     return stream.getvalue()
 

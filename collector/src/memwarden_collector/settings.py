@@ -8,12 +8,14 @@ the machine.
 import argparse
 import re
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from memwarden_api.names import ENV_TOKEN
+from memwarden_core.settings import Sensitivity
 
 ENV_DATABASE_URL: Final = "MEMWARDEN_DATABASE_URL"
 DEFAULT_PORT: Final = 4318  # OTLP over HTTP
@@ -95,6 +97,15 @@ class Analysis(_Model):
         ge=100,
         description="Profile rows (stack × age) of one scope in memory; profiles are thinned evenly",
     )
+    sensitivity: Sensitivity = Field(
+        default=Sensitivity.NORMAL, description="How soon and how boldly a leak is called"
+    )
+    false_discovery_rate: float = Field(
+        default=0.05,
+        gt=0,
+        le=1,
+        description="Share of false ones that is expected among scopes called leaking by chance; 1 turns it off",
+    )
     max_cached_scopes: int = Field(
         default=32, ge=1, description="Scopes whose past is kept in memory between judgements"
     )
@@ -160,10 +171,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             group.add_argument(
                 "--" + name.replace("_", "-"),
                 dest=f"{title}_{name}",
-                metavar="N",
-                type=int if field.annotation is int else float,
+                **_value_of(field.annotation),
                 help=f"{field.description} (default: {field.default})",
             )
+
+
+def _value_of(annotation: object) -> dict[str, Any]:
+    """How argparse reads it."""
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        return {"choices": tuple(str(item) for item in annotation)}
+    return {"metavar": "N", "type": int if annotation is int else float}
 
 
 def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Settings:

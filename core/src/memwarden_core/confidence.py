@@ -7,6 +7,7 @@ says only which of two verdicts rests on more. Never above 98 %.
 from collections.abc import Iterable
 
 from memwarden_core.examination import Findings
+from memwarden_core.gates import AT_MOST
 from memwarden_core.settings import JudgeSettings
 from memwarden_core.verdict import Gate, Kind
 
@@ -17,10 +18,11 @@ _DECISIVE = (
 
 
 def margin(gate: Gate) -> float:
-    """0 at the threshold, 1 at twice the threshold or more."""
+    """0 at the threshold, 1 at twice the threshold or more (of those that must stay below: at 0 or less)."""
     if not gate.passed or gate.value is None or not gate.threshold:
         return 0.0
-    return min(1.0, max(0.0, (gate.value - gate.threshold) / abs(gate.threshold)))
+    beyond = gate.threshold - gate.value if gate.name in AT_MOST else gate.value - gate.threshold
+    return min(1.0, max(0.0, beyond / abs(gate.threshold)))
 
 
 def confidence(

@@ -4,15 +4,19 @@ person."""
 from typing import Final
 
 from memwarden_core.attribution import Attribution
+from memwarden_core.discovery import tail
 from memwarden_core.examination import Findings
 from memwarden_core.growth import Growth, needed_gain
 from memwarden_core.season import DAY, LEAST_PERIODS
 from memwarden_core.settings import JudgeSettings
+from memwarden_core.trend import WALK_BLOCKS
 from memwarden_core.verdict import Gate
 from memwarden_core.wording import amount, duration, percent, rate
 
 TREND_GATES: Final = ("windows", "trend", "slope", "gain", "thirds", "drift", "step", "above-before")
 SITE_GATES: Final = ("heap-explains", "site-samples", "site-ages", "sites-explain")
+AT_MOST: Final = ("step",)
+"""Gates whose value must not exceed the threshold; the others must reach it."""
 NAMES: Final = (
     "watched",
     "season",
@@ -27,8 +31,11 @@ NAMES: Final = (
 )
 
 
-def gates(findings: Findings, settings: JudgeSettings) -> tuple[Gate, ...]:
-    """All gates but "confirmed", which needs the verdicts before."""
+def gates(findings: Findings, settings: JudgeSettings, allowed_chance: float = 1.0) -> tuple[Gate, ...]:
+    """All gates but "confirmed", which needs the verdicts before.
+
+    `allowed_chance`: the rise must be rarer by chance than this, because so many others are watched (`discovery`).
+    """
     found = [_watched(findings, settings), _season(findings, settings)]
     growth = findings.growth
     if growth is None or findings.trouble:
@@ -41,7 +48,7 @@ def gates(findings: Findings, settings: JudgeSettings) -> tuple[Gate, ...]:
     found += _shape_gates(growth, attributed, settings)
     found.append(_load(findings))
     found += sites
-    found.append(_strong_drift(growth, attributed, settings))
+    found.append(_strong_drift(growth, attributed, allowed_chance, settings))
     found.append(_lasting(findings, growth, attributed, settings))
     return tuple(found)
 
@@ -209,17 +216,32 @@ def _explain(explained: float | None, leads: bool, name: str, settings: JudgeSet
     return Gate("sites-explain", ok, explained, settings.site_share, "ratio", text)
 
 
-def _strong_drift(growth: Growth, attributed: bool, settings: JudgeSettings) -> Gate:
+def chance(growth: Growth, attributed: bool) -> float:
+    """P that floors without drift rise as clearly: one-sided, of the t that `strong-drift` asks for."""
+    value, degrees = _certainty(growth, attributed)
+    return tail(value, degrees)
+
+
+def _certainty(growth: Growth, attributed: bool) -> tuple[float, int]:
+    """(t, its degrees of freedom)."""
     t = growth.trend
-    value = t.drift_t if attributed else min(t.walk_t, t.drift_t)
+    if attributed or t.drift_t <= t.walk_t:
+        return t.drift_t, t.points - 2
+    return t.walk_t, WALK_BLOCKS - 2
+
+
+def _strong_drift(growth: Growth, attributed: bool, allowed_chance: float, settings: JudgeSettings) -> Gate:
+    value, _ = _certainty(growth, attributed)
     needed = settings.drift_t_leak if attributed else settings.walk_t_unattributed
     ok = value >= needed
-    text = (
-        "the rise is certain enough to be told again and again without a false alarm"
-        if ok
-        else "the rise is likely, not yet certain enough for a run that is judged hundreds of times"
-    )
-    return Gate("strong-drift", ok, value, needed, "t", text)
+    rare = chance(growth, attributed) <= allowed_chance
+    if ok and not rare:
+        text = "among so many workloads that are watched, one rises as clearly by chance"
+    elif ok:
+        text = "the rise is certain enough to be told again and again without a false alarm"
+    else:
+        text = "the rise is likely, not yet certain enough for a run that is judged hundreds of times"
+    return Gate("strong-drift", ok and rare, value, needed, "t", text)
 
 
 def lasting_needed(findings: Findings, growth: Growth, attributed: bool, settings: JudgeSettings) -> float:

@@ -16,7 +16,7 @@ from memwarden_core.confidence import confidence
 from memwarden_core.examination import Findings, examine
 from memwarden_core.fingerprint import site_fingerprint, unattributed_fingerprint
 from memwarden_core.forecast import forecast
-from memwarden_core.gates import gates
+from memwarden_core.gates import chance, gates
 from memwarden_core.hysteresis import Decision, decide, has_agreement
 from memwarden_core.recording import Recording
 from memwarden_core.settings import JudgeSettings
@@ -34,16 +34,18 @@ def judge(
     previous: Sequence[Verdict] = (),
     settings: JudgeSettings = DEFAULT_SETTINGS,
     utc_offset_seconds: int = 0,
+    allowed_chance: float = 1.0,
 ) -> Verdict:
     """The verdict about `recording` at `now` (Unix seconds); nothing later is looked at.
 
     `previous` are earlier verdicts of the same scope in the order of time; only the last one before `now` is
     read. Without any (or with one that lost its gates), the recording is judged a few ticks earlier too, in
-    their stead. Moments in the headline are UTC, moved by `utc_offset_seconds`.
+    their stead. `allowed_chance` is what many workloads at
+    once leave to one of them (`discovery`). Moments in the headline are UTC, moved by `utc_offset_seconds`.
     """
     earlier = [verdict for verdict in previous if verdict.at < now][-1:]
     findings = examine(recording, now, settings)
-    found = gates(findings, settings)
+    found = gates(findings, settings, allowed_chance)
     raw = classify(findings, found, settings)
     agreed = False
     if raw.kind is Kind.LEAKING and not any(has_agreement(verdict) for verdict in earlier):
@@ -88,6 +90,7 @@ class _Composer:
         at_risk = self._at_risk(ahead)
         named = sites[0] if sites and attributed else None
         sure = confidence(kind, findings, self.gates, attributed, kept is not None, self.settings)
+        by_chance = chance(growth, self.raw.attributed) if growth is not None else 1.0
         told = cause(kind, findings, attributed and kept is None, findings.attribution)
         return Verdict(
             at=findings.at,
@@ -110,6 +113,7 @@ class _Composer:
             advice=advice(kind, findings, named, at_risk),
             gates=self.gates,
             observed=self.raw.kind,
+            chance=by_chance,
         )
 
     def _since(self, last: Verdict | None, grows: bool) -> float | None:

@@ -128,8 +128,9 @@ def _by_period(
     size = -(-(lead + left.size) // BINS) * BINS
     padded = np.full(size, np.nan)
     padded[lead : lead + left.size] = np.where(inside, left, np.nan)
-    rows = padded.reshape(-1, BINS)
-    return rows[np.isfinite(rows).any(axis=1)]
+    rows: FloatArray = padded.reshape(-1, BINS)
+    seen: FloatArray = rows[np.isfinite(rows).any(axis=1)]
+    return seen
 
 
 def _foretold(rows: FloatArray) -> float:

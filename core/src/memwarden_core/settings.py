@@ -5,7 +5,16 @@ is found after 70 s at 1 s ticks is found after 70 × 15 s at 15 s ticks. Values
 (`benchmarks/judge_families.py`) and are to be fitted again on recorded programs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+
+class Sensitivity(StrEnum):
+    """The one dial: how soon and how boldly a leak is called. docs/reference/judge.md has what each costs."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +140,30 @@ class JudgeSettings:
     """Rounds of the block bootstrap."""
     bootstrap_seed: int = 20261121
     """Fixed, so that the same recording has the same verdict."""
+
+    @classmethod
+    def of(cls, sensitivity: Sensitivity) -> "JudgeSettings":
+        """The settings of one position of the dial. Only how long and how certain a growth must be changes: what a
+        growth is, and what else may explain it, stays the same."""
+        usual = cls()
+        if sensitivity is Sensitivity.LOW:
+            return replace(
+                usual,
+                lasting_ticks=2 * usual.lasting_ticks,
+                lasting_slow_ticks=2 * usual.lasting_slow_ticks,
+                lasting_unattributed_ticks=2 * usual.lasting_unattributed_ticks,
+                confirm_ticks=3 * usual.confirm_ticks,
+                drift_t_leak=6.0,
+                walk_t_unattributed=8.0,
+            )
+        if sensitivity is Sensitivity.HIGH:
+            return replace(
+                usual,
+                lasting_ticks=35,
+                lasting_slow_ticks=70,
+                lasting_unattributed_ticks=55,
+                confirm_ticks=2,
+                drift_t_leak=3.6,
+                walk_t_unattributed=5.0,
+            )
+        return usual

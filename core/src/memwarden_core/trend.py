@@ -6,10 +6,14 @@ Mann-Kendall is fooled by anything that settles, Theil-Sen by a step, both by no
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 
 from memwarden_core.recording import FloatArray, IntArray
+
+WALK_BLOCKS: Final = 10
+"""Blocks of `walk`; its t has two degrees of freedom less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +175,7 @@ def drift(time: FloatArray, value: FloatArray) -> float:
     return float(np.clip(beta[-1] / error, -99, 99))
 
 
-def walk(value: FloatArray, blocks: int = 10) -> float:
+def walk(value: FloatArray, blocks: int = WALK_BLOCKS) -> float:
     """t of the mean step between the floors of ten blocks: what a random walk without drift leaves near zero.
 
     Stricter than `drift`, which lets the data say how much noise remembers; blocks are long enough to look

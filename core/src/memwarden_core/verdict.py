@@ -92,3 +92,5 @@ class Verdict:
     gates: tuple[Gate, ...]
     observed: Kind | None = None
     """What the numbers of this moment alone say, before earlier verdicts are weighed; None: not kept."""
+    chance: float = 1.0
+    """Probability that memory without any drift rises as clearly, looked at once; 1 where growth was not judged."""

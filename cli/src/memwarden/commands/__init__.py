@@ -7,11 +7,11 @@ from memwarden.commands.cache import Cache
 from memwarden.commands.collector import Collector
 from memwarden.commands.completion import Completion
 from memwarden.commands.demo import Demo
-from memwarden.commands.judge import Judge
 from memwarden.commands.report import Report
 from memwarden.commands.run import Run
 from memwarden.commands.sidecar import Sidecar
 from memwarden.commands.top import Top
+from memwarden.commands.why import Why
 
 
 class Command(Protocol):
@@ -35,7 +35,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Top(),
     Demo(),
     Report(),
-    Judge(),
+    Why(),
     Cache(),
     Collector(),
     Sidecar(),

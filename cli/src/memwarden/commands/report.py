@@ -1,7 +1,6 @@
 """`memwarden report`: a report of what was recorded, in any format, as often as one likes."""
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,21 +9,21 @@ from typing import TYPE_CHECKING, Final
 
 from memwarden import voice
 from memwarden.commands.conditions import add_conditions
+from memwarden.commands.origin import MOMENTS, add_origin, add_selection, origin, selection, source
+from memwarden.commands.sensitivity import add_sensitivity, judge_settings
 from memwarden.errors import Usage
 
 if TYPE_CHECKING:
     from memwarden.report.difference import Compared
     from memwarden.report.selection import Selected
-    from memwarden.report.sources import Source
 
 _OF_TWO_RUNS: Final = ("html", "md", "json")
-_ENV_DATABASE_URL: Final = "MEMWARDEN_DATABASE_URL"
 
 
 class Report:
     name = "report"
     summary = "make a report of a kept run, of a part of it, or of the difference of two"
-    examples = """\
+    examples = f"""\
 examples:
   memwarden report run.mwrec --output report.html
   memwarden report run.mwrec --from 2m --to 8m --pid 4711 --output part.html --output part.json
@@ -33,34 +32,27 @@ examples:
   memwarden report --database-url postgresql://me@db/memwarden --list
   memwarden report --database-url postgresql://me@db/memwarden --scope shop --from=-30m --output shop.html
 
-A moment is RFC 3339 (2026-11-21T12:00:00Z), counted from the start (5m), or from the end (--from=-5m).
+{MOMENTS}
 Without --output the report goes to the standard output, as Markdown if --format says nothing else.
 """
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         add = parser.add_argument
-        add("file", metavar="FILE", nargs="?", type=Path, help="made by memwarden run --keep FILE")
-        add("--keep", metavar="FILE", type=Path, help="the same, for those who think of it by this name")
-        add("--database-url", metavar="URL", help=f"read this database (else ${_ENV_DATABASE_URL})")
-        add(
-            "--scope",
-            metavar="NAME",
-            help="which run or container of the database (default: the one seen last)",
-        )
+        add_origin(parser)
         add("--list", action="store_true", help="list what the database holds, and do nothing else")
-        add("--from", dest="begin", metavar="TIME", help="leave out what was before")
-        add("--to", dest="end", metavar="TIME", help="leave out what came after")
-        add("--pid", type=int, help="judge this process alone")
+        add_selection(parser)
         add("--against", metavar="OTHER", help="the run before: a kept file, or a scope of the same database")
+        add_sensitivity(parser)
         add_conditions(parser, "the report could be made")
         add("--output", "-o", metavar="FILE", type=Path, action="append", default=[], help="may be repeated")
         add("--format", choices=_formats(), help="default: what the suffix of --output says")
         add("--verbose", action="store_true", help="show where an unexpected failure was")
 
     def run(self, arguments: argparse.Namespace) -> int:
-        file, url = _origin(arguments)
+        file, url = origin(arguments)
         if arguments.list:
             return _list(url)
+        settings = judge_settings(arguments)
         targets = _targets(arguments.output, arguments.format)
         if arguments.against is not None and (
             unfit := [name for _, name in targets if name not in _OF_TWO_RUNS]
@@ -74,15 +66,15 @@ Without --output the report goes to the standard output, as Markdown if --format
         from memwarden.run.conditions import conditions
 
         fail_on = conditions(tuple(arguments.fail_on), arguments.max_growth)
-        source = _source(file, url, arguments.scope)
-        chosen = select(source, Selection(arguments.begin, arguments.end, arguments.pid))
+        read = source(file, url, arguments.scope)
+        chosen = select(read, selection(arguments), settings)
         report, because = answered(chosen.report, fail_on)
         chosen = replace(chosen, report=report)
         if arguments.against is None:
             _write(targets, lambda format_: _plain(chosen, format_))
         else:
-            other = _source(None if url else Path(arguments.against), url, arguments.against)
-            compared = compare(select(other, Selection()), chosen, other.name, source.name)
+            other = source(None if url else Path(arguments.against), url, arguments.against)
+            compared = compare(select(other, Selection(), settings), chosen, other.name, read.name)
             _write(targets, lambda format_: _compared(compared, chosen, format_))
         if because:
             voice.say(f"exit code {report.exit_code}: {because}")
@@ -94,32 +86,6 @@ def _formats() -> tuple[str, ...]:
     from memwarden.report.formats import FORMATS
 
     return tuple(format_.suffix.removeprefix(".") for format_ in FORMATS)
-
-
-def _origin(arguments: argparse.Namespace) -> tuple[Path | None, str | None]:
-    """The kept file or the database, one of them. Raises Usage."""
-    if arguments.file and arguments.keep:
-        raise Usage("FILE and --keep name the same thing; give one of them")
-    file = arguments.file or arguments.keep
-    if file and (arguments.database_url or arguments.scope or arguments.list):
-        raise Usage("a kept file has one run in it: --database-url, --scope and --list belong to a database")
-    if file:
-        return file, None
-    url = arguments.database_url or os.environ.get(_ENV_DATABASE_URL)
-    if not url:
-        raise Usage(
-            "nothing to report on: name a file made with memwarden run --keep FILE, or a --database-url"
-        )
-    return None, url
-
-
-def _source(file: Path | None, url: str | None, scope: str | None) -> "Source":
-    from memwarden.report import sources
-
-    if file is not None:
-        return sources.from_file(file)
-    assert url is not None
-    return sources.from_database(url, scope)
 
 
 def _list(url: str | None) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from memwarden.commands.conditions import add_conditions
+from memwarden.commands.sensitivity import add_sensitivity
 from memwarden.errors import Usage
 from memwarden.quantities import duration, size
 
@@ -14,7 +15,7 @@ VALUED: Final = (
     ("--interval", "TIME", "1s", "between two samples (default: %(default)s)"),
     ("--memory-limit", "SIZE", None, "judge against this (default: the cgroup's limit, or what is free)"),
     ("--sampling", "SIZE", "512KiB", "mean bytes between two allocation samples (default: %(default)s)"),
-    ("--keep", "FILE", None, "keep what was recorded, for: memwarden judge FILE"),
+    ("--keep", "FILE", None, "keep what was recorded, for memwarden report and why"),
     ("--database-url", "URL", None, "use this PostgreSQL (≥15; else $MEMWARDEN_DATABASE_URL)"),
 )
 
@@ -48,6 +49,7 @@ exit codes: the command's own; 86 a condition of --fail-on or --max-growth is me
             help="a .html, .json, .md, .xml (JUnit) or .sarif; may be repeated",
         )
         add_conditions(parser, "the command ended with 0")
+        add_sensitivity(parser)
         add("--quiet", action="store_true", help="say nothing but errors")
         add("--verbose", action="store_true", help="show what Memwarden's own parts wrote")
 
@@ -71,6 +73,7 @@ exit codes: the command's own; 86 a condition of --fail-on or --max-growth is me
             reports=report_targets(tuple(arguments.report)),
             keep=writable("--keep", Path(arguments.keep)) if arguments.keep else None,
             database_url=arguments.database_url or os.environ.get("MEMWARDEN_DATABASE_URL") or None,
+            sensitivity=arguments.sensitivity,
             quiet=arguments.quiet,
             verbose=arguments.verbose,
         )

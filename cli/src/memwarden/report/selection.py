@@ -13,9 +13,11 @@ from memwarden.quantities import duration
 from memwarden.report.sources import Source
 from memwarden_api.report import Cost, HistoryEntry, Report
 from memwarden_collector.verdicts import history_entry, report_verdict, utc
-from memwarden_core.judge import judge
+from memwarden_core.judge import DEFAULT_SETTINGS, judge
 from memwarden_core.recording import ProcessInfo, Profile, Recording, Series, SeriesKey
 from memwarden_core.replay import replay
+from memwarden_core.settings import JudgeSettings
+from memwarden_core.verdict import Verdict
 from memwarden_core.wording import limit_size
 
 JUDGED_ROWS: Final = 60_000
@@ -51,8 +53,23 @@ class Selected:
     recording: Recording
 
 
-def select(source: Source, selection: Selection) -> Selected:
+def select(source: Source, selection: Selection, settings: JudgeSettings = DEFAULT_SETTINGS) -> Selected:
     """Cut, judge, report. Raises Usage or Failed where nothing is left."""
+    recording, notes = _cut_out(source, selection)
+    notes.append(f"Made from {source.name}: exit codes and what the watching cost are not in it.")
+    usual = settings == DEFAULT_SETTINGS and selection.pid is None
+    history = source.history if usual else None
+    return Selected(_report(recording, history, notes, settings), recording)
+
+
+def judged_selection(source: Source, selection: Selection, settings: JudgeSettings) -> Verdict:
+    """Cut and judge. Raises Usage or Failed where nothing is left."""
+    recording, _ = _cut_out(source, selection)
+    return judge(judged(recording), now=recording.ended, settings=settings)
+
+
+def _cut_out(source: Source, selection: Selection) -> tuple[Recording, list[str]]:
+    """The part that is wanted, and what people should know of it."""
     recording, notes = source.recording, list(source.notes)
     if selection.begin is not None or selection.end is not None:
         begin = moment(selection.begin, "--from", recording) if selection.begin else recording.started
@@ -64,9 +81,7 @@ def select(source: Source, selection: Selection) -> Selected:
         notes.append(note)
     if not any(series.time.size for series in recording.series.values()):
         notes.append("There is no sample: the command ended before the first one, or the range is too short.")
-    notes.append(f"Made from {source.name}: exit codes and what the watching cost are not in it.")
-    history = source.history if selection.pid is None else None
-    return Selected(_report(recording, history, notes), recording)
+    return recording, notes
 
 
 def moment(text: str, option: str, recording: Recording) -> float:
@@ -149,10 +164,12 @@ def judged(recording: Recording) -> Recording:
     return replace(recording, profiles=tuple(sorted(kept, key=lambda profile: profile.time)))
 
 
-def _report(recording: Recording, known: Sequence[HistoryEntry] | None, notes: list[str]) -> Report:
+def _report(
+    recording: Recording, known: Sequence[HistoryEntry] | None, notes: list[str], settings: JudgeSettings
+) -> Report:
     thinned = judged(recording)
-    verdict = report_verdict(judge(thinned, now=recording.ended), recording)
-    history = _history(thinned, notes) if known is None else known
+    verdict = report_verdict(judge(thinned, now=recording.ended, settings=settings), recording)
+    history = _history(thinned, notes, settings) if known is None else known
     within = tuple(
         entry for entry in history if recording.started <= entry.at.timestamp() <= recording.ended + 60
     )
@@ -170,7 +187,7 @@ def _report(recording: Recording, known: Sequence[HistoryEntry] | None, notes: l
     )
 
 
-def _history(recording: Recording, notes: list[str]) -> tuple[HistoryEntry, ...]:
+def _history(recording: Recording, notes: list[str], settings: JudgeSettings) -> tuple[HistoryEntry, ...]:
     """The verdicts as they would have been given while it ran."""
     rows = max(1, sum(profile.stacks.size for profile in recording.profiles))
     count = min(HISTORY_JUDGEMENTS, int(HISTORY_ROWS // rows))
@@ -183,7 +200,8 @@ def _history(recording: Recording, notes: list[str]) -> tuple[HistoryEntry, ...]
         )
         return ()
     ticks = max(5.0, span / recording.interval / count)
-    return tuple(history_entry(verdict) for verdict in replay(recording, every_ticks=ticks))
+    again = replay(recording, every_ticks=ticks, settings=settings)
+    return tuple(history_entry(verdict) for verdict in again)
 
 
 def _with_processes(recording: Recording, kept: list[int], end: float) -> Recording:

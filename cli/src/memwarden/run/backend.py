@@ -120,6 +120,7 @@ class Backend:
                 *environment.python("memwarden_collector"),
                 "--listen", listen,
                 "--port-file", str(url_file),
+                "--sensitivity", self.plan.sensitivity,
             ],
             variables,
         )  # fmt: skip

@@ -32,6 +32,7 @@ class Plan:
     reports: tuple[tuple[Path, Format], ...] = ()
     keep: Path | None = None
     database_url: str | None = None
+    sensitivity: str = "normal"
     quiet: bool = False
     verbose: bool = False
 

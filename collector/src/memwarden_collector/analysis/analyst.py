@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from memwarden_api import report
+from memwarden_collector.analysis.discoveries import Discoveries
 from memwarden_collector.analysis.schedule import Schedule
 from memwarden_collector.clock import Clock
 from memwarden_collector.errors import CollectorError
@@ -29,6 +30,7 @@ from memwarden_collector.telemetry import Telemetry
 from memwarden_collector.verdicts import core_verdict, report_verdict
 from memwarden_core.judge import judge
 from memwarden_core.recording import Recording
+from memwarden_core.settings import JudgeSettings
 from memwarden_core.verdict import Verdict
 
 _log = logging.getLogger(__name__)
@@ -56,6 +58,8 @@ class Analyst:
         self._clock = clock
         self._loader = RecordingLoader(database, settings)
         self._schedule = Schedule(settings)
+        self._judge_settings = JudgeSettings.of(settings.sensitivity)
+        self._discoveries = Discoveries(settings.false_discovery_rate)
         self._previous: dict[str, deque[Verdict]] = {}
         self._kept: dict[str, Verdict] = {}
         self._causes: set[str] = set()
@@ -114,7 +118,14 @@ class Analyst:
                 before = deque(_last(connection, scope), maxlen=_PREVIOUS)
                 if before:
                     self._kept[scope] = before[-1]
-        verdict = judge(recording, now=recording.ended, previous=tuple(before))
+        verdict = judge(
+            recording,
+            now=recording.ended,
+            previous=tuple(before),
+            settings=self._judge_settings,
+            allowed_chance=self._discoveries.allowed(scope),
+        )
+        self._discoveries.note(scope, verdict.chance)
         document = report_verdict(verdict, recording)
         with_history = self._is_notable(scope, verdict)
         with self._database.lend() as connection:
@@ -172,6 +183,7 @@ class Analyst:
             with self._errors("judge"), self._lock:
                 self._judge(self._load(scope))
         self._schedule.forget(now)
+        self._discoveries.forget_but(self._schedule.remembered())
 
     @contextmanager
     def _errors(self, job: str) -> Iterator[None]:

@@ -33,6 +33,10 @@ class Schedule:
         """Bound what is remembered."""
         self._judged = dict(_recent(self._judged.items(), now - after))
 
+    def remembered(self) -> set[str]:
+        """Scopes that were judged lately."""
+        return set(self._judged)
+
     def _next(self, scope: str, interval: float) -> float:
         last = self._judged.get(scope)
         if last is None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from memwarden_api.report import Gate
+from memwarden_core.gates import AT_MOST
 from memwarden_core.wording import amount, duration, percent, rate
 
 
@@ -147,6 +148,15 @@ _UNITS: Final[dict[str, Callable[[float], str]]] = {
     "z": lambda value: f"score {value:.1f}",
     "t": lambda value: f"score {value:.1f}",
 }
+
+
+def asked(gate: Gate) -> str:
+    """What is asked for, with the side of the threshold: "at least 12 windows"; "" where nothing is."""
+    if gate.threshold is None:
+        return ""
+    if gate.threshold == 0:
+        return "above zero"
+    return f"{'at most' if gate.name in AT_MOST else 'at least'} {number(gate.threshold, gate.unit)}"
 
 
 def number(value: float | None, unit: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
-from memwarden.report.html.checks import groups, number, words
+from memwarden.report.html.checks import asked, groups, number, words
 from memwarden.report.html.markup import Content, Markup, shown, tag
 from memwarden_api.report import Cost, Gate, Process, Report, Site, Verdict
 from memwarden_core.code import short_path
@@ -263,7 +263,8 @@ _ANSWERS: Final = {True: ("yes", "✓", "Yes"), False: ("no", "✕", "No"), None
 def _check(gate: Gate) -> Markup:
     state, sign, answer = _ANSWERS[gate.passed]
     about = words(gate)
-    value, needed = number(gate.value, gate.unit), _needed(gate)
+    value, needed = number(gate.value, gate.unit), asked(gate)
+    needed = f"must be {needed}" if needed else ""
     return tag(
         "li",
         tag("span", tag("span", sign, aria_hidden="true", class_="sign"), answer, class_="answer"),
@@ -282,18 +283,6 @@ def _check(gate: Gate) -> Markup:
         class_=f"check {state}",
         data_check=gate.name,
     )
-
-
-_AT_MOST: Final = frozenset({"step"})
-
-
-def _needed(gate: Gate) -> str:
-    """What is asked for, with the side of the threshold."""
-    if gate.threshold is None:
-        return ""
-    if gate.threshold == 0:
-        return "must be above zero"
-    return f"must be {'at most' if gate.name in _AT_MOST else 'at least'} {number(gate.threshold, gate.unit)}"
 
 
 def processes(verdict: Verdict) -> Markup:
