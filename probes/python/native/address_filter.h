@@ -10,7 +10,8 @@
 
 enum { PAGE_SLOTS = 8192, GRANULE_SLOTS = 262144 };
 
-extern uint8_t filter_pages[PAGE_SLOTS], filter_granules[GRANULE_SLOTS];
+/* Hidden: an array that another object might replace is reached through one load more. */
+extern __attribute__((visibility("hidden"))) uint8_t filter_pages[PAGE_SLOTS], filter_granules[GRANULE_SLOTS];
 
 static inline int filter_may_hold(uintptr_t address) {
     return filter_pages[(address >> 12) % PAGE_SLOTS] && filter_granules[(address >> 4) % GRANULE_SLOTS];

@@ -16,7 +16,7 @@
 
 /* How many bytes may pass between two looks at the clock: few after a pause, so that a program which sleeps between
  * small bits of work is reached soon, more while it is busy. */
-enum { LOOK_MIN = 1, LOOK_MAX = 4096, TIMED_EVERY = 64 };
+enum { LOOK_MIN = 1, LOOK_MAX = 16384, TIMED_EVERY = 64 };
 static const uint64_t PAUSE_NS = 20000000;
 
 struct domain {
@@ -86,15 +86,16 @@ static __attribute__((noinline)) void *after_countdown(void *block, size_t size)
     return block;
 }
 
-/* Tail calls keep the common path at a subtraction and a jump. */
-static void *hook_malloc(void *context, size_t size) {
-    struct domain *domain = context;
+/* The common path is a subtraction or a look into the filter, and a jump: a dozen instructions for a block's whole life.
+ * Each domain has functions of its own, so that none has to follow its context to the base. */
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE void *allocate(struct domain *domain, size_t size) {
     if (LIKELY((left -= (int64_t)size) >= 0)) return domain->base.malloc(domain->base.ctx, size);
     return after_countdown(domain->base.malloc(domain->base.ctx, size), size);
 }
 
-static void *hook_calloc(void *context, size_t count, size_t size) {
-    struct domain *domain = context;
+INLINE void *allocate_zeroed(struct domain *domain, size_t count, size_t size) {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes)) return domain->base.calloc(domain->base.ctx, count, size);
     if (LIKELY((left -= (int64_t)bytes) >= 0)) return domain->base.calloc(domain->base.ctx, count, size);
@@ -112,17 +113,13 @@ static __attribute__((noinline)) void free_known(struct domain *domain, void *bl
     domain->base.free(domain->base.ctx, block);
 }
 
-static void hook_free(void *context, void *block) {
-    struct domain *domain = context;
-    if (LIKELY(!filter_may_hold((uintptr_t)block))) {
-        domain->base.free(domain->base.ctx, block);
-        return;
-    }
-    free_known(domain, block);
+INLINE void release(struct domain *domain, void *block) {
+    if (LIKELY(!filter_may_hold((uintptr_t)block))) domain->base.free(domain->base.ctx, block);
+    else free_known(domain, block);
 }
 
 /* A resized block is a new trial with its full new size; on failure the old block lives on, and so does its entry. */
-static __attribute__((noinline)) void *realloc_known(struct domain *domain, void *block, size_t size) {
+static __attribute__((noinline)) void *resize_known(struct domain *domain, void *block, size_t size) {
     struct table_entry entry;
     process_lock();
     process_check_forked();
@@ -141,16 +138,34 @@ static __attribute__((noinline)) void *realloc_known(struct domain *domain, void
     return after_countdown(moved, size);
 }
 
-static void *hook_realloc(void *context, void *block, size_t size) {
-    struct domain *domain = context;
-    if (__builtin_expect(filter_may_hold((uintptr_t)block), 0)) return realloc_known(domain, block, size);
+INLINE void *resize(struct domain *domain, void *block, size_t size) {
+    if (__builtin_expect(filter_may_hold((uintptr_t)block), 0)) return resize_known(domain, block, size);
     if (LIKELY((left -= (int64_t)size) >= 0)) return domain->base.realloc(domain->base.ctx, block, size);
     return after_countdown(domain->base.realloc(domain->base.ctx, block, size), size);
 }
 
+#define OWN_FUNCTIONS(domain)                                                                                           \
+    static void *domain##_malloc(void *context, size_t size) { return (void)context, allocate(&domain, size); }        \
+    static void *domain##_calloc(void *context, size_t count, size_t size) {                                           \
+        return (void)context, allocate_zeroed(&domain, count, size);                                                   \
+    }                                                                                                                  \
+    static void *domain##_realloc(void *context, void *block, size_t size) {                                           \
+        return (void)context, resize(&domain, block, size);                                                            \
+    }                                                                                                                  \
+    static void domain##_free(void *context, void *block) { (void)context, release(&domain, block); }                  \
+    static const PyMemAllocatorEx domain##_functions = {NULL, domain##_malloc, domain##_calloc, domain##_realloc,      \
+                                                        domain##_free}
+
+OWN_FUNCTIONS(memory);
+OWN_FUNCTIONS(objects);
+
+static const PyMemAllocatorEx *functions_of(const struct domain *domain) {
+    return domain == &memory ? &memory_functions : &objects_functions;
+}
+
 static void wrap(struct domain *domain) {
+    PyMemAllocatorEx ours = *functions_of(domain);
     PyMem_GetAllocator(domain->number, &domain->base);
-    PyMemAllocatorEx ours = {domain, hook_malloc, hook_calloc, hook_realloc, hook_free};
     PyMem_SetAllocator(domain->number, &ours);
     domain->wrapped = 1;
 }
@@ -178,7 +193,7 @@ uint64_t hook_allocated_bytes(void) { return consumed_before + (uint64_t)(segmen
 static int is_cut_out(struct domain *domain) {
     PyMemAllocatorEx now;
     PyMem_GetAllocator(domain->number, &now);
-    if (!domain->wrapped || now.malloc == hook_malloc) return 0;
+    if (!domain->wrapped || now.malloc == functions_of(domain)->malloc) return 0;
     int64_t before = left;
     if (domain->number == PYMEM_DOMAIN_MEM) PyMem_Free(PyMem_Malloc(1));
     else PyObject_Free(PyObject_Malloc(1));
