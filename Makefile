@@ -1,7 +1,7 @@
 # `make demo` and `make test` set up everything by themselves; `make help` lists the rest.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-system nightly web web-check lint types contracts check generate generated-current format bench clean
+.PHONY: help setup demo test test-fast test-system nightly web web-check lint types contracts check generate generated-current format bench bench-overhead clean
 
 PY := .venv/bin/python
 CODE := crds core sidecar collector cli tools e2e benchmarks
@@ -57,6 +57,10 @@ format: setup ## ruff's formatting and its safe repairs
 
 bench: setup ## the benchmarks; each prints a ratio
 	@for file in benchmarks/*.py; do echo "== $$file"; $(PY) "$$file" || exit 1; done
+
+bench-overhead: setup ## what watching costs the app, with 95 % intervals, beside other profilers (an hour)
+	@PYTHONPATH=benchmarks $(PY) -m overhead --keep benchmarks/results/overhead.json
+	@$(PY) tools/generate.py
 
 include kubernetes.mk
 

@@ -206,3 +206,39 @@ def test_a_silent_process_says_since_when(sidecar, receiver, app, probe_env):
     one.line()
     wait_for(lambda: (receiver.last(names.PROBE_SILENCE, one.pid) or 0) > 1.5)
     assert receiver.last(names.HEAP_LIVE, one.pid) is not None
+
+
+MAD = """
+print("up", flush=True)
+while True:
+    [[n, str(n)] for n in range(2000)]
+"""
+
+
+def test_a_probe_over_its_budget_is_reported_in_words(sidecar, receiver, app, probe_env):
+    run = sidecar()
+    mad = app(MAD, env=probe_env(run.socket, sampling=256))
+    reason = wait_for(lambda: (receiver.processes().get(mad.pid) or {}).get(names.PROBE_REASON), what="words")
+    assert reason.startswith("sampling was thinned to 1 sample per ")
+    assert "(1 per 256 bytes was asked for): it took " in reason
+    assert "% of the process's CPU time, its budget is 2 %" in reason
+    process = receiver.processes()[mad.pid]
+    assert process[names.PROBE_STATE] == names.PROBE_STATE_HOOKED
+    live = receiver.points(names.HEAP_SAMPLING_INTERVAL, mad.pid)
+    assert wait_for(lambda: receiver.last(names.HEAP_SAMPLING_INTERVAL, mad.pid) > 256), live
+
+
+def test_a_probe_that_switched_itself_off_is_outside_from_then_on(sidecar, receiver, app, probe_env):
+    run = sidecar("--profile-interval", "0.4")
+    mad = app(MAD, env=probe_env(run.socket, sampling=256) | {names.ENV_CPU_BUDGET: "0.001"})
+
+    def outside():
+        process = receiver.processes().get(mad.pid)
+        return process if process and process[names.PROBE_STATE] == names.PROBE_STATE_OUTSIDE else None
+
+    process = wait_for(outside, what="outside")
+    assert process[names.PROBE_REASON].startswith(f"{names.PROBE_SWITCHED_OFF}: even at 1 sample per 64 MiB")
+    heap = len(receiver.points(names.HEAP_LIVE, mad.pid))
+    rss = len(receiver.points(names.PROCESS_MEMORY_USAGE, mad.pid))
+    wait_for(lambda: len(receiver.points(names.PROCESS_MEMORY_USAGE, mad.pid)) > rss + 3, what="watched on")
+    assert len(receiver.points(names.HEAP_LIVE, mad.pid)) <= heap + 1

@@ -47,7 +47,7 @@ class Fake:
 
     def header(self) -> bytes:
         values: dict[str, int | bytes] = {
-            "magic": b"MWTABLE1", "layout": 1, "header": 264, "pid": 41, "ppid": 40, "generation": 2, "sequence": 6,
+            "magic": b"MWTABLE1", "layout": 2, "header": 288, "pid": 41, "ppid": 40, "generation": 2, "sequence": 6,
             "average": 524288, "entry_limit": 65536, "entry_high": len(self.entries), "live": len(self.entries),
             "node_limit": 131072, "node_high": len(self.nodes), "frame_limit": 32768,
             "frame_high": len(self.frames), "string_limit": 2097152, "string_high": len(self.strings),
@@ -55,8 +55,25 @@ class Fake:
         }  # fmt: skip
         values.update(self.changes)
         fork_ms = values.pop("fork_ms")
-        counters = [7, START, NOW, NOW - SECOND, fork_ms, 100, 200, 300, 4000, 50, 3, 2, 1, *range(8)]
-        return struct.pack("<8s6IQ10I2d21Q", *values.values(), 0, 1.5, 2.5, *counters)
+        counters = [
+            7,
+            START,
+            NOW,
+            NOW - SECOND,
+            fork_ms,
+            100,
+            200,
+            300,
+            4000,
+            50,
+            3,
+            2,
+            1,
+            *range(7),
+            524288,
+            0,
+        ]
+        return struct.pack("<8s6IQ10I2d22Q4I", *values.values(), 0, 1.5, 2.5, *counters, 20000, 0, 0, 0)
 
     def write(self, *, seals: int = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW, size: int = END) -> int:
         fd = os.memfd_create("fake", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC)
@@ -124,7 +141,8 @@ def test_reads_the_header(fake: Fake, descriptors: list[int]) -> None:
     assert (header.live_bytes, header.live_blocks) == (1.5, 2.5)
     assert (header.tick_monotonic_ns, header.rss_bytes, header.allocated_bytes) == (NOW, 100, 4000)
     assert header.gc_collections == (3, 2, 1)
-    assert header.hook_losses == 7
+    assert (header.own_cost_ns, header.hook_losses) == (5, 6)
+    assert (header.wanted_average, header.budget_ppm, header.switched_off) == (524288, 20000, False)
 
 
 def test_sees_what_was_added_later(fake: Fake, descriptors: list[int]) -> None:
@@ -155,7 +173,7 @@ def test_a_process_killed_amid_a_write_stays_readable(fake: Fake, descriptors: l
     ("changes", "reason"),
     [
         ({"magic": b"NOTABLE!"}, "MWTABLE1"),
-        ({"layout": 2}, "layout 2"),
+        ({"layout": 1}, "layout 1"),
         ({"entry_high": 65537}, "more entries"),
         ({"node_high": 0xFFFFFFFF}, "more entries"),
         ({"string_high": 2097153}, "more entries"),

@@ -31,6 +31,11 @@ ENVIRONMENT: Final = {
         "The cache folder; else `$XDG_CACHE_HOME/memwarden`, else `~/.cache/memwarden`.",
     ),
     "MEMWARDEN_CONTAINER": ("probe", "The name of the container, where the probe runs in one."),
+    "MEMWARDEN_CPU_BUDGET": (
+        "probe",
+        "Percent of the process's CPU time that the probe may take for sampling, 2 if not set; over it sampling is "
+        "thinned, then the probe switches itself off, and the report says so. `off`: no bound.",
+    ),
     "MEMWARDEN_DATABASE_URL": (
         "command, collector",
         "As `--database-url`, without a password in the list of processes.",

@@ -26,7 +26,8 @@ PROCESS_RUNTIME_VERSION: Final = "process.runtime.version"
 PROBE_STATE: Final = "memwarden.probe.state"
 PROBE_STATE_HOOKED: Final = "hooked"  # allocation sites are known
 PROBE_STATE_OUTSIDE: Final = "outside"  # watched from outside only; PROBE_REASON says why
-PROBE_REASON: Final = "memwarden.probe.reason"
+PROBE_REASON: Final = "memwarden.probe.reason"  # also: why sampling is thinner than was asked for
+PROBE_SWITCHED_OFF: Final = "the probe switched itself off"  # how such a reason begins
 CODE_LIBRARY_PREFIXES: Final = (
     "memwarden.code.library_prefixes"  # array: folders whose code is not the user's
 )
@@ -75,6 +76,9 @@ BATCH_ID_HEADER: Final = "memwarden-batch-id"  # UUIDv7, made once: a batch sent
 ENV_SOCKET: Final = "MEMWARDEN_SOCKET"  # Unix socket of the sidecar; unset: the probe does nothing
 ENV_DISABLE: Final = "MEMWARDEN_DISABLE"  # "1": no probe in this process and its children
 ENV_SAMPLING_BYTES: Final = "MEMWARDEN_SAMPLING_BYTES"
+ENV_CPU_BUDGET: Final = (
+    "MEMWARDEN_CPU_BUDGET"  # the probe's share of the process's CPU time: percent, or "off"
+)
 ENV_TOKEN: Final = "MEMWARDEN_TOKEN"  # noqa: S105 - the variable's name; bearer token between sidecar and collector
 
 # ── Exit codes of `memwarden run` beside the app's own ───────────────────────────────────────────────────

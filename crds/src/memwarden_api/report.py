@@ -31,7 +31,9 @@ class Process(Model):
     probe: Literal["hooked", "outside"] = Field(
         description="hooked: allocation sites known; outside: watched by /proc and cgroup only"
     )
-    probe_reason: str = Field("", description="Why a process is watched from outside")
+    probe_reason: str = Field(
+        "", description="Why a process is watched from outside, or is sampled less than was asked for"
+    )
     anon_bytes: int | None = Field(description="Its share of the scope's anonymous memory when last seen")
     started_at: datetime
     ended_at: datetime | None = Field(None, description="null while it lives")

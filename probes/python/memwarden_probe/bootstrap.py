@@ -11,6 +11,7 @@ import sys
 
 PROBE_VERSION = "0.1.0"
 DEFAULT_AVERAGE_BYTES = 524288
+DEFAULT_BUDGET = 20000  # 2 %
 SUPPORTED = ((3, 8), (3, 14))  # both included
 
 # Programs that come and go around an application: build and package tools, not the service that leaks.
@@ -163,6 +164,17 @@ def average_bytes():
     return min(max(number, 256), 2**30)
 
 
+def budget_parts_per_million():
+    """Of the process's CPU time, from a number of percent; 0 for "off", the default for what is no number."""
+    text = os.environ.get("MEMWARDEN_CPU_BUDGET", "")
+    if text == "off":
+        return 0
+    try:
+        return min(max(int(float(text) * 10000), 1), 1000000)
+    except (ValueError, OverflowError):
+        return DEFAULT_BUDGET
+
+
 def start_hook(name):
     """Return why there is no hook; an empty string means that it runs, None that nothing is to be said."""
     reason = reason_against_hook()
@@ -182,7 +194,8 @@ def start_hook(name):
     if wrong:
         hook.refuse()
         return "the self-test failed: " + wrong
-    reason = hook.start(os.environ["MEMWARDEN_SOCKET"], identity(name, ""), average_bytes(), gc_thresholds())
+    path, budget = os.environ["MEMWARDEN_SOCKET"], budget_parts_per_million()
+    reason = hook.start(path, identity(name, ""), average_bytes(), budget, gc_thresholds())
     if reason is not None:
         return reason
     import atexit  # built in

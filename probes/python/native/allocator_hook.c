@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "address_filter.h"
+#include "budget.h"
 #include "cpython.h"
 #include "frame_cache.h"
 #include "frame_walk.h"
@@ -16,7 +17,7 @@
 
 /* How many bytes may pass between two looks at the clock: few after a pause, so that a program which sleeps between
  * small bits of work is reached soon, more while it is busy. */
-enum { LOOK_MIN = 1, LOOK_MAX = 16384, TIMED_EVERY = 64 };
+enum { LOOK_MIN = 1, LOOK_MAX = 16384 };
 static const uint64_t PAUSE_NS = 20000000;
 
 struct domain {
@@ -33,13 +34,11 @@ static int64_t gap;               /* until the next sample, at the start of this
 static int64_t look = LOOK_MIN;
 static uint64_t consumed_before;  /* bytes of all finished segments */
 static uint64_t last_look_ns;
+static int switched_off;
 
 static void begin_segment(void) { left = segment = gap < look ? gap : look; }
 
 static void sample(uintptr_t block, size_t size, uint64_t now) {
-    struct table_header *header = header_of(truth);
-    int timed = header->samples_taken % TIMED_EVERY == 0;
-    uint64_t started = timed ? clock_exact_ns() : 0;
     struct walked_frame frames[WALK_DEPTH];
     uint32_t stack = 0;
     for (int i = walk_stack(frames, WALK_DEPTH) - 1; i >= 0; i--) {
@@ -50,10 +49,6 @@ static void sample(uintptr_t block, size_t size, uint64_t now) {
         }
     }
     table_add(block, size, stack, now);
-    if (timed) {
-        header->sample_cost_ns += clock_exact_ns() - started;
-        header->samples_timed++;
-    }
 }
 
 static void adapt_look(uint64_t now) {
@@ -64,8 +59,10 @@ static void adapt_look(uint64_t now) {
 }
 
 static __attribute__((noinline)) void *after_countdown(void *block, size_t size) {
+    if (switched_off) return left = INT64_MAX, block;
     int saved_errno = errno;
-    uint64_t now = clock_coarse_ns();
+    struct meter *meter = gap < segment - left ? &meter_samples : &meter_looks;
+    uint64_t begun = meter_begin(meter), now = clock_coarse_ns();
     process_lock();
     process_check_forked();
     if (block == NULL) left += (int64_t)size; /* nothing was allocated */
@@ -81,6 +78,7 @@ static __attribute__((noinline)) void *after_countdown(void *block, size_t size)
     adapt_look(now);
     begin_segment();
     process_unlock();
+    meter_end(meter, begun);
     if (tick_is_due(now)) tick(now);
     errno = saved_errno;
     return block;
@@ -104,12 +102,14 @@ INLINE void *allocate_zeroed(struct domain *domain, size_t count, size_t size) {
 
 /* The entry leaves the table before the block is given back: a moment later another thread may own the address. */
 static __attribute__((noinline)) void free_known(struct domain *domain, void *block) {
+    uint64_t begun = meter_begin(&meter_frees);
     process_lock();
     process_check_forked();
     struct table_entry gone;
     frame_cache_forget((uintptr_t)block);
     table_take((uintptr_t)block, &gone);
     process_unlock();
+    meter_end(&meter_frees, begun);
     domain->base.free(domain->base.ctx, block);
 }
 
@@ -186,14 +186,40 @@ void hook_set_average(uint64_t average_bytes) {
     process_unlock();
 }
 
-uint64_t hook_allocated_bytes(void) { return consumed_before + (uint64_t)(segment - left); }
+uint64_t hook_allocated_bytes(void) {
+    return switched_off ? consumed_before : consumed_before + (uint64_t)(segment - left);
+}
+
+static int is_on_top(const struct domain *domain, const PyMemAllocatorEx *now) {
+    return now->malloc == functions_of(domain)->malloc;
+}
+
+/* Blocks that went through us are the base's own, so it may take over at any time. Where another allocator is on top we
+ * have to stay below it, and do no more than jump. */
+static void unwrap(struct domain *domain) {
+    PyMemAllocatorEx now;
+    PyMem_GetAllocator(domain->number, &now);
+    if (is_on_top(domain, &now)) PyMem_SetAllocator(domain->number, &domain->base);
+}
+
+void hook_switch_off(void) {
+    process_lock();
+    switched_off = 1;
+    left = INT64_MAX;
+    header_of(truth)->switched_off = 1;
+    table_clear();
+    frame_cache_clear();
+    process_unlock();
+    unwrap(&memory);
+    unwrap(&objects);
+}
 
 /* An allocator that was put on top before us and is restored later (tracemalloc does so) cuts us out without a word:
  * a byte allocated then leaves the countdown alone. What was freed meanwhile is unknown, so the table starts anew. */
 static int is_cut_out(struct domain *domain) {
     PyMemAllocatorEx now;
     PyMem_GetAllocator(domain->number, &now);
-    if (!domain->wrapped || now.malloc == functions_of(domain)->malloc) return 0;
+    if (!domain->wrapped || is_on_top(domain, &now)) return 0;
     int64_t before = left;
     if (domain->number == PYMEM_DOMAIN_MEM) PyMem_Free(PyMem_Malloc(1));
     else PyObject_Free(PyObject_Malloc(1));

@@ -9,6 +9,7 @@
 void hook_install(void);
 void hook_set_average(uint64_t average_bytes); /* takes the lock itself */
 uint64_t hook_allocated_bytes(void);           /* cumulative; under the lock */
+void hook_switch_off(void);                    /* with the GIL, without the lock; for good */
 void hook_reinstall_if_lost(void);             /* with the GIL, without the lock */
 
 #endif

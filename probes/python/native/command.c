@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "budget.h"
 #include "census.h"
 #include "cpython.h"
 #include "hash_index.h"
@@ -72,6 +73,7 @@ static void *run(void *nothing) {
         PyGILState_Release(gil);
         link_send(reply, length, SEND_WAIT_MS);
         munmap(reply, REPLY_BYTES);
+        budget_spent_on_census(budget_thread_ns()); /* all that this thread ever did */
     }
     __atomic_store_n(&command.state, FINISHED, __ATOMIC_RELEASE);
     return NULL;

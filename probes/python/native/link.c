@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "allocator_hook.h"
+#include "budget.h"
 #include "command.h"
 #include "hash_index.h"
 #include "json_scan.h"
@@ -168,7 +168,7 @@ static int obey_average(struct json_span object) {
     if (!json_member(object, "average_bytes", &value)) return 0;
     uint64_t average = json_number(value, 0);
     if (average < AVERAGE_MIN || average > AVERAGE_MAX) return 0;
-    hook_set_average(average);
+    budget_want_average(average);
     return 1;
 }
 
@@ -185,6 +185,10 @@ static int handle(struct json_span line) {
         return 1;
     }
     if (json_equals(method, "\"census\"") && command_has_census()) {
+        if (!budget_allows_census()) {
+            answer(id, "\"error\":{\"code\":-32002,\"message\":\"the last census took more than the budget has earned since\"}");
+            return 1;
+        }
         if (!command_is_safe()) {
             answer(id, "\"error\":{\"code\":-32001,\"message\":\"no census while tracemalloc is on\"}");
             return 1;

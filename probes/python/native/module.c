@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "allocator_hook.h"
+#include "budget.h"
 #include "census.h"
 #include "command.h"
 #include "cpython.h"
@@ -83,8 +84,9 @@ static PyObject *start(PyObject *module, PyObject *arguments) {
     (void)module;
     const char *path, *identity;
     unsigned long long average;
+    unsigned budget;
     int thresholds[3];
-    if (!PyArg_ParseTuple(arguments, "ssK(iii)", &path, &identity, &average, &thresholds[0], &thresholds[1],
+    if (!PyArg_ParseTuple(arguments, "ssKI(iii)", &path, &identity, &average, &budget, &thresholds[0], &thresholds[1],
                           &thresholds[2]))
         return NULL;
     const uint8_t *interpreter = peek_pointer(python.thread_state(), TSTATE_INTERP);
@@ -92,6 +94,7 @@ static PyObject *start(PyObject *module, PyObject *arguments) {
     end_guard();
     if (!process_start() || !table_start(average, clock_wall_ns(), clock_coarse_ns()) || !link_start(path, identity))
         return reason_or_none("no memory for the sample table, or the socket's path is too long");
+    budget_start(budget, average);
     command_enable_census(collector);
     tick_start(collector);
     tick(clock_coarse_ns()); /* says hello before the hook sees its first block */
@@ -116,7 +119,7 @@ static PyMethodDef METHODS[] = {
     {"prepare", prepare, METH_VARARGS, "prepare(version_hex) -> reason or None"},
     {"walk", walk, METH_VARARGS, "walk(limit) -> [(file, function, line, first line)], leaf first"},
     {"refuse", refuse, METH_NOARGS, "refuse(): the self-test failed; leave nothing open"},
-    {"start", start, METH_VARARGS, "start(socket, identity, average_bytes, gc_thresholds) -> reason or None"},
+    {"start", start, METH_VARARGS, "start(socket, identity, average_bytes, budget, gc_thresholds) -> reason or None"},
     {"before_fork", before_fork, METH_NOARGS, NULL},
     {"at_exit", at_exit, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "budget.h"
 #include "command.h"
 #include "hash_index.h"
 #include "link.h"
@@ -49,7 +50,8 @@ void process_check_forked(void) {
     header->pid = (uint32_t)getpid();
     header->parent_pid = (uint32_t)getppid();
     header->fork_ms = (now - header->start_monotonic_ns) / 1000000 + 1; /* never 0, which means "not forked" */
-    header->ticks = header->tick_cost_ns = 0;
+    header->ticks = header->tick_cost_ns = header->own_cost_ns = 0;
+    budget_forked();
     poisson_seed((uint64_t)getpid() ^ now);
     command_forked();
     link_forked(now);

@@ -36,7 +36,7 @@ int table_start(uint64_t average_bytes, uint64_t wall_ns, uint64_t monotonic_ns)
     if (truth.base == NULL) return 0;
     struct table_header *header = header_of(truth);
     memcpy(header->magic, TABLE_MAGIC, sizeof header->magic);
-    header->layout_version = 1;
+    header->layout_version = 2;
     header->header_bytes = sizeof *header;
     header->pid = (uint32_t)getpid();
     header->parent_pid = (uint32_t)getppid();
@@ -112,11 +112,10 @@ static void remove_at(uint32_t position) {
     set_entry(position, &empty);
 }
 
-/* A full table halves its rate: each sample stays with the probability that the new rate would have given it. */
-static void double_average(void) {
+/* Each sample stays with the probability that the new rate would have given it. */
+void table_thin(uint64_t average_bytes) {
     struct table_header *header = header_of(truth);
-    header->average_bytes *= 2;
-    header->rate_doublings++;
+    header->average_bytes = average_bytes;
     for (uint32_t position = 0; position < header->entry_high; position++) {
         struct table_entry entry = entries_of(truth)[position];
         if (entry.address == 0) continue;
@@ -166,7 +165,10 @@ void table_add(uintptr_t address, uint64_t bytes, uint32_t stack, uint64_t now_n
     struct table_entry entry = {.address = address, .bytes = bytes, .weight = 1 / probability,
                                 .birth_ms = (uint32_t)birth_ms, .stack = stack};
     table_put_back(&entry);
-    if (header->live_samples == ENTRY_LIMIT) double_average();
+    if (header->live_samples == ENTRY_LIMIT) {
+        header->rate_doublings++;
+        table_thin(header->average_bytes * 2);
+    }
 }
 
 int table_take(uintptr_t address, struct table_entry *taken) {

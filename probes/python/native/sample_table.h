@@ -25,8 +25,8 @@ int table_start(uint64_t average_bytes, uint64_t wall_ns, uint64_t monotonic_ns)
 void table_add(uintptr_t address, uint64_t bytes, uint32_t stack, uint64_t now_ns);
 int table_take(uintptr_t address, struct table_entry *taken); /* 1 = it was there and is removed */
 void table_put_back(const struct table_entry *entry);
+void table_thin(uint64_t average_bytes); /* keeps as many samples as this average would have given */
 void table_clear(void);
-int table_may_hold(uintptr_t address);
 
 /* Publishing: a new sealed memfd with a copy of all there is; returns the descriptor or −1. */
 int table_publish(void);

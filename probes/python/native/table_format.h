@@ -39,8 +39,11 @@ struct table_header {
     uint64_t gc_collections[3];
     uint64_t dropped_samples, dictionary_overflows, rate_doublings;
     uint64_t tick_cost_ns, ticks;
-    uint64_t sample_cost_ns, samples_timed; /* every 64th sample is timed */
+    uint64_t own_cost_ns; /* CPU time of samples, frees of samples, looks, ticks and censuses; since the fork */
     uint64_t hook_losses; /* times that another allocator had taken the hook's place */
+    uint64_t wanted_average, thinnings; /* what was asked for, and how often the budget took more than that */
+    uint32_t budget_ppm, over_ppm; /* of the process's CPU time; 0: none. What the probe took when it was over it */
+    uint32_t switched_off, reserved_2;
 };
 
 struct table_entry {
@@ -64,6 +67,6 @@ enum {
 };
 
 _Static_assert(sizeof(struct table_entry) == 32, "the reader unpacks 32 bytes");
-_Static_assert(sizeof(struct table_header) == 264, "the reader unpacks 264 bytes");
+_Static_assert(sizeof(struct table_header) == 288, "the reader unpacks 288 bytes");
 
 #endif

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "allocator_hook.h"
+#include "budget.h"
 #include "census.h"
 #include "command.h"
 #include "link.h"
@@ -64,17 +65,19 @@ void tick_start(const uint8_t *interpreter_gc) {
 
 void tick(uint64_t now) {
     if (__atomic_exchange_n(&process->ticking, 1, __ATOMIC_ACQUIRE) != 0) return;
-    uint64_t started = clock_exact_ns();
+    uint64_t started = budget_thread_ns();
     tick_next_ns = now + TICK_NS;
     refresh_counters();
     command_reap();
     link_poll(now);
-    process_lock();
+    uint64_t took = budget_thread_ns() - started;
     struct table_header *header = header_of(truth);
+    if (!budget_keep(took)) hook_switch_off();
+    process_lock();
     header->tick_monotonic_ns = now;
     header->allocated_bytes = hook_allocated_bytes();
     header->ticks++;
-    header->tick_cost_ns += clock_exact_ns() - started;
+    header->tick_cost_ns += took;
     table_write_header();
     process_unlock();
     __atomic_store_n(&process->ticking, 0, __ATOMIC_RELEASE);

@@ -12,6 +12,7 @@ from memwarden_sidecar.clock import Clock
 from memwarden_sidecar.observation import ProcessIdentity
 from memwarden_sidecar.probes.hello import Hello
 from memwarden_sidecar.probes.linked import Linked
+from memwarden_sidecar.probes.table import Counters
 from memwarden_sidecar.sources import runtime
 from memwarden_sidecar.sources.proc_files import CLOCK_TICKS, ProcessKey, ProcFolder, Stat
 
@@ -26,6 +27,8 @@ class _Known:
     command_line: str
     hello: Hello | None = None
     """What its probe said last: it holds for a zombie too, whose table has been given back."""
+    last: Counters | None = None
+    """And what its table said, for the same reason."""
 
 
 class Identities:
@@ -82,9 +85,11 @@ class Identities:
         if linked is not None:
             known.hello = linked.hello
         hello = known.hello
-        hooked = hello is not None and hello.hooked
-        reason = ""
-        if not hooked:
+        counters = linked.last if linked is not None else known.last
+        known.last = counters
+        hooked = hello is not None and hello.hooked and not (counters is not None and counters.off)
+        reason = counters.restraint if counters is not None else ""
+        if not hooked and not reason:
             reason = (hello.reason if hello is not None else "") or runtime.outside_reason(guess)
         return ProcessIdentity(
             key=key,

@@ -173,7 +173,9 @@ class Sidecar:
     def _send_profile(self, linked: Linked) -> None:
         counters = self._linked.counters(linked)
         sites = self._linked.sites(linked)
-        if counters is None or linked.table is None:  # it has ended since the round began
+        if (
+            counters is None or counters.off or linked.table is None
+        ):  # it may have ended since the round began
             return
         message = profiles.encode(
             self._scope,

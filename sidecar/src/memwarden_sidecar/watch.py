@@ -131,7 +131,7 @@ class Watch:
     def heap(self, linked: Linked) -> HeapSample | None:
         """What the table of a process says now, its own part of it."""
         counters = self._linked.counters(linked)
-        if counters is None:
+        if counters is None or counters.off:
             return None
         size, samples = counters.live_size, counters.live_samples
         if counters.forked:

@@ -14,7 +14,7 @@ from memwarden.run.cost import Usage
 from memwarden.run.outcome import Outcome
 from memwarden.run.watch import Ended
 from memwarden.supervise.mailbox import Mailbox
-from memwarden_api.names import EXIT_LEAK, MEMORY_ANON, PROBE_CPU_TIME
+from memwarden_api.names import EXIT_LEAK, MEMORY_ANON, PROBE_CPU_TIME, PROBE_SWITCHED_OFF
 
 if TYPE_CHECKING:  # pydantic is loaded after the app's end, not while it runs
     from memwarden_api.report import Report
@@ -58,7 +58,7 @@ class Ending:
         self.backend.watch()
         self._flush()
         self._judge()
-        self.notes += self.backend.losses()
+        self.notes += [*self._restraints(), *self.backend.losses()]
         self._fetch_series()
         report = self._build()
         written = [*self._keep(), *self._write(report)]
@@ -97,6 +97,16 @@ class Ending:
                 self.unhonoured.append(f"{sentence}; run it again, with --verbose to see what happened")
             else:
                 self.notes.append(f"{sentence[0].upper()}{sentence[1:]}.")
+
+    def _restraints(self) -> Sequence[str]:
+        """A sentence for each process whose probe does less than it was asked to, to keep to its CPU budget."""
+        processes = self.verdict["processes"] if self.verdict is not None else ()
+        return [
+            f"Of process {process['pid']} less is known: {process['probe_reason']}."
+            for process in processes
+            if process["probe_reason"].startswith(PROBE_SWITCHED_OFF)
+            or (process["probe"] == "hooked" and process["probe_reason"])
+        ]
 
     def _fetch_series(self) -> None:
         if self.verdict is None:

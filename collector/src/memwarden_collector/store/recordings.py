@@ -160,7 +160,7 @@ def _process(past: Past, resource: ResourceRow, scope_ended: float, interval: fl
         executable=_text(attributes, names.PROCESS_EXECUTABLE_PATH),
         runtime=runtime.strip(),
         hooked=hooked,
-        reason="" if hooked else _text(attributes, names.PROBE_REASON),
+        reason=_text(attributes, names.PROBE_REASON),
         library_prefixes=tuple(str(one) for one in prefixes) if isinstance(prefixes, list) else (),
     )
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from memwarden_api import names
 from memwarden_sidecar.errors import Unreadable
-from memwarden_sidecar.sources.probe_table import Frame, ProbeTable, ProbeTableError, Site
+from memwarden_sidecar.sources.probe_table import Frame, ProbeTable, ProbeTableError, Site, TableHeader
 
 __all__ = ["BUCKETS", "Cell", "Counters", "Frame", "Site", "Table", "cells_of"]
 
@@ -47,6 +47,10 @@ class Counters:
     """Garbage collections by generation; () when not known."""
     cost: float
     """CPU time that the probe took."""
+    off: bool
+    """The probe switched itself off: what the table holds is not the present."""
+    restraint: str
+    """What the probe does less than it was asked to keep to its budget, a sentence; "" when nothing."""
 
 
 class Table:
@@ -80,6 +84,8 @@ class Table:
             ticked=header.tick_monotonic_ns / 1e9,
             collections=header.gc_collections if any(header.gc_collections) else (),
             cost=header.own_cost_ns / 1e9,
+            off=header.switched_off,
+            restraint=_restraint(header),
         )
 
     def sites(self) -> list[Site]:
@@ -91,6 +97,27 @@ class Table:
 
     def close(self) -> None:
         self._reader.close()
+
+
+def _restraint(header: TableHeader) -> str:
+    over = f"it took {_percent(header.over_ppm)} of the process's CPU time, its budget is {_percent(header.budget_ppm)}"
+    if header.switched_off:
+        return f"{names.PROBE_SWITCHED_OFF}: even at 1 sample per {_size(header.average_bytes)} {over}"
+    if header.thinnings and header.average_bytes > header.wanted_average:
+        asked = f"1 per {_size(header.wanted_average)} was asked for"
+        return f"sampling was thinned to 1 sample per {_size(header.average_bytes)} ({asked}): {over}"
+    return ""
+
+
+def _percent(millionths: int) -> str:
+    return f"{millionths / 10_000:.3g} %"
+
+
+def _size(count: int) -> str:
+    for unit, name in ((1 << 20, "MiB"), (1 << 10, "KiB")):
+        if count >= unit:
+            return f"{count / unit:.4g} {name}"
+    return f"{count} bytes"
 
 
 def cells_of(site: Site, *, with_inherited: bool) -> list[Cell]:

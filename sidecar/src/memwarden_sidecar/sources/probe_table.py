@@ -37,9 +37,9 @@ AGE_BOUNDS_SECONDS: Final = (1, 2, 5, 10, 30, 60, 300, 900, 3600)
 """Upper bounds of a site's age histogram; a last bucket holds what is older."""
 
 _MAGIC: Final = b"MWTABLE1"
-_LAYOUT_VERSION: Final = 1
+_LAYOUT_VERSION: Final = 2
 _HEADER_BYTES: Final = 4096
-_HEADER: Final = struct.Struct("<8s6IQ10I2d21Q")
+_HEADER: Final = struct.Struct("<8s6IQ10I2d22Q4I")
 _ENTRY: Final = struct.Struct("<QQdII")
 _NODE: Final = struct.Struct("<II")
 _FRAME: Final = struct.Struct("<4I")
@@ -108,17 +108,21 @@ class TableHeader:
     """Times that a full table halved its sampling rate."""
     tick_cost_ns: int
     ticks: int
-    sample_cost_ns: int
-    """Over ``samples_timed`` samples, every 64th."""
-    samples_timed: int
+    own_cost_ns: int
+    """CPU time of the probe's samples, frees of samples, looks at the clock, ticks and censuses, since the start or
+    the fork. What each block pays for the hook itself can't be measured from inside and is not in it."""
     hook_losses: int
     """Times that another allocator had taken the hook's place, so that the table had to start anew."""
-
-    @property
-    def own_cost_ns(self) -> float:
-        """CPU time of ticks and samples since the start (the forked child's ticks since its fork)."""
-        mean_sample = self.sample_cost_ns / self.samples_timed if self.samples_timed else 0.0
-        return self.tick_cost_ns + mean_sample * self.samples_taken
+    wanted_average: int
+    """`average_bytes` as it was asked for; the budget may have made it longer."""
+    thinnings: int
+    """Times that the budget made it longer."""
+    budget_ppm: int
+    """The probe's share of the process's CPU time that it keeps to, in millionths; 0: it keeps to none."""
+    over_ppm: int
+    """The share that it took when it was last over it."""
+    switched_off: bool
+    """Over budget at the longest interval, it took its hook away: what the table holds is not the present."""
 
 
 class Bucket(NamedTuple):
@@ -308,8 +312,8 @@ class ProbeTable:
             raise ProbeTableError("the probe's table claims more entries than it has room for")
         (
             start_wall, start_monotonic, tick, sample, fork_ms, rss, cgroup_usage, cgroup_limit, allocated,
-            samples, young, middle, old, dropped, overflows, doublings, tick_cost, ticks, sample_cost,
-            timed, losses,
+            samples, young, middle, old, dropped, overflows, doublings, tick_cost, ticks, own_cost,
+            losses, wanted, thinnings, budget, over, switched_off, _reserved_2,
         ) = raw[20:]  # fmt: skip
         header = TableHeader(
             pid=pid,
@@ -335,9 +339,13 @@ class ProbeTable:
             rate_doublings=doublings,
             tick_cost_ns=tick_cost,
             ticks=ticks,
-            sample_cost_ns=sample_cost,
-            samples_timed=timed,
+            own_cost_ns=own_cost,
             hook_losses=losses,
+            wanted_average=wanted,
+            thinnings=thinnings,
+            budget_ppm=budget,
+            over_ppm=over,
+            switched_off=switched_off != 0,
         )
         return header, _Marks(sequence, entry_high, node_high, frame_high, string_high)
 

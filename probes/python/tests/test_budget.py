@@ -1,0 +1,125 @@
+"""The probe keeps to its CPU budget by itself, says so, and its estimates stay right while it does."""
+
+import pytest
+from small_sidecar import wait_for
+
+VERSIONS = ["3.8", "3.11", "3.13"]
+TINY = {"MEMWARDEN_SAMPLING_BYTES": "256"}
+DEFAULT = {"MEMWARDEN_CPU_BUDGET": ""}
+# Allocates without end, and keeps what it is told to: 40 MiB in blocks of 1 KiB and more.
+MAD = """
+    import sys, threading
+    kept, wanted = [], 0
+    def obey():
+        global wanted
+        for line in sys.stdin:
+            wanted += 40 << 20
+    threading.Thread(target=obey, daemon=True).start()
+    while wanted >= 0:
+        [[n, str(n)] for n in range(2000)]
+        if wanted:
+            kept += [bytes(5000) for _ in range(wanted // 5000)]
+            wanted = 0
+            print("kept", flush=True)
+"""
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_sampling_is_thinned_to_the_budget_and_the_estimate_stays_right(listener, run, version):
+    program = run(version, MAD, **TINY, **DEFAULT)
+    table = listener.peer(program.pid).table
+    program.go_on()
+    assert program.line() == "kept"  # while it is thinned, or before
+    header = wait_for(lambda: (h := table.read_header()).thinnings > 0 and h, "thinned")
+    assert header.average_bytes > header.wanted_average == 256
+    assert header.over_ppm > header.budget_ppm == 20000
+    assert not header.switched_off
+    program.go_on()
+    assert program.line() == "kept"
+    # At 512 KiB between samples 80 MiB are 160 samples: 8 %; at 4 MiB, the longest seen here, 22 %.
+    found = wait_for(
+        lambda: (h := table.read_header()).tick_monotonic_ns > header.tick_monotonic_ns and h, "a tick"
+    )
+    kept = sum(site.bytes for site in table.read_sites() if any("<module>" in f[1] for f in site.frames))
+    assert kept == pytest.approx(80 << 20, rel=0.6), found
+
+
+def test_what_is_asked_for_later_does_not_undo_it(listener, run):
+    program = run("3.11", MAD, **TINY, **DEFAULT)
+    peer = listener.peer(program.pid)
+    thinned = wait_for(lambda: (h := peer.table.read_header()).thinnings > 0 and h, "thinned")
+    assert "error" not in peer.ask("set_sampling", 5, average_bytes=300)
+    after = peer.table.read_header()
+    assert after.wanted_average == 300
+    assert after.average_bytes >= thinned.average_bytes
+    assert "error" not in peer.ask("set_sampling", 6, average_bytes=1 << 30)
+    wait_for(lambda: peer.table.read_header().average_bytes == 1 << 30, "a longer interval is always obeyed")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_it_switches_itself_off_when_thinning_is_not_enough(listener, run, version):
+    program = run(version, MAD, MEMWARDEN_CPU_BUDGET="0.001", **TINY)
+    table = listener.peer(program.pid).table
+    header = wait_for(lambda: (h := table.read_header()).switched_off and h, "switched off")
+    assert header.average_bytes == 64 << 20
+    assert (header.live_samples, table.read_sites()) == (0, [])
+    taken = header.samples_taken
+    program.go_on()
+    assert program.line() == "kept"  # the program goes on, unobserved
+    assert table.read_header().samples_taken == taken
+
+
+@pytest.mark.parametrize("budget", ["off", "100"])
+def test_without_a_budget_nothing_is_thinned(listener, run, budget):
+    program = run("3.11", MAD, MEMWARDEN_CPU_BUDGET=budget, **{"MEMWARDEN_SAMPLING_BYTES": "4096"})
+    table = listener.peer(program.pid).table
+    first = wait_for(lambda: (h := table.read_header()).ticks > 2 and h, "ticks")
+    wait_for(lambda: table.read_header().ticks > first.ticks + 8, "two seconds")
+    header = table.read_header()
+    assert header.average_bytes == 4096 or header.rate_doublings
+    assert (header.thinnings, header.switched_off) == (0, False)
+    assert 0 < header.own_cost_ns < 1e10
+
+
+def test_a_dear_census_has_to_be_earned(listener, run):
+    program = run(
+        "3.11",
+        """
+        import time
+        kept = [[] for _ in range(500_000)]
+        print("ready", flush=True)
+        while True:
+            time.sleep(0.02); bytes(1000)
+        """,
+        **DEFAULT,
+    )
+    program.line()
+    peer = listener.peer(program.pid)
+    assert peer.ask("census", 1, top=3)["result"]["objects"] > 500_000
+    assert peer.ask("census", 2, top=3)["error"]["code"] == -32002
+    assert peer.table.read_header().own_cost_ns > 1_000_000, "the census is in the account"
+
+
+def test_a_child_has_an_account_of_its_own(listener, run):
+    program = run(
+        "3.11",
+        """
+        import os, sys
+        for _ in range(300): [[n, str(n)] for n in range(2000)]
+        sys.stdin.readline()
+        if os.fork() == 0:
+            while True: [[n, str(n)] for n in range(200)]
+        sys.stdin.readline()
+        """,
+        **TINY,
+        MEMWARDEN_CPU_BUDGET="off",
+    )
+    parent = listener.peer(program.pid).table
+    wait_for(lambda: parent.read_header().own_cost_ns > 0, "the parent's account")
+    program.go_on()
+    child = wait_for(
+        lambda: next((p for p in listener.peers if p.hello and p.pid != program.pid), None), "child"
+    )
+    header = wait_for(lambda: (h := child.table.read_header()).ticks > 0 and h, "a tick of the child")
+    assert header.fork_ms > 0
+    assert header.own_cost_ns < 2e9, "of a child one second old"
