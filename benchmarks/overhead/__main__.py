@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from overhead import environments, instructions, measures, page
@@ -39,13 +39,17 @@ def main(arguments: Sequence[str]) -> int:
     found = {
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "machine": measures.machine(),
-        "interpreters": [
-            _interpreter(python, options) for python in options.python or measures.interpreters()
-        ],
+        "interpreters": [],
     }
-    if options.keep:
-        options.keep.parent.mkdir(parents=True, exist_ok=True)
-        options.keep.write_text(json.dumps(found, indent=1) + "\n")
+    for interpreter in options.python or measures.interpreters():
+        python = environments.prepare(interpreter)
+        result = {"versions": environments.versions(python), "parts": []}
+        found["interpreters"].append(result)
+        for part in _measured(python, options):
+            result["parts"] += part
+            if options.keep:
+                options.keep.parent.mkdir(parents=True, exist_ok=True)
+                options.keep.write_text(json.dumps(found, indent=1) + "\n")
     print(json.dumps(found, indent=1) if options.json else page.tables(found))
     missed = page.missed(found)
     for sentence in missed:
@@ -53,9 +57,8 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if missed else 0
 
 
-def _interpreter(interpreter: str, options: argparse.Namespace) -> dict:
-    python = environments.prepare(interpreter)
-    result = {"versions": environments.versions(python), "parts": []}
+def _measured(python: Path, options: argparse.Namespace) -> Iterator[list[dict]]:
+    """The rows of each part, as soon as it is done."""
     with tempfile.TemporaryDirectory(prefix="mwo") as name, sidecars(Path(name)) as running:
         bench = measures.Bench(python, Path(name), running, options.rounds, options.other_rounds)
         parts = {"start": bench.start_up, "tables": bench.full_tables}
@@ -66,9 +69,9 @@ def _interpreter(interpreter: str, options: argparse.Namespace) -> dict:
         for part, measure in parts.items():
             if options.only in part:
                 begun = time.monotonic()
-                result["parts"] += [{"part": part, **row} for row in measure()]
+                rows = [{"part": part, **row} for row in measure()]
                 print(f"{python}: {part}, {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
-    return result
+                yield rows
 
 
 if __name__ == "__main__":
