@@ -16,9 +16,8 @@
 #include "type_name.h"
 
 enum {
-    /* struct _gc_runtime_state, the same from 3.9 to 3.13 */
-    GENERATIONS = 24, GENERATION_BYTES = 24, THRESHOLD = 16, PERMANENT = 104, STATS = 128, STATS_BYTES = 24,
-    COLLECTING = 200,
+    /* struct _gc_runtime_state, as far as it is the same from 3.9 to 3.14 */
+    GENERATIONS = 24, GENERATION_BYTES = 24, THRESHOLD = 16, STATS_BYTES = 24,
     GC_NEXT = 0, GC_PREVIOUS = 8, GC_HEADER = 16,
     TYPE_LIMIT = 32768, RINGS = 4, CLOCK_EVERY = 128, MAX_RESTARTS = 2, COLLECTING_WAITS = 200,
 };
@@ -61,7 +60,7 @@ static int is_linked(const struct peek_pipe *guard, const uint8_t *head) {
 }
 
 static void find_rings(const uint8_t *collector, const uint8_t *rings[RINGS]) {
-    rings[0] = collector + PERMANENT;
+    rings[0] = collector + walk_layout->gc->permanent;
     for (int i = 1; i < RINGS; i++) rings[i] = collector + GENERATIONS + (RINGS - 1 - i) * GENERATION_BYTES;
 }
 
@@ -69,6 +68,7 @@ const uint8_t *census_find_collector(const uint8_t *interpreter, const int thres
     if (walk_layout->interp_gc < 0 || peek_guard == NULL) return NULL;
     const uint8_t *collector = interpreter + walk_layout->interp_gc, *rings[RINGS];
     int threshold, collecting;
+    if (peek_pointer(collector, walk_layout->gc->generation0) != collector + GENERATIONS) return NULL;
     find_rings(collector, rings);
     for (int i = 0; i < RINGS; i++)
         if (!is_linked(peek_guard, rings[i])) return NULL;
@@ -76,11 +76,11 @@ const uint8_t *census_find_collector(const uint8_t *interpreter, const int thres
         if (!peek(collector + GENERATIONS + i * GENERATION_BYTES + THRESHOLD, &threshold, sizeof threshold)) return NULL;
         if (threshold != thresholds[i]) return NULL;
     }
-    return peek(collector + COLLECTING, &collecting, sizeof collecting) && collecting == 0 ? collector : NULL;
+    return peek(collector + walk_layout->gc->collecting, &collecting, sizeof collecting) && collecting == 0 ? collector : NULL;
 }
 
 void census_collections(const uint8_t *collector, uint64_t collections[3]) {
-    for (int i = 0; i < 3; i++) memcpy(&collections[i], collector + STATS + i * STATS_BYTES, sizeof *collections);
+    for (int i = 0; i < 3; i++) memcpy(&collections[i], collector + walk_layout->gc->stats + i * STATS_BYTES, sizeof *collections);
 }
 
 /* ---- Counting ----------------------------------------------------------------------------------------------- */
@@ -126,7 +126,7 @@ static void start_over(struct census *census) {
 
 static int is_collecting(const struct census *census) {
     int collecting;
-    memcpy(&collecting, census->collector + COLLECTING, sizeof collecting);
+    memcpy(&collecting, census->collector + walk_layout->gc->collecting, sizeof collecting);
     return collecting;
 }
 

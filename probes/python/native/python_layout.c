@@ -13,6 +13,11 @@
 
 struct python_symbols python;
 
+static const struct gc_layout GC_39 = {.generation0 = 96, .permanent = 104, .stats = 128, .collecting = 200};
+/* 3.14.0 to 3.14.4 collect in steps between two old rings, so that a walk could count twice: there generation0 is not
+ * where this says, and the census stays off. */
+static const struct gc_layout GC_314 = {.generation0 = 256, .permanent = 96, .stats = 120, .collecting = 192};
+
 static const struct python_layout KNOWN[] = {
     {.minor = 8, .tstate_frame = 24, .cframe_frame = -1, .frame_previous = 24, .frame_code = 32,
      .frame_instruction = 104, .frame_owner = -1, .code_filename = 104, .code_name = 112, .code_qualname = 112,
@@ -21,25 +26,25 @@ static const struct python_layout KNOWN[] = {
     {.minor = 9, .tstate_frame = 24, .cframe_frame = -1, .frame_previous = 24, .frame_code = 32,
      .frame_instruction = 104, .frame_owner = -1, .code_filename = 104, .code_name = 112, .code_qualname = 112,
      .code_first_line = 40, .code_line_table = 120, .str_ascii = 48, .str_compact = 72,
-     .instruction = LASTI_BYTES, .line_table = LINES_LNOTAB, .interp_gc = 616, .heap_type_qualname = 856},
+     .instruction = LASTI_BYTES, .line_table = LINES_LNOTAB, .interp_gc = 616, .gc = &GC_39, .heap_type_qualname = 856},
     {.minor = 10, .tstate_frame = 24, .cframe_frame = -1, .frame_previous = 24, .frame_code = 32,
      .frame_instruction = 96, .frame_owner = -1, .code_filename = 104, .code_name = 112, .code_qualname = 112,
      .code_first_line = 40, .code_line_table = 120, .str_ascii = 48, .str_compact = 72,
-     .instruction = LASTI_WORDS, .line_table = LINES_310, .interp_gc = 616, .heap_type_qualname = 864},
+     .instruction = LASTI_WORDS, .line_table = LINES_310, .interp_gc = 616, .gc = &GC_39, .heap_type_qualname = 864},
     {.minor = 11, .tstate_frame = 56, .cframe_frame = 8, .frame_previous = 48, .frame_code = 32,
      .frame_instruction = 56, .frame_owner = -1, .code_filename = 112, .code_name = 120, .code_qualname = 128,
      .code_first_line = 72, .code_line_table = 136, .code_instructions = 184, .str_ascii = 48, .str_compact = 72,
-     .instruction = INSTRUCTION_POINTER, .line_table = LINES_LOCATIONS, .interp_gc = 648,
+     .instruction = INSTRUCTION_POINTER, .line_table = LINES_LOCATIONS, .interp_gc = 648, .gc = &GC_39,
      .heap_type_qualname = 864},
     {.minor = 12, .tstate_frame = 56, .cframe_frame = 0, .frame_previous = 8, .frame_code = 0,
      .frame_instruction = 56, .frame_owner = 70, .code_filename = 112, .code_name = 120, .code_qualname = 128,
      .code_first_line = 68, .code_line_table = 136, .code_instructions = 192, .str_ascii = 40, .str_compact = 56,
-     .instruction = INSTRUCTION_POINTER, .line_table = LINES_LOCATIONS, .interp_gc = 112,
+     .instruction = INSTRUCTION_POINTER, .line_table = LINES_LOCATIONS, .interp_gc = 112, .gc = &GC_39,
      .heap_type_qualname = 872},
     {.minor = 13, .cframe_frame = -1, .instruction = INSTRUCTION_POINTER, .line_table = LINES_LOCATIONS,
-     .str_compact = 56, .interp_gc = -1, .heap_type_qualname = 872},
+     .str_compact = 56, .interp_gc = -1, .gc = &GC_39, .heap_type_qualname = 872},
     {.minor = 14, .cframe_frame = -1, .instruction = INSTRUCTION_POINTER, .line_table = LINES_LOCATIONS,
-     .str_compact = 56, .frame_tag_mask = 7, .interp_gc = -1},
+     .str_compact = 56, .frame_tag_mask = 7, .interp_gc = -1, .gc = &GC_314, .heap_type_qualname = 872},
 };
 
 /* Positions inside _Py_DebugOffsets, whose own layout changes with each minor version. */
@@ -48,7 +53,7 @@ struct debug_offsets {
         first_line, instructions, str_ascii, interp_gc;
 };
 static const struct debug_offsets DEBUG_313 = {184, 232, 240, 248, 264, 280, 288, 296, 304, 312, 344, 560, 80};
-static const struct debug_offsets DEBUG_314 = {208, 256, 264, 272, 288, 320, 328, 336, 344, 352, 384, 640, 0};
+static const struct debug_offsets DEBUG_314 = {208, 256, 264, 272, 288, 320, 328, 336, 344, 352, 384, 640, 88};
 
 static uint64_t word(const uint8_t *base, size_t offset) {
     uint64_t value;
@@ -85,7 +90,7 @@ static int fill_from_debug_offsets(struct python_layout *layout, uint32_t versio
         *fields[i].into = (uint16_t)value;
     }
     layout->frame_owner = (int16_t)word(runtime, at->owner);
-    if (at->interp_gc != 0 && word(runtime, at->interp_gc) < (1u << 20))
+    if (word(runtime, at->interp_gc) < (1u << 20))
         layout->interp_gc = (int32_t)word(runtime, at->interp_gc);
     return 1;
 }

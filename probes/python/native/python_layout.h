@@ -9,6 +9,12 @@
 enum line_table { LINES_LNOTAB, LINES_310, LINES_LOCATIONS };
 enum instruction { LASTI_BYTES, LASTI_WORDS, INSTRUCTION_POINTER };
 
+/* Inside struct _gc_runtime_state, whose three generations begin at 24 everywhere. */
+struct gc_layout {
+    uint16_t generation0; /* a pointer to the youngest ring: holds only where all of this is right */
+    uint16_t permanent, stats, collecting;
+};
+
 struct python_layout {
     uint32_t minor;
     uint16_t tstate_frame;       /* tstate → frame, or → cframe when cframe_frame ≥ 0 */
@@ -19,6 +25,7 @@ struct python_layout {
     uint16_t str_ascii, str_compact;
     uint8_t instruction, line_table, frame_tag_mask;
     int32_t interp_gc;           /* −1: not known, no census */
+    const struct gc_layout *gc;
     uint16_t heap_type_qualname;
 };
 

@@ -5,8 +5,6 @@ import re
 import interpreters
 import pytest
 
-COUNTED = ("3.9", "3.10", "3.11", "3.12", "3.13")
-
 QUIET = """
     import gc, sys, os, time
     class Order:
@@ -24,7 +22,7 @@ QUIET = """
     """
 
 
-@pytest.mark.parametrize("version", COUNTED)
+@pytest.mark.parametrize("version", interpreters.WITH_CENSUS)
 def test_counts_instances_exactly(listener, run, version):
     program = run(version, QUIET)
     lists, sizes = map(int, program.line().split())
@@ -39,7 +37,7 @@ def test_counts_instances_exactly(listener, run, version):
     assert 0 < answer["seconds"] < 5
 
 
-@pytest.mark.parametrize("version", COUNTED)
+@pytest.mark.parametrize("version", interpreters.WITH_CENSUS)
 def test_counts_while_the_program_works(listener, run, version):
     source = """
     import sys, threading
