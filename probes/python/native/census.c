@@ -17,7 +17,7 @@
 
 enum {
     /* struct _gc_runtime_state, as far as it is the same from 3.9 to 3.14 */
-    GENERATIONS = 24, GENERATION_BYTES = 24, THRESHOLD = 16, STATS_BYTES = 24,
+    GENERATIONS_MIN = 20, GENERATIONS_MAX = 24, GENERATION_BYTES = 24, THRESHOLD = 16, STATS_BYTES = 24,
     GC_NEXT = 0, GC_PREVIOUS = 8, GC_HEADER = 16,
     TYPE_LIMIT = 32768, RINGS = 4, CLOCK_EVERY = 128, MAX_RESTARTS = 2, COLLECTING_WAITS = 200,
 };
@@ -59,28 +59,37 @@ static int is_linked(const struct peek_pipe *guard, const uint8_t *head) {
            (previous_next & ~GC_FLAGS) == (uintptr_t)head;
 }
 
+static const uint8_t *generations_of(const uint8_t *collector) {
+    return peek_pointer(collector, walk_layout->gc->generation0);
+}
+
 static void find_rings(const uint8_t *collector, const uint8_t *rings[RINGS]) {
-    rings[0] = collector + walk_layout->gc->permanent;
-    for (int i = 1; i < RINGS; i++) rings[i] = collector + GENERATIONS + (RINGS - 1 - i) * GENERATION_BYTES;
+    const uint8_t *generations = generations_of(collector);
+    size_t permanent = walk_layout->gc->permanent;
+    rings[0] = permanent ? collector + permanent : generations + 3 * GENERATION_BYTES;
+    for (int i = 1; i < RINGS; i++) rings[i] = generations + (RINGS - 1 - i) * GENERATION_BYTES;
 }
 
 const uint8_t *census_find_collector(const uint8_t *interpreter, const int thresholds[3]) {
     if (walk_layout->interp_gc < 0 || peek_guard == NULL) return NULL;
     const uint8_t *collector = interpreter + walk_layout->interp_gc, *rings[RINGS];
+    const uint8_t *generations = generations_of(collector);
     int threshold, collecting;
-    if (peek_pointer(collector, walk_layout->gc->generation0) != collector + GENERATIONS) return NULL;
+    if (generations < collector + GENERATIONS_MIN || generations > collector + GENERATIONS_MAX) return NULL;
     find_rings(collector, rings);
     for (int i = 0; i < RINGS; i++)
         if (!is_linked(peek_guard, rings[i])) return NULL;
     for (int i = 0; i < 3; i++) {
-        if (!peek(collector + GENERATIONS + i * GENERATION_BYTES + THRESHOLD, &threshold, sizeof threshold)) return NULL;
+        if (!peek(generations + i * GENERATION_BYTES + THRESHOLD, &threshold, sizeof threshold)) return NULL;
         if (threshold != thresholds[i]) return NULL;
     }
-    return peek(collector + walk_layout->gc->collecting, &collecting, sizeof collecting) && collecting == 0 ? collector : NULL;
+    return peek(collector + walk_layout->gc->collecting, &collecting, sizeof collecting) && collecting == 0 ? collector
+                                                                                                            : NULL;
 }
 
 void census_collections(const uint8_t *collector, uint64_t collections[3]) {
-    for (int i = 0; i < 3; i++) memcpy(&collections[i], collector + walk_layout->gc->stats + i * STATS_BYTES, sizeof *collections);
+    const uint8_t *stats = collector + walk_layout->gc->stats;
+    for (int i = 0; i < 3; i++) memcpy(&collections[i], stats + i * STATS_BYTES, sizeof *collections);
 }
 
 /* ---- Counting ----------------------------------------------------------------------------------------------- */

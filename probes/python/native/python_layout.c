@@ -13,10 +13,11 @@
 
 struct python_symbols python;
 
+/* The generations begin at 24, or at 20 where the compiler aligns them to 4 (Debian's 3.13 for arm64). In the first
+ * releases of 3.14 the collector moves objects between two old rings step by step, so that a walk could count them
+ * twice: generation0 is not there, and the census stays off. */
 static const struct gc_layout GC_39 = {.generation0 = 96, .permanent = 104, .stats = 128, .collecting = 200};
-/* 3.14.0 to 3.14.4 collect in steps between two old rings, so that a walk could count twice: there generation0 is not
- * where this says, and the census stays off. */
-static const struct gc_layout GC_314 = {.generation0 = 256, .permanent = 96, .stats = 120, .collecting = 192};
+static const struct gc_layout GC_314 = {.generation0 = 256, .permanent = 0, .stats = 120, .collecting = 192};
 
 static const struct python_layout KNOWN[] = {
     {.minor = 8, .tstate_frame = 24, .cframe_frame = -1, .frame_previous = 24, .frame_code = 32,

@@ -9,10 +9,11 @@
 enum line_table { LINES_LNOTAB, LINES_310, LINES_LOCATIONS };
 enum instruction { LASTI_BYTES, LASTI_WORDS, INSTRUCTION_POINTER };
 
-/* Inside struct _gc_runtime_state, whose three generations begin at 24 everywhere. */
+/* Inside struct _gc_runtime_state. */
 struct gc_layout {
-    uint16_t generation0; /* a pointer to the youngest ring: holds only where all of this is right */
-    uint16_t permanent, stats, collecting;
+    uint16_t generation0; /* a pointer to the youngest ring: it holds only where the rest is right */
+    uint16_t permanent;   /* 0: right behind the three generations */
+    uint16_t stats, collecting;
 };
 
 struct python_layout {
