@@ -1,7 +1,7 @@
 # `make demo` and `make test` set up everything by themselves; `make help` lists the rest.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-system nightly web web-check lint types contracts check generate generated-current format bench bench-overhead clean
+.PHONY: help setup demo test test-fast test-system nightly web web-check lint types contracts check generate generated-current format bench bench-overhead dist clean
 
 PY := .venv/bin/python
 CODE := crds core sidecar collector cli tools e2e benchmarks
@@ -62,7 +62,10 @@ bench-overhead: setup ## what watching costs the app, with 95 % intervals, besid
 	@PYTHONPATH=benchmarks $(PY) -m overhead --keep benchmarks/results/overhead.json
 	@$(PY) tools/generate.py
 
+dist: setup ## the wheels of all distributions, the probe for four platforms inside, into dist/
+	@sh tools/dist.sh
+
 include kubernetes.mk
 
 clean: ## remove what setup and tests made
-	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage* probes/python/lib test-output
+	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage* probes/python/lib build dist test-output

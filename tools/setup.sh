@@ -26,7 +26,11 @@ usable_python() {  # prints the first Python ≥ 3.11
 
 # What the environment is made from; the folder counts too, since a moved virtual environment doesn't work.
 fingerprint() {
-    { pwd; cat uv.lock pyproject.toml ./*/pyproject.toml tools/uv.txt tools/setup.sh; } | cksum
+    {
+        pwd
+        cat uv.lock pyproject.toml ./*/pyproject.toml tools/uv.txt tools/setup.sh
+        grep '^PROBE_VERSION' probes/python/memwarden_probe/bootstrap.py
+    } | cksum
 }
 
 stamp=.venv/memwarden-setup

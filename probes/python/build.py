@@ -4,6 +4,7 @@
     build.py                         for this machine, by the system's compiler, else by zig
     build.py --zig                   by zig (pip install ziglang), which links against glibc 2.17
     build.py --target aarch64-musl   for another machine (implies --zig)
+    build.py --all --into build/native   for all of them, as wheels hold them (implies --zig)
 
 Nothing is built when the sources and the way of building are unchanged.
 """
@@ -43,8 +44,8 @@ def this_target() -> str:
     return f"{platform.machine()}-{libc}"
 
 
-def library_path(target: str) -> Path:
-    return LIBRARIES / f"memwarden_hook-linux-{target}.so"
+def library_path(target: str, folder: Path = LIBRARIES) -> Path:
+    return folder / f"memwarden_hook-linux-{target}.so"
 
 
 def system_compiler() -> list[str] | None:
@@ -87,19 +88,19 @@ def fingerprint(compiler: list[str]) -> str:
     return digest.hexdigest()
 
 
-def build(target: str | None = None, zig: bool = False) -> Path:
+def build(target: str | None = None, zig: bool = False, into: Path = LIBRARIES) -> Path:
     """Return the shared object for ``target`` (default: this machine), building it if something changed."""
     target = target or this_target()
     if target not in TARGETS:
         choices = ", ".join(TARGETS)
         raise BuildError(f"The Python probe cannot be built for '{target}': choose one of {choices}.")
     compiler = choose_compiler(target, zig)
-    library = library_path(target)
+    library = library_path(target, into)
     stamp = library.with_suffix(".sha256")
     wanted = fingerprint(compiler)
     if library.exists() and stamp.exists() and stamp.read_text() == wanted:
         return library
-    LIBRARIES.mkdir(exist_ok=True)
+    into.mkdir(parents=True, exist_ok=True)
     # Written beside and renamed: a process that starts meanwhile maps the old file or the new one, never
     # half.
     partial = library.with_suffix(f".{os.getpid()}.partial")
@@ -121,9 +122,13 @@ def main() -> int:
     )
     parser.add_argument("--zig", action="store_true", help="build with zig even if there is a compiler")
     parser.add_argument("--target", choices=TARGETS, help="build for another machine or C library, with zig")
+    parser.add_argument("--all", action="store_true", help="build for all machines and C libraries, with zig")
+    parser.add_argument("--into", type=Path, default=LIBRARIES, metavar="FOLDER", help="where the objects go")
     options = parser.parse_args()
+    zig = options.zig or options.all or options.target is not None
     try:
-        print(build(options.target, options.zig or options.target is not None))
+        for target in TARGETS if options.all else [options.target]:
+            print(build(target, zig, options.into))
     except BuildError as error:
         print(f"build.py: {error}", file=sys.stderr)
         return 1

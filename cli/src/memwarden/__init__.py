@@ -1,3 +1,5 @@
 """The command `memwarden`: finds the process that leaks memory, and the line."""
 
-__version__ = "0.1.0"
+from importlib.metadata import version
+
+__version__ = version("memwarden")

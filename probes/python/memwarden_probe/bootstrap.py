@@ -9,7 +9,7 @@ each import is paid at every start.
 import os
 import sys
 
-PROBE_VERSION = "0.1.0"
+PROBE_VERSION = "0.1.0"  # of all distributions: each pyproject.toml reads it here
 DEFAULT_AVERAGE_BYTES = 524288
 DEFAULT_BUDGET = 20000  # 2 %
 SUPPORTED = ((3, 8), (3, 14))  # both included
