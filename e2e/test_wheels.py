@@ -32,12 +32,18 @@ for name in ("memwarden", "memwarden_api", "memwarden_collector", "memwarden_cor
     print(importlib.import_module(name).__file__)
 """
 # No variable may lead back to the checkout; a tracer of our own tests neither.
-CLEAN = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "MEMWARDEN", "COVERAGE", "VIRTUAL"))}
+CLEAN = {
+    k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "MEMWARDEN", "COVERAGE", "VIRTUAL"))
+}
 
 
 def make(folder: Path) -> dict[str, Path]:
     made = subprocess.run(
-        ["sh", str(ROOT / "tools" / "dist.sh"), str(folder)], env=CLEAN, capture_output=True, text=True, check=False
+        ["sh", str(ROOT / "tools" / "dist.sh"), str(folder)],
+        env=CLEAN,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert made.returncode == 0, made.stderr
     return {path.name.split("-")[0]: path for path in folder.glob("*.whl")}
@@ -76,7 +82,9 @@ def test_there_is_a_wheel_of_each_distribution_and_all_say_the_same_version(whee
         assert one["License-File"] == "LICENSE"
         assert one["Summary"]
         assert one["Description-Content-Type"] == "text/markdown"
-        ours = {need for need in one.get_all("Requires-Dist", []) if need.startswith("memwarden-") and "=" in need}
+        ours = {
+            need for need in one.get_all("Requires-Dist", []) if need.startswith("memwarden-") and "=" in need
+        }
         assert all(need.endswith(f"=={version}") for need in ours)
     assert "memwarden-sidecar" in " ".join(about["memwarden"].get_all("Requires-Dist", []))
 
@@ -92,7 +100,12 @@ def test_the_command_carries_the_probe_for_every_platform_that_its_tag_names(whe
     for script in ("inject/sitecustomize.py", "memwarden_probe/bootstrap.py", "memwarden_probe/self_test.py"):
         assert f"memwarden/probes/python/{script}" in inside
     assert not [name for name in inside if name.endswith((".c", ".h", "tests/conftest.py"))]
-    for tag in ("manylinux_2_17_x86_64", "manylinux_2_17_aarch64", "musllinux_1_2_x86_64", "musllinux_1_2_aarch64"):
+    for tag in (
+        "manylinux_2_17_x86_64",
+        "manylinux_2_17_aarch64",
+        "musllinux_1_2_x86_64",
+        "musllinux_1_2_aarch64",
+    ):
         assert tag in wheels["memwarden"].name
     for name in set(DISTRIBUTIONS) - {"memwarden"}:
         assert wheels[name].name.endswith("-py3-none-any.whl")
@@ -101,19 +114,37 @@ def test_the_command_carries_the_probe_for_every_platform_that_its_tag_names(whe
 def test_the_same_sources_make_the_same_bytes(wheels: dict[str, Path], tmp_path: Path) -> None:
     again = make(tmp_path)
     for name, path in wheels.items():
-        assert hashlib.sha256(again[name].read_bytes()).digest() == hashlib.sha256(path.read_bytes()).digest(), name
+        assert (
+            hashlib.sha256(again[name].read_bytes()).digest() == hashlib.sha256(path.read_bytes()).digest()
+        ), name
 
 
-def test_an_installed_command_finds_the_line_and_nothing_of_the_checkout(installed: Path, tmp_path: Path) -> None:
+def test_an_installed_command_finds_the_line_and_nothing_of_the_checkout(
+    installed: Path, tmp_path: Path
+) -> None:
     python = installed / "bin" / "python"
-    found = subprocess.run([python, "-c", MODULES], cwd=tmp_path, env=CLEAN, capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        [python, "-c", MODULES], cwd=tmp_path, env=CLEAN, capture_output=True, text=True, check=True
+    )
     assert all(line.startswith(str(installed)) for line in found.stdout.splitlines()), found.stdout
     checked = subprocess.run(
-        [*UV, "pip", "check", "--python", str(installed)], env=CLEAN, capture_output=True, text=True, check=False
+        [*UV, "pip", "check", "--python", str(installed)],
+        env=CLEAN,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert checked.returncode == 0, checked.stderr
     (tmp_path / "leak.py").write_text("import os; print(os.environ['PYTHONPATH'], flush=True)" + LEAKING)
-    command = [installed / "bin" / "memwarden", "run", "--quiet", "--duration", "9s", "--report", "report.json"]
+    command = [
+        installed / "bin" / "memwarden",
+        "run",
+        "--quiet",
+        "--duration",
+        "9s",
+        "--report",
+        "report.json",
+    ]
     run = subprocess.run(
         [*command, "--", python, "leak.py"],
         cwd=tmp_path, env=CLEAN, capture_output=True, text=True, timeout=120, check=False,

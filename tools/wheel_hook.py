@@ -31,7 +31,9 @@ def probe_files(probe: Path, native: Path) -> dict[str, str]:
     for target in TARGETS:
         path = native / f"memwarden_hook-linux-{target}.so"
         if not path.is_file():
-            raise FileNotFoundError(f"{path} is not built: make dist builds the native objects, then the wheels")
+            raise FileNotFoundError(
+                f"{path} is not built: make dist builds the native objects, then the wheels"
+            )
         files[str(path)] = f"{INSIDE}/lib/{path.name}"
     return files
 

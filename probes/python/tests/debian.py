@@ -78,7 +78,9 @@ def unpack(release, root):
     (root / "proc").unlink()  # a link to /proc, where a container's own is in the way
     archives = root / "var/cache/apt/archives"
     for package in sorted(archives.glob("*.deb")):
-        content = subprocess.run(["dpkg-deb", "--fsys-tarfile", str(package)], capture_output=True, check=True)
+        content = subprocess.run(
+            ["dpkg-deb", "--fsys-tarfile", str(package)], capture_output=True, check=True
+        )
         extract = ["tar", "-x", "-C", str(root), "--keep-directory-symlink", "--skip-old-files"]
         subprocess.run(extract, input=content.stdout, check=True)
     for unneeded in ("var/cache/apt", "var/lib/apt", "debootstrap", "usr/share/doc", "usr/share/locale"):
