@@ -4,6 +4,7 @@ Run with MEMWARDEN_SAMPLING_BYTES=512 and a listener on MEMWARDEN_SOCKET (tests/
 "clean" at the end; a crash, a hang or a wrong value is a failure.
 """
 
+import asyncio
 import gc
 import json
 import os
@@ -117,9 +118,86 @@ def tracing():
     sys.setprofile(lambda *_: None)
     churn()
     sys.setprofile(None)
+    sys.settrace(lambda *_: None)
+    generators()
+    sys.settrace(None)
     tracemalloc.start()
     churn()
     tracemalloc.stop()
+
+
+def monitoring():
+    if sys.version_info < (3, 12):
+        return
+    events = sys.monitoring.events
+    sys.monitoring.use_tool_id(4, "stress")
+    sys.monitoring.register_callback(4, events.PY_START, lambda *_: None)
+    sys.monitoring.set_events(4, events.PY_START | events.LINE)
+    generators()
+    sys.monitoring.set_events(4, 0)
+    sys.monitoring.free_tool_id(4)
+
+
+def coroutines():
+    async def leaf(n):
+        await asyncio.sleep(0)
+        return [n] * 100
+
+    async def root():
+        return await asyncio.gather(*(leaf(n) for n in range(100)))
+
+    loop = asyncio.new_event_loop()
+    assert len(loop.run_until_complete(root())) == 100
+    loop.close()
+
+
+def sub_interpreters():
+    """From 3.12 on each has a GIL of its own: its thread is in the hook at the same time as ours."""
+    try:
+        import _interpreters as interpreters
+    except ImportError:
+        try:
+            import _xxsubinterpreters as interpreters
+        except ImportError:
+            return
+    if sys.version_info < (3, 12):
+        made = interpreters.create()
+        interpreters.run_string(made, "kept = [{'n': [n]} for n in range(500)]")
+        interpreters.destroy(made)
+        return
+    made = [interpreters.create() for _ in range(2)]
+    threads = [
+        threading.Thread(target=interpreters.run_string, args=(one, "kept = [[{n: str(n)}] for n in range(5000)]"))
+        for one in made
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for one in made:
+        interpreters.destroy(one)
+
+
+LEAVING = """
+import threading
+def work():
+    while True: [str(n) for n in range(100)]
+for _ in range(4): threading.Thread(target=work, daemon=True).start()
+[{} for _ in range(10000)]
+"""
+SHARING = """
+import multiprocessing
+if __name__ == "__main__":
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        assert sum(pool.map(len, ["x" * n for n in range(200)])) == 19900
+"""
+
+
+def children():
+    for source in (LEAVING, SHARING, "import json, re, pickle"):
+        done = subprocess.run([sys.executable, "-W", "ignore", "-c", source], stderr=subprocess.PIPE)
+        if done.returncode:
+            FAILURES.append("a program ended with %d: %r" % (done.returncode, done.stderr[-2000:]))
 
 
 def work(jobs):
@@ -138,7 +216,7 @@ def main():
     signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
     mixes = [
         (churn, cycles), (made_and_gone, failing), (deep, generators), (resizing, churn),
-        (made_and_gone, cycles), (generators, failing),
+        (made_and_gone, cycles), (generators, failing), (coroutines, cycles),
     ]  # fmt: skip
     threads = [threading.Thread(target=work, args=(mix,)) for mix in mixes]
     for thread in threads:
@@ -149,8 +227,10 @@ def main():
         rounds += 1
         if rounds % 10 == 0:
             tracing()
+            monitoring()
             gc.set_threshold(700, 10, 10)
-            subprocess.run([sys.executable, "-c", "import json"], check=True)
+            sub_interpreters()
+            children()
             gc.set_threshold(1 + rounds % 3, 2, 2)
     for thread in threads:
         thread.join()
