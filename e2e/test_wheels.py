@@ -111,6 +111,22 @@ def test_the_command_carries_the_probe_for_every_platform_that_its_tag_names(whe
         assert wheels[name].name.endswith("-py3-none-any.whl")
 
 
+@pytest.mark.usefixtures("wheels")  # they come with zig
+def test_an_object_that_would_not_load_everywhere_is_found(tmp_path: Path) -> None:
+    source = tmp_path / "wrong.c"
+    source.write_text("int more(void) { return 1; }\nint PyInit_memwarden_hook(void) { return 1; }\n")
+    wrong = tmp_path / "memwarden_hook-linux-aarch64-glibc.so"
+    subprocess.run(
+        [sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-linux-gnu", "-shared", source, "-o", wrong], check=True
+    )
+    checked = subprocess.run(
+        [sys.executable, ROOT / "tools" / "native_objects.py", tmp_path], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 1
+    assert "is for x64" in checked.stderr
+    assert "exports" in checked.stderr
+
+
 def test_the_same_sources_make_the_same_bytes(wheels: dict[str, Path], tmp_path: Path) -> None:
     again = make(tmp_path)
     for name, path in wheels.items():

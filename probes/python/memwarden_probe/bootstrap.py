@@ -98,14 +98,18 @@ def reason_against_hook():
     return ""
 
 
-def library_path():
+def target():
+    """Which of the native objects is this interpreter's: musl has no such name for confstr."""
     try:
         glibc = (os.confstr("CS_GNU_LIBC_VERSION") or "").startswith("glibc")
     except (ValueError, OSError):
         glibc = False
-    target = "%s-%s" % (os.uname().machine, "glibc" if glibc else "musl")
+    return "%s-%s" % (os.uname().machine, "glibc" if glibc else "musl")
+
+
+def library_path():
     folder = os.path.join(os.path.dirname(PACKAGE), "lib")  # noqa: F821
-    return os.path.join(folder, "memwarden_hook-linux-%s.so" % target)
+    return os.path.join(folder, "memwarden_hook-linux-%s.so" % target())
 
 
 def load_hook():
@@ -183,6 +187,8 @@ def start_hook(name):
     try:
         hook = load_hook()
     except ImportError as error:
+        if not os.path.exists(library_path()):
+            return "no hook is built for " + target()
         # An isolated sub-interpreter refuses us; the main one has the hook, and it sees all allocations.
         return None if "subinterpreter" in str(error) else "the hook could not be loaded: %s" % error
     reason = hook.prepare(sys.hexversion)

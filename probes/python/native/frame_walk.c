@@ -5,6 +5,10 @@
 
 #include "peek.h"
 
+/* Frames of C code and trampolines are passed by, at most one of each under a Python frame. Read at wrong offsets, the
+ * chain can also be a ring. */
+enum { STEP_LIMIT = 4 * WALK_DEPTH };
+
 const struct python_layout *walk_layout;
 
 static int32_t instruction_of(const uint8_t *frame, const uint8_t *code) {
@@ -39,8 +43,9 @@ int walk_stack(struct walked_frame *frames, int limit) {
     if (frame == NULL) return 0;
     frame = peek_pointer(frame, at->tstate_frame);
     if (frame != NULL && at->cframe_frame >= 0) frame = peek_pointer(frame, (size_t)at->cframe_frame);
-    int count = 0;
-    for (; frame != NULL && count < limit; frame = peek_pointer(frame, at->frame_previous)) {
+    int count = 0, steps = 0;
+    for (; frame != NULL && count < limit && steps < STEP_LIMIT; frame = peek_pointer(frame, at->frame_previous)) {
+        steps++;
         if (is_interpreter_frame(frame)) continue;
         const uint8_t *code = peek_pointer(frame, at->frame_code);
         code = (const uint8_t *)((uintptr_t)code & ~(uintptr_t)at->frame_tag_mask);
