@@ -14,6 +14,10 @@ DEFAULT_AVERAGE_BYTES = 524288
 DEFAULT_BUDGET = 20000  # 2 %
 SUPPORTED = ((3, 8), (3, 14))  # both included
 
+# Modules that a program finds in sys.modules because of us, and would not find without. The test of a program's
+# account of itself holds us to this list; docs/reference/living-with-others.md shows it.
+ADDED_MODULES = ()
+
 # Programs that come and go around an application: build and package tools, not the service that leaks.
 DENIED_PROGRAMS = frozenset(
     """pip pipx uv uvx poetry pdm conda mamba virtualenv ensurepip venv setuptools wheel build twine
@@ -124,20 +128,28 @@ def load_hook():
 
 
 def gc_thresholds():
-    gc = sys.modules.get("gc")
-    if gc is None:
-        import gc  # built in
+    """Asked without leaving the built-in module where nobody has imported it."""
+    was_there = "gc" in sys.modules
+    import gc
+
+    if not was_there:
+        del sys.modules["gc"]
     return gc.get_threshold()
 
 
 def quote(text):
     """A JSON string, ASCII only; undecodable parts of a path become question marks."""
     out = []
-    for unit in memoryview(text.encode("utf-16-le", "replace")).cast("H"):
-        if 32 <= unit < 127 and unit not in (34, 92):
-            out.append(chr(unit))
-        else:
-            out.append("\\u%04x" % unit)
+    for character in text:
+        point = ord(character)
+        if 32 <= point < 127 and character not in '"\\':
+            out.append(character)
+        elif point < 0xD800 or 0xE000 <= point < 0x10000:
+            out.append("\\u%04x" % point)
+        elif point < 0x10000:  # a byte that is no UTF-8
+            out.append("?")
+        else:  # by hand: encoding to UTF-16 would import its codec
+            out.append("\\u%04x\\u%04x" % (0xD7C0 + (point >> 10), 0xDC00 + (point & 0x3FF)))
     return '"' + "".join(out) + '"'
 
 
@@ -204,10 +216,7 @@ def start_hook(name):
     reason = hook.start(path, identity(name, ""), average_bytes(), budget, gc_thresholds())
     if reason is not None:
         return reason
-    import atexit  # built in
-
     os.register_at_fork(before=hook.before_fork)
-    atexit.register(hook.at_exit)
     return ""
 
 

@@ -5,6 +5,7 @@
 #include "address_filter.h"
 #include "budget.h"
 #include "cpython.h"
+#include "ending.h"
 #include "frame_cache.h"
 #include "frame_walk.h"
 #include "poisson.h"
@@ -103,6 +104,7 @@ INLINE void *allocate_zeroed(struct domain *domain, size_t count, size_t size) {
 /* The entry leaves the table before the block is given back: a moment later another thread may own the address. */
 static __attribute__((noinline)) void free_known(struct domain *domain, void *block) {
     uint64_t begun = meter_begin(&meter_frees);
+    ending_look();
     process_lock();
     process_check_forked();
     struct table_entry gone;

@@ -14,6 +14,7 @@
 #include "budget.h"
 #include "census.h"
 #include "cpython.h"
+#include "ending.h"
 #include "hash_index.h"
 #include "link.h"
 #include "process.h"
@@ -67,7 +68,8 @@ static void *run(void *nothing) {
     command.tid = (pid_t)syscall(SYS_gettid);
     prctl(PR_SET_NAME, "memwarden");
     char *reply = map_private(REPLY_BYTES);
-    if (reply != NULL) {
+    /* From here on CPython itself ends a thread that asks for the GIL too late; before, there may be no interpreter. */
+    if (reply != NULL && !ending_has_begun()) {
         int gil = PyGILState_Ensure();
         size_t length = census_reply(gc_state, command.top, &command.stop, command.id, reply, REPLY_BYTES);
         PyGILState_Release(gil);
@@ -94,7 +96,7 @@ static int create_thread(void) {
 }
 
 int command_start(const char *id, size_t id_bytes, uint32_t top) {
-    if (state_now() != IDLE || clock_exact_ns() < command.held_until_ns) return 0;
+    if (state_now() != IDLE || ending_has_begun() || clock_exact_ns() < command.held_until_ns) return 0;
     memcpy(command.id, id, id_bytes);
     command.id[id_bytes] = 0;
     command.top = top;
@@ -138,11 +140,6 @@ static void finish(void) {
 
 void command_finish_before_fork(void) {
     command_hold(1000); /* until the fork has happened, which then shortens it */
-    finish();
-}
-
-void command_finish_for_ever(void) {
-    command.held_until_ns = UINT64_MAX;
     finish();
 }
 

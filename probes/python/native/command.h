@@ -1,7 +1,7 @@
 /* Work that takes longer than an allocation may: one short native thread, there only while it works.
  *
  * A thread that stays would make os.fork() warn from 3.12 on and unshare(CLONE_NEWUSER) fail; so it is joined at the
- * next tick, before a fork, and at exit, each with a bound.
+ * next tick and before a fork, with a bound. At the interpreter's end CPython ends it, like every daemon thread.
  */
 #ifndef MEMWARDEN_COMMAND_H
 #define MEMWARDEN_COMMAND_H
@@ -17,7 +17,6 @@ int command_is_running(void);
 void command_reap(void);                    /* joins a thread that has finished; never waits for work */
 void command_hold(uint32_t milliseconds);   /* starts nothing for so long */
 void command_finish_before_fork(void);      /* with the GIL, which it gives back while it waits */
-void command_finish_for_ever(void);         /* the same, and nothing starts afterwards */
 void command_forked(void);                  /* in the child: the thread is not here */
 
 #endif

@@ -1,4 +1,4 @@
-/* The extension module that the bootstrap loads: choose a layout, prove it, start, and two hooks for fork and exit.
+/* The extension module that the bootstrap loads: choose a layout, prove it, start, and a hook before each fork.
  *
  * It is an extension module rather than a library for ctypes because importing ctypes costs 6 ms and 2 MB.
  */
@@ -108,20 +108,12 @@ static PyObject *before_fork(PyObject *module, PyObject *nothing) {
     return reason_or_none(NULL);
 }
 
-static PyObject *at_exit(PyObject *module, PyObject *nothing) {
-    (void)module, (void)nothing;
-    command_finish_for_ever();
-    link_goodbye();
-    return reason_or_none(NULL);
-}
-
 static PyMethodDef METHODS[] = {
     {"prepare", prepare, METH_VARARGS, "prepare(version_hex) -> reason or None"},
     {"walk", walk, METH_VARARGS, "walk(limit) -> [(file, function, line, first line)], leaf first"},
     {"refuse", refuse, METH_NOARGS, "refuse(): the self-test failed; leave nothing open"},
     {"start", start, METH_VARARGS, "start(socket, identity, average_bytes, budget, gc_thresholds) -> reason or None"},
     {"before_fork", before_fork, METH_NOARGS, NULL},
-    {"at_exit", at_exit, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

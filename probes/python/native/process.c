@@ -9,6 +9,7 @@
 
 #include "budget.h"
 #include "command.h"
+#include "ending.h"
 #include "hash_index.h"
 #include "link.h"
 #include "poisson.h"
@@ -49,11 +50,15 @@ void process_check_forked(void) {
     table_forget_mirror();
     header->pid = (uint32_t)getpid();
     header->parent_pid = (uint32_t)getppid();
-    header->fork_ms = (now - header->start_monotonic_ns) / 1000000 + 1; /* never 0, which means "not forked" */
+    /* Above every birth that came with the fork: the clock's, and those that a fork a moment ago set ahead of it. Never
+     * 0, which means "not forked". */
+    uint64_t now_ms = (now - header->start_monotonic_ns) / 1000000;
+    header->fork_ms = (now_ms > header->fork_ms ? now_ms : header->fork_ms) + 1;
     header->ticks = header->tick_cost_ns = header->own_cost_ns = 0;
     budget_forked();
     poisson_seed((uint64_t)getpid() ^ now);
     command_forked();
+    ending_forked();
     link_forked(now);
 }
 

@@ -109,10 +109,18 @@ const struct python_layout *layout_choose(uint32_t version_hex, const char **rea
     return NULL;
 }
 
+/* What lost its underscore in 3.13. */
+static void *public_or_private(const char *public_name, const char *private_name) {
+    void *found = dlsym(RTLD_DEFAULT, public_name);
+    return found != NULL ? found : dlsym(RTLD_DEFAULT, private_name);
+}
+
 int layout_resolve_symbols(const char **reason) {
-    void *load = dlsym(RTLD_DEFAULT, "PyThreadState_GetUnchecked");
-    if (load == NULL) load = dlsym(RTLD_DEFAULT, "_PyThreadState_UncheckedGet");
-    memcpy(&python.thread_state, &load, sizeof load); /* ISO C has no cast from object to function pointer */
+    void *load = public_or_private("PyThreadState_GetUnchecked", "_PyThreadState_UncheckedGet");
+    void *finalizing = public_or_private("Py_IsFinalizing", "_Py_IsFinalizing");
+    /* ISO C has no cast from object to function pointer */
+    memcpy(&python.thread_state, &load, sizeof load);
+    memcpy(&python.is_finalizing, &finalizing, sizeof finalizing);
     struct { const void **into; const char *name; } types[] = {
         {&python.code_type, "PyCode_Type"}, {&python.list_type, "PyList_Type"},
         {&python.dict_type, "PyDict_Type"}, {&python.set_type, "PySet_Type"},
@@ -120,7 +128,7 @@ int layout_resolve_symbols(const char **reason) {
         {&python.function_type, "PyFunction_Type"}, {&python.str_type, "PyUnicode_Type"},
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) *types[i].into = dlsym(RTLD_DEFAULT, types[i].name);
-    if (load == NULL || python.code_type == NULL || python.type_type == NULL) {
+    if (load == NULL || finalizing == NULL || python.code_type == NULL || python.type_type == NULL) {
         *reason = "this interpreter does not export the symbols that the probe needs";
         return 0;
     }

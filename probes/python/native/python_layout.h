@@ -36,6 +36,7 @@ const struct python_layout *layout_choose(uint32_t version_hex, const char **rea
 /* Symbols that are not in the stable ABI. */
 struct python_symbols {
     PyThreadState *(*thread_state)(void); /* a single load, NULL instead of a fatal error */
+    int (*is_finalizing)(void);           /* a single load */
     const void *code_type, *list_type, *dict_type, *set_type, *frozenset_type, *type_type, *function_type,
         *str_type;
 };

@@ -10,6 +10,7 @@
 #include "budget.h"
 #include "census.h"
 #include "command.h"
+#include "ending.h"
 #include "link.h"
 #include "process.h"
 #include "sample_table.h"
@@ -64,6 +65,7 @@ void tick_start(const uint8_t *interpreter_gc) {
 }
 
 void tick(uint64_t now) {
+    if (ending_has_begun()) return;
     if (__atomic_exchange_n(&process->ticking, 1, __ATOMIC_ACQUIRE) != 0) return;
     uint64_t started = budget_thread_ns();
     tick_next_ns = now + TICK_NS;

@@ -58,6 +58,7 @@ class Listener:
         self.path = str(path)
         self.average_bytes = average_bytes
         self.peers = []
+        self.greeting = []  # requests sent to each peer after its hello
         self._door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._door.bind(self.path)
         self._door.listen(64)
@@ -122,6 +123,8 @@ class Listener:
             result = {} if self.average_bytes is None else {"average_bytes": self.average_bytes}
             with contextlib.suppress(OSError):
                 peer.send({"id": message["id"], "result": result})
+                for request in self.greeting:
+                    peer.send(request)
             peer.hello = message
 
     def peer(self, pid=None, number=0):

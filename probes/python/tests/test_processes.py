@@ -43,6 +43,31 @@ def test_a_forked_child_has_a_table_of_its_own(listener, run, version):
 
 
 @pytest.mark.parametrize("version", interpreters.REQUIRED)
+def test_forks_within_a_millisecond_tell_their_own_from_what_came_with_them(listener, run, version):
+    source = """
+    import os, sys, time
+    def at_once(level): return [bytes(50_000) for _ in range(8)]
+    kept = at_once(0)
+    for level in range(1, 6):          # each forks the next before the clock of the sampler has moved
+        child = os.fork()
+        if child:
+            break
+        kept += at_once(level)
+    """
+    program = run(version, source + STAY, MEMWARDEN_SAMPLING_BYTES="256")
+    wait_for(lambda: sum(p.table is not None for p in listener.peers) == 6, "all six processes", 40)
+    peers = {peer.pid: peer.table for peer in listener.peers if peer.table is not None}
+    pid, level = program.pid, 0
+    while pid:
+        sites = [site for site in peers[pid].read_sites() if any(at[1] == "at_once" for at in site.frames)]
+        assert sum(site.bytes for site in sites) == pytest.approx(8 * 50_033, rel=0.02)
+        assert sum(site.inherited_bytes for site in sites) == pytest.approx(level * 8 * 50_033, rel=0.02)
+        children = (other for other, table in peers.items() if table.read_header().parent_pid == pid)
+        pid, level = next(children, None), level + 1
+    assert level == 6
+
+
+@pytest.mark.parametrize("version", interpreters.REQUIRED)
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_multiprocessing_works(listener, run, version, method):
     source = f"""
@@ -230,6 +255,36 @@ def test_no_descriptor_left_is_survived(listener, run, version):
     program.go_on()
     assert program.line() == "fine"
     listener.peer(program.pid, number=1)
+
+
+@pytest.mark.parametrize("version", interpreters.HOOKED)
+def test_at_an_orderly_end_the_heap_is_as_it_was_before_it_was_taken_apart(listener, run, version):
+    source = """
+    import atexit, sys
+    kept = [bytes(4000) for _ in range(2000)]
+    def last(): kept.extend(bytes(4000) for _ in range(500))
+    atexit.register(last)
+    """
+    program = run(version, source, MEMWARDEN_SAMPLING_BYTES="4096")
+    program.finish()
+    peer = listener.peer(program.pid)
+    wait_for(lambda: peer.said_goodbye and peer.ended, "goodbye")
+    assert len([message for message in peer.messages if message.get("method") == "goodbye"]) == 1
+    assert sum(site.bytes for site in peer.table.read_sites()) == pytest.approx(2500 * 4033, rel=0.15)
+
+
+@pytest.mark.parametrize("version", interpreters.HOOKED)
+def test_exits_in_the_very_moment_of_a_census_harm_nobody(listener, run, version):
+    """Each of many short programs gets its questions as it ends: none crashes, none hangs."""
+    listener.greeting = [{"id": number, "method": "census", "params": {"top": 3}} for number in range(10, 14)]
+    source = """
+    import sys, time
+    kept = [{} for _ in range(30_000)]
+    end = time.monotonic() + 0.30
+    while time.monotonic() < end: kept.append({})
+    """
+    for _ in range(8):
+        assert run(version, source).finish() == ("", "")
 
 
 @pytest.mark.parametrize("version", interpreters.REQUIRED)
