@@ -8,6 +8,7 @@
 #include "ending.h"
 #include "frame_cache.h"
 #include "frame_walk.h"
+#include "link.h"
 #include "poisson.h"
 #include "process.h"
 #include "sample_table.h"
@@ -80,7 +81,7 @@ static __attribute__((noinline)) void *after_countdown(void *block, size_t size)
     begin_segment();
     process_unlock();
     meter_end(meter, begun);
-    if (tick_is_due(now)) tick(now);
+    if (tick_is_due(now) || consumed_before >= link_due_bytes) tick(now);
     errno = saved_errno;
     return block;
 }

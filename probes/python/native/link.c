@@ -25,9 +25,10 @@ enum {
     BACKOFF_FIRST_MS = 500,
     BACKOFF_LAST_MS = 8000,
 };
-static const uint64_t MS = 1000000, CHILD_QUIET_MS = 1000;
+static const uint64_t MS = 1000000, CHILD_QUIET_MS = 1000, CHILD_QUIET_BYTES = 1 << 20;
 static const uint64_t AVERAGE_MIN = 256, AVERAGE_MAX = 1u << 30;
 
+uint64_t link_due_bytes = UINT64_MAX;
 static struct sockaddr_un peer;
 static char *identity;
 
@@ -148,7 +149,8 @@ static int connect_and_introduce(void) {
 }
 
 static void try_connect(uint64_t now) {
-    if (now < wire.next_attempt_ns) return;
+    if (now < wire.next_attempt_ns && hook_allocated_bytes() < link_due_bytes) return;
+    link_due_bytes = UINT64_MAX;
     wire.next_attempt_ns = now + wire.backoff_ms * MS;
     wire.backoff_ms = wire.backoff_ms < BACKOFF_LAST_MS ? wire.backoff_ms * 2 : BACKOFF_LAST_MS;
     connect_and_introduce();
@@ -236,13 +238,14 @@ void link_poll(uint64_t now) {
 }
 
 /* The parent's socket must not stay open here: the sidecar would not see the parent's death. */
-void link_forked(uint64_t now) {
+void link_forked(uint64_t now, uint64_t allocated) {
     if (is_still_ours()) close(wire.fd);
     wire.fd = -1;
     wire.received = 0;
     wire.skipping = 0;
     wire.backoff_ms = BACKOFF_FIRST_MS;
     wire.next_attempt_ns = now + CHILD_QUIET_MS * MS;
+    link_due_bytes = allocated + CHILD_QUIET_BYTES;
 }
 
 void link_goodbye(void) {

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "allocator_hook.h"
 #include "budget.h"
 #include "command.h"
 #include "ending.h"
@@ -59,7 +60,7 @@ void process_check_forked(void) {
     poisson_seed((uint64_t)getpid() ^ now);
     command_forked();
     ending_forked();
-    link_forked(now);
+    link_forked(now, hook_allocated_bytes());
 }
 
 static void before_fork(void) { process_lock(); }

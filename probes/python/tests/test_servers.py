@@ -1,0 +1,211 @@
+"""Real servers with workers, under load, without the probe and with it: same answers, same end, every worker known.
+
+Each model is a way of making worker processes. The first ones run in `make test`, all of them, and three on every
+other version, in `make test-system`.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+
+import interpreters
+import pytest
+from server_environment import python_with
+from small_sidecar import wait_for
+
+SERVERS = Path(__file__).resolve().parent / "servers"
+ENOUGH = 40
+"""Leaks of each worker, of 20 000 bytes."""
+PATIENCE = 90.0
+GUNICORN = ("-m", "gunicorn", "--workers", "2", "--log-level", "warning", "--bind", "127.0.0.1:{port}")
+MODELS = {
+    "gunicorn preload": (*GUNICORN, "--preload", "service:application"),
+    "uvicorn": (
+        "-m",
+        "uvicorn",
+        "--workers",
+        "2",
+        "--log-level",
+        "warning",
+        "--port",
+        "{port}",
+        "service:asgi",
+    ),
+    "gunicorn threads": (*GUNICORN, "--worker-class", "gthread", "--threads", "4", "service:application"),
+    "gunicorn sync": (*GUNICORN, "service:application"),
+    "gunicorn gevent": (*GUNICORN, "--worker-class", "gevent", "service:application"),
+    "gunicorn gevent preload": (*GUNICORN, "--worker-class", "gevent", "--preload", "service:application"),
+    "gunicorn uvicorn": (*GUNICORN, "--worker-class", "uvicorn.workers.UvicornWorker", "service:asgi"),
+    "gunicorn short-lived": (*GUNICORN, "--max-requests", "2000", "service:application"),
+}
+IN_EVERY_RUN = [
+    ("gunicorn preload", "3.11"),
+    ("gunicorn preload", "3.13"),
+    ("uvicorn", "3.13"),
+    ("gunicorn threads", "3.11"),
+]
+ON_EVERY_VERSION = ("gunicorn preload", "uvicorn", "gunicorn gevent")
+
+
+def cases():
+    for name in MODELS:
+        for version in interpreters.HOOKED:
+            if version in interpreters.REQUIRED or name in ON_EVERY_VERSION:
+                marks = [] if (name, version) in IN_EVERY_RUN else [pytest.mark.system]
+                yield pytest.param(name, version, marks=marks, id=f"{name}-{version}")
+
+
+class Server:
+    """A server in a session of its own, and what it answered."""
+
+    def __init__(self, command, environment, folder):
+        with socket.socket() as chosen:
+            chosen.bind(("127.0.0.1", 0))
+            self.port = chosen.getsockname()[1]
+        self.log = folder / "log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [part.format(port=self.port) for part in command], env=environment, cwd=folder,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        wait_for(self._answers, "an answer", PATIENCE)
+
+    def _answers(self):
+        assert self.process.poll() is None, self.log.read_text()
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return self.get("/who")
+        return None
+
+    def get(self, path):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            body = response.read()
+        finally:
+            connection.close()
+        headers = sorted(
+            (name.lower(), value) for name, value in response.getheaders() if name.lower() != "date"
+        )
+        return response.status, headers, body
+
+    def who(self):
+        return json.loads(self.get("/who")[2])
+
+    def load(self):
+        """Answers to the same questions, in order; then leaks until each of two workers has enough of them."""
+        answers = [self.get(f"/work/{number}") for number in range(60)]
+        answers.append(self.get("/leak"))
+        workers = {}
+        end = time.monotonic() + PATIENCE
+        while len(workers) < 2 or min(one["leaked"] for one in workers.values()) < ENOUGH:
+            assert time.monotonic() < end, workers
+            for _ in range(10):
+                assert self.get("/leak") == answers[-1]
+            one = self.who()
+            workers[one["pid"]] = one
+        return answers, workers
+
+    def states(self):
+        """Of all processes of its session."""
+        found = Counter()
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                fields = stat.read_text().rpartition(")")[2].split()
+                if int(fields[3]) == self.process.pid:
+                    found[fields[0]] += 1
+        return found
+
+    def end(self):
+        """Its exit code after SIGTERM."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE)
+
+    def kill(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture
+def serve(environment, tmp_path):
+    started = []
+
+    def start(command, probed):
+        folder = tmp_path / ("probed" if probed else "plain")
+        shutil.copytree(SERVERS, folder)
+        variables = {**environment, "MEMWARDEN_SAMPLING_BYTES": "2048", "PYTHONUNBUFFERED": "1"}
+        if not probed:
+            variables = {
+                k: v for k, v in variables.items() if k != "PYTHONPATH" and not k.startswith("MEMWARDEN_")
+            }
+        server = Server(command, variables, folder)
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.kill()
+
+
+def line_of(text):
+    lines = (SERVERS / "service.py").read_text().splitlines()
+    (number,) = (number for number, line in enumerate(lines, start=1) if text in line)
+    return number
+
+
+def total(table, function, line=None):
+    """Own and inherited bytes of a function's own lines (or one of them) in service.py."""
+    own = inherited = 0.0
+    for site in table.read_sites():
+        file, name, at = site.frames[0] if site.frames else ("", "", 0)
+        if file.endswith("service.py") and name == function and line in (None, at):
+            own += site.bytes
+            inherited += site.inherited_bytes
+    return own, inherited
+
+
+@pytest.mark.parametrize(("name", "version"), list(cases()))
+def test_a_server_is_the_same_and_each_worker_is_known(serve, listener, name, version):
+    command = [python_with("servers", version), *MODELS[name]]
+    plain = serve(command, probed=False)
+    answers, workers_before = plain.load()
+    states, code = plain.states(), plain.end()
+
+    server = serve(command, probed=True)
+    answers_with_us, workers = server.load()
+    assert answers_with_us == answers
+    assert server.states().keys() <= {*states.keys(), "R", "S"}, "a zombie"
+    assert [one["ours"] for one in workers.values()] == [[], []]
+    if "threads" not in name:  # how many of a pool have been needed is a matter of chance
+        assert {(one["threads"], one["tasks"]) for one in workers.values()} == {
+            (one["threads"], one["tasks"]) for one in workers_before.values()
+        }
+    for pid, one in workers.items():
+        check_worker(listener, one, server.process.pid, is_preloaded="preload" in name)
+        assert listener.peer(pid).hello["params"]["reason"] == ""
+    assert server.end() == code, server.log.read_text()
+
+
+def check_worker(listener, worker, master, is_preloaded):
+    table = listener.peer(worker["pid"]).table
+    header = table.read_header()
+    assert (header.pid, header.parent_pid) == (worker["pid"], worker["parent"])
+    assert worker["parent"] == master
+    own, inherited = total(table, "leak", line_of("# the leak"))
+    assert inherited == 0
+    assert own == pytest.approx(worker["leaked"] * 20_033, rel=0.2)
+    own, inherited = total(table, "prepared")
+    if is_preloaded:
+        assert (own, inherited) == (pytest.approx(0, abs=50_000), pytest.approx(200 * 20_033, rel=0.1))
+        assert total(listener.peer(master).table, "prepared")[0] == pytest.approx(200 * 20_033, rel=0.1)
+    else:
+        assert (own, inherited) == (pytest.approx(200 * 20_033, rel=0.1), 0)
