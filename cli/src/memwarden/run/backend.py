@@ -40,14 +40,12 @@ class Backend:
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     scope: str = field(default_factory=lambda: str(uuid.uuid4()))
     url: str = ""
+    socket: Path = Path()
+    """Of the probes."""
     stop_database: Callable[[], None] = lambda: None
     children: dict[str, Child] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)
     """Parts that ended before their time, and how."""
-
-    @property
-    def socket(self) -> Path:
-        return self.folder.path / "probe" / "sidecar.sock"
 
     @property
     def api(self) -> Api:
@@ -127,7 +125,7 @@ class Backend:
 
     def _start_sidecar(self, ready_file: Path) -> None:
         plan = self.plan
-        self.folder.make_child(self.socket.parent.name)
+        self.socket = self.folder.make_door() / "probe"
         limit = [] if plan.memory_limit_bytes is None else ["--memory-limit", str(plan.memory_limit_bytes)]
         self._start(
             "sidecar",

@@ -1,11 +1,15 @@
 """The temporary folder of one run, and the sweeping of those that killed runs left behind.
 
+Nobody else may enter it. Only where root runs us, whose programs may give up their rights, it can be passed through, so
+that they still reach the probes' socket: in a folder whose name can't be guessed nor listed. All else in it is closed.
+
 Its owner holds a lock on the file `owner` for as long as it lives: the kernel lets go of it however the owner
 ends. Unlike a process id it can't be mistaken for somebody else's, even by containers that share a folder.
 """
 
 import fcntl
 import os
+import secrets
 import shutil
 import tempfile
 import time
@@ -17,8 +21,9 @@ from memwarden.errors import Failed, reason
 
 PREFIX: Final = "memwarden-"
 OWNER: Final = "owner"
-# A Unix socket's path has 107 bytes; "/memwarden-12345678/database/.s.PGSQL.5432.lock" takes 48.
+# A Unix socket's path has 107 bytes; "/memwarden-12345678/database/.s.PGSQL.5432.lock" takes 48, the probes' takes 42.
 _LONGEST_ROOT: Final = 107 - 48
+_PASS_THROUGH: Final = 0o711
 _GRACE_SECONDS: Final = 60
 """A folder without an owner is being made, or was abandoned in the middle of it."""
 
@@ -51,6 +56,17 @@ class RunFolder:
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
+
+    def make_door(self) -> Path:
+        """A folder for the probes' socket: who was told its path reaches it, whatever user it has become."""
+        door = self.path / secrets.token_urlsafe(12)
+        if os.geteuid() != 0:  # the kernel then keeps all other users out
+            door.mkdir(mode=0o700)
+            return door
+        door.mkdir()
+        for folder in (door, self.path):
+            folder.chmod(_PASS_THROUGH)
+        return door
 
     def make_child(self, name: str) -> Path:
         """A folder of its own for a part."""

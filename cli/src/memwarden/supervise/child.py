@@ -47,7 +47,7 @@ class Child:
     def start(cls, spec: ChildSpec) -> "Child":
         """Raises Failed with a sentence when it can't be started. To be called by the main thread only."""
         try:
-            with spec.log.open("ab") as log:
+            with open(spec.log, "ab", opener=_for_us_alone) as log:
                 process = subprocess.Popen(
                     list(spec.arguments),
                     env=dict(spec.environment),
@@ -139,3 +139,7 @@ class Child:
         """The last line of the log, without the prefix that our parts put before their sentence."""
         lines = [line for line in self.log_tail().splitlines() if line.strip()]
         return lines[-1].split(": ", 1)[-1].strip() if lines else ""
+
+
+def _for_us_alone(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -19,10 +19,11 @@ _CREDENTIALS: Final = struct.Struct("3i")
 
 @dataclass(slots=True, eq=False)
 class Connection:
-    """State of one socket. `pid` is what the kernel says of who dialled, not what the peer claims."""
+    """State of one socket. `pid` and `uid` are what the kernel says of who dialled, not what the peer claims."""
 
     socket: socket.socket
     pid: int
+    uid: int
     opened: float
     """Value of the elapsed clock, in seconds."""
     hello: Hello | None = None
@@ -100,7 +101,8 @@ class Connection:
         self.socket.close()
 
 
-def peer_pid(peer: socket.socket) -> int:
-    """Process id of who dialled, as seen from here; 0 when it is not visible from our process namespace."""
+def peer_identity(peer: socket.socket) -> tuple[int, int]:
+    """Process and user id of who dialled, as seen from here; 0 when the process is not visible from our namespace."""
     raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    return int(_CREDENTIALS.unpack(raw)[0])
+    pid, uid, _ = _CREDENTIALS.unpack(raw)
+    return pid, uid

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 from memwarden_sidecar.errors import CannotStart, Refused
 from memwarden_sidecar.notices import LOGGER, Notices
-from memwarden_sidecar.probes.connection import Connection, peer_pid
+from memwarden_sidecar.probes.connection import Connection, peer_identity
 from memwarden_sidecar.probes.hello import parse_hello, parse_line
 from memwarden_sidecar.settings import BUFFERED_BYTES, HELLO_SECONDS, MAX_CONNECTIONS
 
@@ -93,7 +93,7 @@ class Door:
             peer.close()
             return
         peer.setblocking(False)
-        connection = Connection(peer, peer_pid(peer), self._elapsed())
+        connection = Connection(peer, *peer_identity(peer), self._elapsed())
         self._connections[peer.fileno()] = connection
         self._selector.register(peer, selectors.EVENT_READ, lambda: self._read(connection))
 

@@ -100,7 +100,10 @@ class LinkedProcesses:
         self._by_pid[key.pid] = linked
         connection.send(self._answer(linked))
         self._on_arrival(stat)
-        LOGGER.debug("process %d said hello: %s %s %s", key.pid, hello.runtime, hello.version, hello.reason)
+        LOGGER.debug(
+            "process %d of user %d said hello: %s %s %s",
+            key.pid, connection.uid, hello.runtime, hello.version, hello.reason,
+        )  # fmt: skip
 
     def _map(self, connection: Connection, hello: Hello) -> Table | None:
         descriptor = connection.take_descriptor()
