@@ -117,10 +117,25 @@ def test_an_object_that_would_not_load_everywhere_is_found(tmp_path: Path) -> No
     source.write_text("int more(void) { return 1; }\nint PyInit_memwarden_hook(void) { return 1; }\n")
     wrong = tmp_path / "memwarden_hook-linux-aarch64-glibc.so"
     subprocess.run(
-        [sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-linux-gnu", "-shared", source, "-o", wrong], check=True
+        [
+            sys.executable,
+            "-m",
+            "ziglang",
+            "cc",
+            "-target",
+            "x86_64-linux-gnu",
+            "-shared",
+            source,
+            "-o",
+            wrong,
+        ],
+        check=True,
     )
     checked = subprocess.run(
-        [sys.executable, ROOT / "tools" / "native_objects.py", tmp_path], capture_output=True, text=True, check=False
+        [sys.executable, ROOT / "tools" / "native_objects.py", tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert checked.returncode == 1
     assert "is for x64" in checked.stderr

@@ -167,7 +167,9 @@ def sub_interpreters():
         return
     made = [interpreters.create() for _ in range(2)]
     threads = [
-        threading.Thread(target=interpreters.run_string, args=(one, "kept = [[{n: str(n)}] for n in range(5000)]"))
+        threading.Thread(
+            target=interpreters.run_string, args=(one, "kept = [[{n: str(n)}] for n in range(5000)]")
+        )
         for one in made
     ]
     for thread in threads:
