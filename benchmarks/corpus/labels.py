@@ -1,0 +1,342 @@
+"""What is true of each program of the corpus, read from labels.toml, fleets.toml and split.toml and checked.
+
+`programs()` and `fleets()` are what scores and the recorder use. A label says what a judge that was given the whole
+run may answer at its end; a leak's sites are the functions (and the lines marked `# LEAK`) in which the memory that
+stays is allocated. Whatever doesn't fit raises LabelError with the name of the program and of the field.
+"""
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+CORPUS: Final = Path(__file__).resolve().parent
+RECORDINGS: Final = CORPUS / "recordings"
+SUFFIX: Final = {"python": ".py"}
+"""Where programs of a runtime are: programs/<runtime>/<name><suffix>."""
+
+VERDICTS: Final = frozenset(
+    {"Healthy", "WarmingUp", "Growing", "Leaking", "CacheFilling", "Fragmented", "Unknown"}
+)
+LOADS: Final = ("steady", "light", "heavy", "bursty", "daily", "ramp")
+SPLITS: Final = ("train", "test")
+_Node = TypeVar("_Node", bound=ast.stmt)
+_SIZE: Final = re.compile(r"(\d+)(MiB|GiB)")
+
+
+class LabelError(Exception):
+    """A label is not what it has to be; the text names the program, the field and the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where memory that leaks is allocated: a function of a file, and its marked lines."""
+
+    file: str
+    """Name of the file without folders."""
+    function: str
+    lines: tuple[int, ...]
+
+    def matches(self, file: str, function: str) -> bool:
+        """Whether a frame is this site; `function` may be qualified (`Shop.order.<locals>.<listcomp>`)."""
+        return Path(file).name == self.file and self.function in function.split(".")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One program and the truth about it."""
+
+    name: str
+    runtime: str
+    family: str
+    leak: bool
+    verdicts: frozenset[str]
+    """Answers that are right at the end of each of its runs."""
+    sites: tuple[Site, ...]
+    """Of a leak; empty where no site of the program's own code allocates it (C memory)."""
+    begins: float
+    """Seconds after the start when a leak begins."""
+    bound: str
+    """Of a healthy program that grows for a while: what ends it, in words; "" otherwise."""
+    limit_bytes: int
+    at_risk: bool
+    """Whether it is right to say that the limit may be met (a full load into a small container)."""
+    origin: str
+    """"own", or the address of the public issue that it reproduces."""
+    environment: str
+    """Name of the file in environments/ whose packages it runs with; "" for none."""
+    interpreter: str
+    loads: tuple[str, ...]
+    requests_per_second: float
+    """Of the requests sent to it; 0 for a program that brings its own work."""
+    together: str
+    """Programs with the same word here are never parted by the split (a leak and its repair)."""
+    split: str
+    note: str
+
+    @property
+    def path(self) -> Path:
+        return CORPUS / "programs" / self.runtime / f"{self.name}{SUFFIX[self.runtime]}"
+
+    def recording(self, load: str) -> Path:
+        return RECORDINGS / self.runtime / f"{self.name}.{load}.mwrec"
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One container of a fleet; it runs the fleet's program, in a variant."""
+
+    name: str
+    variant: str
+    load: str
+    version: str
+    leak: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Recordings of one workload that belong together."""
+
+    name: str
+    program: str
+    """Name of a program that has no runs of its own."""
+    leak: bool
+    leaking_version: str
+    """Where only one version leaks: which; "" otherwise."""
+    replicas: tuple[Replica, ...]
+    interpreter: str
+    limit_bytes: int
+    sites: tuple[Site, ...]
+    requests_per_second: float
+    split: str
+    note: str
+
+    @property
+    def path(self) -> Path:
+        return CORPUS / "programs" / "python" / f"{self.program}.py"
+
+    def recording(self, replica: Replica) -> Path:
+        return RECORDINGS / "fleets" / f"{self.name}.{replica.name}.mwrec"
+
+
+@cache
+def programs() -> tuple[Program, ...]:
+    """All programs in the order of labels.toml. Raises LabelError."""
+    parts = _split()
+    found = []
+    for runtime, tables in _read("labels.toml").items():
+        if runtime not in SUFFIX:
+            raise LabelError(f"labels.toml: the runtime {runtime!r} is not known; known: {', '.join(SUFFIX)}")
+        found += [_program(runtime, name, table, parts) for name, table in tables.items()]
+    sides: dict[str, str] = {}
+    for program in found:
+        if sides.setdefault(program.together, program.split) != program.split:
+            raise LabelError(f"{program.name}: split.toml parts it from others of {program.together!r}")
+    return tuple(found)
+
+
+def program_named(name: str) -> Program:
+    """Raises LabelError where there is none."""
+    for program in programs():
+        if program.name == name:
+            return program
+    raise LabelError(f"{name}: no such program in labels.toml")
+
+
+@cache
+def fleets() -> tuple[Fleet, ...]:
+    """All fleets in the order of fleets.toml. Raises LabelError."""
+    parts = _split()
+    return tuple(_fleet(name, table, parts) for name, table in _read("fleets.toml").items())
+
+
+class _Fields:
+    """The fields of one table, each read once; what is left over is an error."""
+
+    def __init__(self, name: str, table: Mapping[str, Any]) -> None:
+        self.name = name
+        self._table = dict(table)
+
+    def take(self, field: str, kind: type, default: Any = None) -> Any:
+        value = self._table.pop(field, default)
+        if value is None:
+            raise LabelError(f"{self.name}: {field} is missing")
+        if kind is float and type(value) is int:
+            value = float(value)
+        if type(value) is not kind:
+            raise LabelError(f"{self.name}: {field} is {value!r}, not a {kind.__name__}")
+        return value
+
+    def words(self, field: str, known: Iterator[str] | tuple[str, ...] | frozenset[str]) -> tuple[str, ...]:
+        values = tuple(self.take(field, list))
+        allowed = set(known)
+        if not values or not set(values) <= allowed:
+            raise LabelError(f"{self.name}: {field} is {list(values)}; use one or more of {sorted(allowed)}")
+        return values
+
+    def size(self, field: str, default: str) -> int:
+        text = self.take(field, str, default)
+        match = _SIZE.fullmatch(text)
+        if match is None:
+            raise LabelError(f"{self.name}: {field} is {text!r}, not a size such as 256MiB")
+        return int(match[1]) << {"MiB": 20, "GiB": 30}[match[2]]
+
+    def end(self) -> None:
+        if self._table:
+            raise LabelError(f"{self.name}: {', '.join(self._table)}: no such field")
+
+
+def _program(runtime: str, name: str, table: Mapping[str, Any], parts: Mapping[str, str]) -> Program:
+    fields = _Fields(name, table)
+    path = CORPUS / "programs" / runtime / f"{name}{SUFFIX[runtime]}"
+    leak = fields.take("leak", bool)
+    program = Program(
+        name=name,
+        runtime=runtime,
+        family=fields.take("family", str),
+        leak=leak,
+        verdicts=frozenset(fields.words("verdicts", VERDICTS)),
+        sites=_sites(name, path, fields.take("sites", list, [])),
+        begins=fields.take("begins", float, 0.0),
+        bound=fields.take("bound", str, ""),
+        limit_bytes=fields.size("limit", "256MiB"),
+        at_risk=fields.take("at_risk", bool, False),
+        origin=fields.take("origin", str, "own"),
+        environment=fields.take("environment", str, ""),
+        interpreter=fields.take("interpreter", str, "3.11"),
+        loads=fields.words("loads", LOADS),
+        requests_per_second=fields.take("requests_per_second", float, 0.0),
+        together=fields.take("together", str, name),
+        split=parts.get(name, ""),
+        note=fields.take("note", str, ""),
+    )
+    fields.end()
+    _agree(program)
+    return program
+
+
+def _agree(program: Program) -> None:
+    name = program.name
+    if not program.split:
+        raise LabelError(f"{name}: split.toml doesn't know it; run python -m corpus.split")
+    if len(program.loads) < 2:
+        raise LabelError(f"{name}: at least two loads, or the split by program says little")
+    if program.leak != ("Leaking" in program.verdicts):
+        raise LabelError(f"{name}: leak is {program.leak}, but verdicts are {sorted(program.verdicts)}")
+    if program.sites and not program.leak:
+        raise LabelError(f"{name}: a healthy program has no leaking site")
+    if program.environment and not environment_file(program.environment).exists():
+        raise LabelError(f"{name}: there is no environments/{program.environment}.txt")
+    if program.origin != "own" and not program.origin.startswith("https://"):
+        raise LabelError(f"{name}: origin is {program.origin!r}, neither own nor an address")
+
+
+def _fleet(name: str, table: Mapping[str, Any], parts: Mapping[str, str]) -> Fleet:
+    fields = _Fields(name, table)
+    program = fields.take("program", str)
+    path = CORPUS / "programs" / "python" / f"{program}.py"
+    replicas = tuple(_replica(f"{name}[{n}]", each) for n, each in enumerate(fields.take("replicas", list)))
+    leak = fields.take("leak", bool)
+    fleet = Fleet(
+        name=name,
+        program=program,
+        leak=leak,
+        leaking_version=fields.take("leaking_version", str, ""),
+        replicas=replicas,
+        interpreter=fields.take("interpreter", str, "3.11"),
+        limit_bytes=fields.size("limit", "256MiB"),
+        sites=_sites(name, path, fields.take("sites", list)) if leak else (),
+        requests_per_second=fields.take("requests_per_second", float),
+        split=parts.get(name, ""),
+        note=fields.take("note", str, ""),
+    )
+    fields.end()
+    if fleet.leak != any(replica.leak for replica in replicas):
+        raise LabelError(f"{name}: leak is {fleet.leak}, its replicas say otherwise")
+    if fleet.leaking_version and {r.version for r in replicas if r.leak} != {fleet.leaking_version}:
+        raise LabelError(f"{name}: leaking_version is not the version of the replicas that leak")
+    if len({replica.name for replica in replicas}) < len(replicas):
+        raise LabelError(f"{name}: two replicas have one name")
+    if not fleet.split:
+        raise LabelError(f"{name}: split.toml doesn't know it; run python -m corpus.split")
+    return fleet
+
+
+def _replica(where: str, table: Mapping[str, Any]) -> Replica:
+    fields = _Fields(where, table)
+    replica = Replica(
+        name=fields.take("name", str),
+        variant=fields.take("variant", str, ""),
+        load=fields.take("load", str, "steady"),
+        version=fields.take("version", str, ""),
+        leak=fields.take("leak", bool, False),
+    )
+    fields.end()
+    if replica.load not in LOADS:
+        raise LabelError(f"{where}: the load {replica.load!r} is not known")
+    return replica
+
+
+def environment_file(name: str) -> Path:
+    """The packages of an environment, with hashes."""
+    return CORPUS / "environments" / f"{name}.txt"
+
+
+def _sites(name: str, path: Path, functions: list[str]) -> tuple[Site, ...]:
+    if not path.exists():
+        raise LabelError(f"{name}: there is no {path.relative_to(CORPUS)}")
+    marked = _marked_lines(path)
+    if set(marked) != set(functions):
+        raise LabelError(f"{name}: sites are {functions}, but `# LEAK` stands in {sorted(marked)}")
+    return tuple(Site(path.name, function, tuple(marked[function])) for function in functions)
+
+
+def _marked_lines(path: Path) -> dict[str, list[int]]:
+    """Lines of the statements with `# LEAK`, by the innermost function that they are in."""
+    text = path.read_text()
+    marked = [number for number, line in enumerate(text.splitlines(), 1) if line.rstrip().endswith("# LEAK")]
+    if not marked:
+        return {}
+    nodes = list(ast.walk(ast.parse(text)))
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    statements = [node for node in nodes if isinstance(node, ast.stmt) and not hasattr(node, "body")]
+    found: dict[str, list[int]] = {}
+    for line in marked:
+        function = _innermost(functions, line)
+        statement = _innermost(statements, line)
+        if function is None or statement is None:
+            raise LabelError(f"{path.name}: `# LEAK` in line {line} is in no function")
+        found.setdefault(function.name, []).extend(
+            range(statement.lineno, (statement.end_lineno or line) + 1)
+        )
+    return found
+
+
+def _innermost(nodes: Sequence[_Node], line: int) -> _Node | None:
+    around = [node for node in nodes if node.lineno <= line <= (node.end_lineno or node.lineno)]
+    return max(around, key=lambda node: node.lineno, default=None)
+
+
+def _split() -> dict[str, str]:
+    table = _read("split.toml")
+    parts: dict[str, str] = {}
+    for side in SPLITS:
+        for name in table.get(side, []):
+            if name in parts:
+                raise LabelError(f"{name}: split.toml has it twice")
+            parts[name] = side
+    return parts
+
+
+def _read(file: str) -> dict[str, Any]:
+    path = CORPUS / file
+    if not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise LabelError(f"{file}: {error}") from error

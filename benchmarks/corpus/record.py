@@ -1,0 +1,302 @@
+"""`python -m corpus.record [NAME …]`: run the programs, watch each with `memwarden run --keep`, keep the recordings.
+
+Unattended and resumable: a run whose program, label, packages and settings are the ones of the recording that is there
+is not made again. Three runs at a time; services get their requests from a process of their own, which is not
+watched. A run that is no good (the program ended by itself, ticks are missing, nothing was sampled) is refused and
+named at the end, with exit code 1; nothing of it is kept.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from corpus.environments import EnvironmentUnavailable, cache, environment_file, interpreter
+from corpus.labels import CORPUS, Fleet, Program, Replica, Site, fleets, programs
+from corpus.portable import portable
+from memwarden_core.errors import RecordingError
+from memwarden_core.recording import Recording, SeriesKey
+from memwarden_core.recording_file import read_recording, write_recording
+from memwarden_core.signals import MEMORY_ANON
+
+ROOT: Final = CORPUS.parents[1]
+SECONDS: Final = 66
+INTERVAL: Final = 0.25
+"""Four ticks a second: the shape of 70 minutes at 15 s ticks in a minute; the judge counts in ticks."""
+FEWEST_TICKS: Final = 240
+LONGEST_GAP: Final = 3.0
+"""Seconds without a sample; more, and the machine was too busy for a recording."""
+AT_ONCE: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One recording to be made."""
+
+    name: str
+    runtime: str
+    path: Path
+    target: Path
+    load: str
+    variant: str
+    interpreter: str
+    environment: str
+    limit_bytes: int
+    requests_per_second: float
+    sites: tuple[Site, ...]
+    labels: tuple[tuple[str, str], ...]
+
+    @property
+    def seed(self) -> int:
+        return int(hashlib.sha256(f"{self.target.name}".encode()).hexdigest()[:6], 16)
+
+    @property
+    def origin(self) -> Path:
+        return self.target.with_suffix(".json")
+
+    def digest(self) -> str:
+        """Of everything that decides what is recorded."""
+        word = hashlib.sha256()
+        files = [self.path, *sorted((self.path.parent / "traffic").glob("*.py"))]
+        if self.environment:
+            files.append(environment_file(self.environment))
+        for file in files:
+            word.update(file.read_bytes())
+        settings = (self.load, self.variant, self.interpreter, self.limit_bytes, self.requests_per_second)
+        word.update(repr((settings, SECONDS, INTERVAL, self.seed)).encode())
+        return word.hexdigest()[:16]
+
+    def current(self) -> bool:
+        if not (self.target.exists() and self.origin.exists()):
+            return False
+        return bool(json.loads(self.origin.read_text())["digest"] == self.digest())
+
+
+class Refused(Exception):
+    """A run that can't be used; the text says why."""
+
+
+def of_program(program: Program) -> list[Run]:
+    """Its runs, one per load."""
+    return [
+        Run(
+            name=program.name, runtime=program.runtime, path=program.path, target=program.recording(load),
+            load=load, variant="", interpreter=program.interpreter, environment=program.environment,
+            limit_bytes=program.limit_bytes, requests_per_second=program.requests_per_second,
+            sites=program.sites, labels=(("program", program.name), ("load", load)),
+        )
+        for load in program.loads
+    ]  # fmt: skip
+
+
+def of_fleet(fleet: Fleet) -> list[Run]:
+    """Its runs, one per replica."""
+    return [_of_replica(fleet, replica) for replica in fleet.replicas]
+
+
+def _of_replica(fleet: Fleet, replica: Replica) -> Run:
+    labels = {
+        "program": fleet.program, "load": replica.load, "service.name": fleet.name,
+        "service.version": replica.version, "service.instance.id": replica.name,
+    }  # fmt: skip
+    return Run(
+        name=fleet.name, runtime="python", path=fleet.path, target=fleet.recording(replica), load=replica.load,
+        variant=replica.variant, interpreter=fleet.interpreter, environment="", limit_bytes=fleet.limit_bytes,
+        requests_per_second=fleet.requests_per_second, sites=fleet.sites if replica.leak else (),
+        labels=tuple(labels.items()),
+    )  # fmt: skip
+
+
+def record(run: Run) -> str:
+    """Make one recording; returns a line about it. Raises Refused or EnvironmentUnavailable."""
+    python = interpreter(run.interpreter, run.environment)
+    with tempfile.TemporaryDirectory(prefix="corpus-") as folder:
+        kept = Path(folder) / "run.mwrec"
+        busy = os.getloadavg()[0]
+        output = _watch(run, python, kept, Path(folder))
+        try:
+            with kept.open("rb") as stream:
+                recording = read_recording(stream)
+        except (OSError, RecordingError) as error:
+            raise Refused(f"no recording ({error}); {output[-400:]}") from error
+    _accept(run, recording)
+    renaming = [
+        (str(run.path.parent), "/srv/app"),
+        (str(python.parents[1]), "/opt/venv"),
+        *((prefix, "/usr/local") for prefix in _installations(recording)),
+        (str(cache()), "/opt"),
+    ]
+    clean = portable(
+        recording, renaming, dict(run.labels) | {"recorded": time.strftime("%Y-%m-%d", time.gmtime())}
+    )
+    run.target.parent.mkdir(parents=True, exist_ok=True)
+    part = run.target.with_suffix(".part")
+    with part.open("wb") as stream:
+        write_recording(clean, stream)
+    part.replace(run.target)
+    run.origin.write_text(json.dumps(_origin(run, recording, busy), indent=1) + "\n")
+    return _summary(run, recording)
+
+
+def _watch(run: Run, python: Path, kept: Path, folder: Path) -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    # The program's own environment: nothing of ours but what it reads.
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COVERAGE"))
+    }
+    environment |= {
+        "CORPUS_LOAD": run.load, "CORPUS_SEED": str(run.seed), "CORPUS_VARIANT": run.variant, "PORT": str(port),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }  # fmt: skip
+    command = [
+        sys.executable, "-m", "memwarden", "run", "--quiet", "--keep", str(kept), "--interval", f"{INTERVAL}s",
+        "--duration", f"{SECONDS}s", "--memory-limit", str(run.limit_bytes), "--", str(python), str(run.path),
+    ]  # fmt: skip
+    app = subprocess.Popen(
+        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    client = None
+    if run.requests_per_second:
+        client = subprocess.Popen(
+            [sys.executable, "-m", "traffic.client", str(port), str(run.requests_per_second), str(SECONDS + 60)],
+            cwd=run.path.parent, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+    try:
+        output, _ = app.communicate(timeout=SECONDS + 240)
+    except subprocess.TimeoutExpired as error:
+        app.send_signal(signal.SIGTERM)
+        app.communicate(timeout=60)
+        raise Refused("memwarden run did not end in time") from error
+    finally:
+        if client is not None:
+            client.kill()
+            client.wait()
+    return output
+
+
+def _accept(run: Run, recording: Recording) -> None:
+    anon = recording.series.get(SeriesKey(MEMORY_ANON))
+    if anon is None or anon.time.size < FEWEST_TICKS:
+        had = 0 if anon is None else anon.time.size
+        raise Refused(f"{had} ticks, fewer than {FEWEST_TICKS}: did the program end by itself?")
+    gap = float(np.diff(anon.time).max())
+    if gap > LONGEST_GAP:
+        raise Refused(f"{gap:.1f} s without a sample: the machine was too busy")
+    if not any(process.hooked for process in recording.processes):
+        raise Refused(
+            f"no process has the hook: {recording.processes[0].reason if recording.processes else 'none'}"
+        )
+    if not recording.profiles:
+        raise Refused("no profile of it was taken")
+
+
+def _installations(recording: Recording) -> list[str]:
+    """Folders that interpreters are installed in, longest first."""
+    found = set()
+    for process in recording.processes:
+        for prefix in process.library_prefixes:
+            if match := re.match(r"(.+)/lib/python3\.\d+", prefix):
+                found.add(match[1])
+    return sorted(found, key=len, reverse=True)
+
+
+def _origin(run: Run, recording: Recording, busy: float) -> dict[str, object]:
+    ticks = recording.series[SeriesKey(MEMORY_ANON)].time
+    return {
+        "digest": run.digest(),
+        "recorded": time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime()),
+        "runtime": next((process.runtime for process in recording.processes if process.hooked), ""),
+        "packages": run.environment,
+        "load": run.load,
+        "ticks": int(ticks.size),
+        "longest_gap_seconds": round(float(np.diff(ticks).max()), 3),
+        "interval_seconds": INTERVAL,
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {_total_memory()}",
+        "load_average": round(busy, 1),
+    }
+
+
+def _total_memory() -> str:
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return f"{pages / 2**30:.0f} GiB"
+
+
+def _summary(run: Run, recording: Recording) -> str:
+    """How memory went, and which functions held most of what lived at the end."""
+    anon = recording.series[SeriesKey(MEMORY_ANON)].value / 1e6
+    tenths = " ".join(f"{part.min():.0f}" for part in np.array_split(anon, 10))
+    held: dict[str, float] = {}
+    newest = {profile.process: profile for profile in recording.profiles}
+    for profile in newest.values():
+        for stack, size in zip(profile.stacks, profile.live_bytes.sum(axis=1), strict=True):
+            frame = next(
+                (f for f in recording.stacks[stack] if f.file.startswith(str(run.path.parent))), None
+            )
+            word = f"{Path(frame.file).name}:{frame.function}" if frame else "libraries"
+            held[word] = held.get(word, 0.0) + float(size) / 1e6
+    top = sorted(held.items(), key=lambda item: -item[1])[:3]
+    return f"MB {tenths} | " + ", ".join(f"{word} {size:.1f}" for word, size in top)
+
+
+def wanted(names: Sequence[str]) -> list[Run]:
+    """All runs, or those of the programs and fleets named."""
+    runs = [run for program in programs() for run in of_program(program)]
+    runs += [run for fleet in fleets() for run in of_fleet(fleet)]
+    unknown = set(names) - {run.name for run in runs}
+    if unknown:
+        raise SystemExit(f"corpus: no such program or fleet: {', '.join(sorted(unknown))}")
+    return [run for run in runs if not names or run.name in names]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m corpus.record", description="Record the corpus.")
+    parser.add_argument("names", nargs="*", help="programs or fleets (default: all)")
+    parser.add_argument("--at-once", type=int, default=AT_ONCE, help="runs at a time (default: %(default)s)")
+    arguments = parser.parse_args()
+    runs = [run for run in wanted(arguments.names) if not run.current()]
+    print(f"corpus: {len(runs)} to record, {SECONDS} s each, {arguments.at_once} at a time", flush=True)
+    refused: list[str] = []
+    for version, packages in sorted({(run.interpreter, run.environment) for run in runs}):
+        try:
+            interpreter(version, packages)
+        except EnvironmentUnavailable as error:
+            print(f"corpus: Python {version} {packages}: {error}", file=sys.stderr)
+    with ThreadPoolExecutor(arguments.at_once) as pool:
+        pending = {}
+        for run in runs:
+            pending[pool.submit(record, run)] = run
+        for number, future in enumerate(as_completed(pending), 1):
+            run = pending[future]
+            word = run.target.relative_to(CORPUS / "recordings")
+            try:
+                line = future.result()
+            except (Refused, EnvironmentUnavailable) as error:
+                line = f"REFUSED: {error}"
+                refused.append(f"{word}: {error}")
+            print(f"[{number}/{len(runs)}] {word} {line}", flush=True)
+    for line in refused:
+        print(f"corpus: refused {line}", file=sys.stderr)
+    return 1 if refused else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
