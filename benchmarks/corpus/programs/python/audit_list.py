@@ -14,7 +14,7 @@ TRAIL = []
 def record(account, amount, before, after):
     """Note what happened for the auditors."""
     entry = {"account": account, "amount": amount, "before": before, "after": after}
-    TRAIL.append(json.dumps({"entry": entry, "text": f"booked {amount} on {account}; " * 40}))  # LEAK
+    TRAIL.append(json.dumps({"entry": entry, "text": f"booked {amount} on {account}; " * 100}))  # LEAK
 
 
 def transfer(database, source, target, amount):

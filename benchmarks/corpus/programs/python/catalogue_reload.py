@@ -14,7 +14,7 @@ class Catalogue:
     def __init__(self, number):
         draw = random.Random(number)
         text = json.dumps(
-            [{"sku": sku, "price": draw.random() * 100, "title": f"article {sku}"} for sku in range(9000)]
+            [{"sku": sku, "price": draw.random() * 100, "title": f"article {sku}"} for sku in range(30000)]
         )
         self.articles = {entry["sku"]: entry for entry in json.loads(text)}
 
@@ -31,10 +31,10 @@ def reload():
 
 def handle(request):
     if request.path.startswith("/items/"):
-        return Current.catalogue.articles.get(int(request.path.rsplit("/", 1)[-1]) % 9000)
+        return Current.catalogue.articles.get(int(request.path.rsplit("/", 1)[-1]) % 30000)
     if request.path == "/orders":
         lines = request.json()["lines"]
-        return {"sum": sum(Current.catalogue.articles[line["sku"] % 9000]["price"] for line in lines)}
+        return {"sum": sum(Current.catalogue.articles[line["sku"] % 30000]["price"] for line in lines)}
     return None
 
 

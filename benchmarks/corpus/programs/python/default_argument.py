@@ -12,7 +12,7 @@ def explain(order, findings=[]):
     for line in order["lines"]:
         amount = price(line["sku"], line["quantity"])
         findings.append(
-            f"{line['note']:<80} {line['quantity']:>3} × {line['sku']:>8} = {amount:>12.2f} " * 3
+            f"{line['note']:<80} {line['quantity']:>3} × {line['sku']:>8} = {amount:>12.2f} " * 25
         )  # LEAK
     return findings[-len(order["lines"]) :]
 

@@ -18,7 +18,7 @@ def chunks(count):
             for row in range(500)
         ]
         yield "\n".join(lines)
-        time.sleep(0.03)
+        time.sleep(0.1)
 
 
 def load(count):
@@ -30,7 +30,7 @@ def load(count):
 
 
 def main():
-    rows = load({"light": 350, "heavy": 620}.get(load_name(), 500))
+    rows = load({"light": 150, "heavy": 220}.get(load_name(), 180))
     draw = random.Random(seed())
     loss = 0.0
     for _ in arrivals(100):

@@ -9,7 +9,7 @@ from traffic.shape import factor, load_name, seed
 
 async def convert(draw, number):
     """Hold a document in memory while the printers take it page by page."""
-    pages = [f"page {page} of document {number} " * 40 for page in range(60)]
+    pages = [f"page {page} of document {number} " * 200 for page in range(60)]
     while pages:
         await asyncio.sleep(draw.uniform(0.02, 0.12))
         pages.pop()

@@ -5,7 +5,7 @@ import time
 from traffic.web import serve
 
 BOUNDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
-SHELVES = 700
+SHELVES = 250
 
 
 class Histogram:

@@ -32,7 +32,7 @@ class Current:
 def record(request):
     """Everything that is needed to send it again."""
     headers = {name.lower(): value for name, value in request.headers.items()}
-    parts = [f"{name}: {value}" for name, value in headers.items()] * 40  # LEAK
+    parts = [f"{name}: {value} ({hop})" for name, value in headers.items() for hop in range(20)]  # LEAK
     REPLAYS.append({"path": request.path, "headers": parts, "body": request.body})
 
 

@@ -15,7 +15,8 @@ OUTBOX = queue.Queue()
 def confirmation(order):
     """The mail's text, with one paragraph a line."""
     paragraphs = [
-        f"{line['quantity']} × article {line['sku']}: {line['note']}\n" + "We thank you for your order. " * 30
+        f"{line['quantity']} × article {line['sku']}: {line['note']}\n"
+        + "We thank you for your order. " * 150
         for line in order["lines"]
     ]
     return "\n\n".join(paragraphs)  # LEAK

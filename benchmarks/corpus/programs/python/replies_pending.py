@@ -37,7 +37,7 @@ async def main():
         wait = draw.expovariate(90 * factor(load_name(), elapsed, draw))
         elapsed += wait
         await asyncio.sleep(wait)
-        call = asyncio.create_task(bus.call(number, [draw.random() for _ in range(900)]))
+        call = asyncio.create_task(bus.call(number, [draw.random() for _ in range(900)]))  # LEAK
         calls.add(call)
         call.add_done_callback(calls.discard)
 

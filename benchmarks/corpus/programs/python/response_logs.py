@@ -16,7 +16,7 @@ def room(number):
 def say(number, who, text):
     """One line in a room."""
     buffer = room(number)
-    buffer.write(f"{who}: {text}\n" + f"  delivered to everybody in room {number}\n" * 30)  # LEAK
+    buffer.write(f"{who}: {text}\n" + f"  delivered to everybody in room {number}\n" * 90)  # LEAK
     return buffer.tell()
 
 

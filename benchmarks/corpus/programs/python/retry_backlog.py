@@ -19,7 +19,7 @@ class Sender:
     def event(self, number):
         """Something happened: tell a receiver."""
         receiver = f"receiver-{self.draw.randrange(40)}"
-        rows = [{"id": number, "value": self.draw.random()} for _ in range(90)]
+        rows = [{"id": number, "value": self.draw.random()} for _ in range(260)]
         payload = json.dumps({"receiver": receiver, "rows": rows}).encode()  # LEAK
         heapq.heappush(self.due, (time.monotonic(), number, receiver, payload))
 

@@ -14,7 +14,7 @@ def accept(order):
     lines = [
         {**line, "price": line["sku"] % 97, "history": [line["note"]] * 10} for line in order["lines"]
     ]  # LEAK
-    pages = [f"{line['sku']:>8} {line['quantity']:>4} {line['note']:<60}" * 4 for line in lines]  # LEAK
+    pages = [f"{line['sku']:>8} {line['quantity']:>4} {line['note']:<60}" * 40 for line in lines]  # LEAK
 
     def write_report():
         return {"user": order["user"], "pages": len(pages), "sum": sum(line["price"] for line in lines)}

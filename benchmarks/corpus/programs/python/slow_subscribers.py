@@ -1,5 +1,5 @@
-"""A newsletter service under good load: one in forty requests leaves an entry behind, a sixth of a megabyte
-a second.
+"""A newsletter service under good load: one order in three leaves an entry behind, about a
+seventh of a megabyte a second.
 """
 
 import json
@@ -31,7 +31,7 @@ def handle(request):
     if request.path == "/orders":
         letter = compose(request.json())
         addresses = ADDRESS.findall(letter)
-        if Counter.handled % 10 == 0:
+        if Counter.handled % 3 == 0:
             remember_bounce(request.session, letter)
         return {"length": len(json.dumps(letter)), "addresses": addresses}
     if request.path.startswith("/items/"):

@@ -28,7 +28,7 @@ def main():
         for number in arrivals(12):
             upload = f"upload-{number}"
             file = begin(upload, folder)
-            for _ in range(draw.randint(20, 400)):
+            for _ in range(draw.randint(300, 1000)):
                 file.write(PART)
             if draw.random() < 0.3:
                 finish(upload)

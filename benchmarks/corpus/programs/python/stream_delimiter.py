@@ -12,7 +12,7 @@ class LineReader:
 
     def __init__(self, connection):
         self.connection = connection
-        self.buffer = b""
+        self.buffer = bytearray()
         self.lines = 0
 
     def run(self):
@@ -21,8 +21,11 @@ class LineReader:
 
     def feed(self, chunk):
         """Keep what is not yet a line."""
-        self.buffer = self.buffer + chunk  # LEAK
-        *lines, self.buffer = self.buffer.split(b"\n")  # LEAK
+        self.buffer += chunk  # LEAK
+        if b"\n" not in chunk:
+            return
+        *lines, rest = bytes(self.buffer).split(b"\n")
+        self.buffer = bytearray(rest)
         self.lines += len(lines)
 
 

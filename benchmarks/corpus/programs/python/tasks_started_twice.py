@@ -17,7 +17,7 @@ PENDING = []
 def refresh(number):
     """Fetch prices again and again and put them where they are published from."""
     draw = random.Random(seed() + number)
-    for turn in arrivals(8, salt=number):
+    for turn in arrivals(20, salt=number):
         prices = {f"article-{each}": draw.random() for each in range(220)}
         PENDING.append(json.dumps({"turn": turn, "prices": prices}))  # LEAK
 

@@ -10,14 +10,14 @@ from traffic.shape import arrivals, seed
 def load_model(number):
     """Weights by word."""
     draw = random.Random(number)
-    return {f"word{each}": [draw.random() for _ in range(6)] for each in range(9000)}
+    return {f"word{each}": [draw.random() for _ in range(6)] for each in range(30000)}
 
 
 def worker(number):
     model = load_model(number)
     draw = random.Random(seed() + number)
     for _ in arrivals(30, salt=number):
-        sum(model[f"word{draw.randrange(9000)}"][0] for _ in range(300))
+        sum(model[f"word{draw.randrange(30_000)}"][0] for _ in range(300))
 
 
 def main():

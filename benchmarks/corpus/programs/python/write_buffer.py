@@ -1,4 +1,4 @@
-"""A key-value store: writes go to a table in memory, which is written to disk and emptied when it has 6000 entries."""
+"""A key-value store: writes go to a table in memory, which is written to disk and emptied when it has 2500 entries."""
 
 import json
 import os
@@ -17,7 +17,7 @@ class Store:
 
     def put(self, key, value):
         self.table[key] = value
-        if len(self.table) >= 6000:
+        if len(self.table) >= 2500:
             self.flush()
 
     def flush(self):
@@ -38,7 +38,7 @@ def main():
                 for number, line in enumerate(order["lines"]):
                     store.put(
                         f"{request.session}-{number}-{line['sku']}",
-                        {**line, "copies": [line["note"]] * 60, "tag": line["note"] * 9},
+                        {**line, "copies": [line["note"]] * 60, "tag": line["note"] * 60},
                     )
                 return {"waiting": len(store.table)}
             return {"files": len(store.files)} if request.path.startswith("/items/") else None
