@@ -151,7 +151,12 @@ def program_named(name: str) -> Program:
 def fleets() -> tuple[Fleet, ...]:
     """All fleets in the order of fleets.toml. Raises LabelError."""
     parts = _split()
-    return tuple(_fleet(name, table, parts) for name, table in _read("fleets.toml").items())
+    found = tuple(_fleet(name, table, parts) for name, table in _read("fleets.toml").items())
+    sides: dict[str, str] = {}
+    for fleet in found:
+        if sides.setdefault(fleet.program, fleet.split) != fleet.split:
+            raise LabelError(f"{fleet.name}: split.toml parts it from other fleets of {fleet.program}")
+    return found
 
 
 class _Fields:
@@ -250,7 +255,7 @@ def _fleet(name: str, table: Mapping[str, Any], parts: Mapping[str, str]) -> Fle
         interpreter=fields.take("interpreter", str, "3.11"),
         limit_bytes=fields.size("limit", "256MiB"),
         sites=_sites(name, path, fields.take("sites", list)) if leak else (),
-        requests_per_second=fields.take("requests_per_second", float),
+        requests_per_second=fields.take("requests_per_second", float, 0.0),
         split=parts.get(name, ""),
         note=fields.take("note", str, ""),
     )

@@ -87,6 +87,10 @@ class Run:
         return bool(json.loads(self.origin.read_text())["digest"] == self.digest())
 
 
+RUNNING: Final[set[subprocess.Popen[str]]] = set()
+"""What is being watched now, to be ended when the recorder is."""
+
+
 class Refused(Exception):
     """A run that can't be used; the text says why."""
 
@@ -173,6 +177,7 @@ def _watch(run: Run, python: Path, kept: Path, folder: Path) -> str:
         command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
+    RUNNING.add(app)
     client = None
     if run.requests_per_second:
         client = subprocess.Popen(
@@ -187,6 +192,7 @@ def _watch(run: Run, python: Path, kept: Path, folder: Path) -> str:
         app.communicate(timeout=60)
         raise Refused("memwarden run did not end in time") from error
     finally:
+        RUNNING.discard(app)
         if client is not None:
             client.kill()
             client.wait()
@@ -280,19 +286,26 @@ def main() -> int:
             interpreter(version, packages)
         except EnvironmentUnavailable as error:
             print(f"corpus: Python {version} {packages}: {error}", file=sys.stderr)
-    with ThreadPoolExecutor(arguments.at_once) as pool:
-        pending = {}
-        for run in runs:
-            pending[pool.submit(record, run)] = run
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    pool = ThreadPoolExecutor(arguments.at_once)
+    pending = {pool.submit(record, run): run for run in runs}
+    try:
         for number, future in enumerate(as_completed(pending), 1):
-            run = pending[future]
-            word = run.target.relative_to(CORPUS / "recordings")
+            word = pending[future].target.relative_to(CORPUS / "recordings")
             try:
                 line = future.result()
             except (Refused, EnvironmentUnavailable) as error:
                 line = f"REFUSED: {error}"
                 refused.append(f"{word}: {error}")
             print(f"[{number}/{len(runs)}] {word} {line}", flush=True)
+    except KeyboardInterrupt:
+        print("corpus: ended; what was recorded stays, make corpus goes on from there", file=sys.stderr)
+        pool.shutdown(wait=False, cancel_futures=True)
+        for app in tuple(RUNNING):
+            app.terminate()
+        return 130
+    finally:
+        pool.shutdown()
     for line in refused:
         print(f"corpus: refused {line}", file=sys.stderr)
     return 1 if refused else 0

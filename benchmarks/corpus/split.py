@@ -55,8 +55,8 @@ def main() -> None:
             groups[label.get("together", name)].append((name, label["family"]))
     fleets = CORPUS / "fleets.toml"
     if fleets.exists():
-        for name in tomllib.loads(fleets.read_text()):
-            groups[name].append((name, "fleet"))
+        for name, label in tomllib.loads(fleets.read_text()).items():
+            groups[label["program"]].append((name, "fleet"))
     parts = assign(known, groups)
     text = HEADER
     for side in SPLITS:

@@ -1,0 +1,69 @@
+"""Score the judge on the corpus: text on the terminal, with --json and --html as files.
+
+`PYTHONPATH=benchmarks python -m accuracy`, or `make accuracy`. The headline is the part `test`: programs that nobody
+looked at while thresholds were chosen.
+"""
+
+import argparse
+import json
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+from accuracy import cases, page, text
+from accuracy.figures import mistakes
+from accuracy.runs import Outcome
+from memwarden_core.settings import Sensitivity
+
+PARTS = {"test": "Test: programs never seen", "train": "Train: programs looked at", "generated": "Generated series"}
+
+
+def outcomes(jobs: list[cases.Job], sensitivity: Sensitivity, workers: int) -> list[Outcome]:
+    """All of them, in the order of the jobs, with progress on a terminal."""
+    with ProcessPoolExecutor(workers) as pool:
+        waiting = {pool.submit(cases.judged, job, sensitivity): job for job in jobs}
+        for done, _ in enumerate(as_completed(waiting), start=1):
+            if sys.stderr.isatty():
+                print(f"\r{done} of {len(jobs)} runs judged", end="", file=sys.stderr, flush=True)
+        if sys.stderr.isatty():
+            print("\r\x1b[K", end="", file=sys.stderr)
+        return [future.result() for future in waiting]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--html", type=Path, metavar="FILE")
+    parser.add_argument("--part", choices=tuple(PARTS), help="only this one")
+    parser.add_argument("--only", default="", help="programs whose name has this in it")
+    parser.add_argument("--sensitivity", choices=tuple(map(str, Sensitivity)), default="normal")
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    chosen = parser.parse_args()
+    jobs = [job for job in (*cases.recorded(), *cases.drawn()) if chosen.only in job.program]
+    if chosen.part:
+        jobs = [job for job in jobs if (job.file is None) == (chosen.part == "generated")]
+    found = outcomes(jobs, Sensitivity(chosen.sensitivity), chosen.workers)
+    parts = {part: [one for one in found if one.truth.part == part] for part in PARTS}
+    if chosen.part:
+        parts = {chosen.part: parts[chosen.part]}
+    for part, members in parts.items():
+        if members:
+            print("\n".join(text.summary(members, PARTS[part])), end="\n\n")
+            for one in mistakes(members):
+                said = "called leaking" if one.said_leaking else "not called"
+                allowed = "/".join(sorted(one.truth.verdicts))
+                print(f"  {one.truth.run}: {said}, ended {one.final}, right {allowed}")
+            print()
+    absent = cases.missing()
+    if absent:
+        print(f"not recorded, so not scored: {', '.join(absent)}")
+    if chosen.json:
+        chosen.json.write_text(json.dumps(text.document(parts), indent=1) + "\n", encoding="utf-8")
+    if chosen.html:
+        chosen.html.write_text(page.render({PARTS[part]: members for part, members in parts.items()}, absent))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

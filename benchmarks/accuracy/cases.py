@@ -1,0 +1,68 @@
+"""What is scored: every recording of the corpus with its truth, and the generated series, each as a job of its own."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from accuracy.runs import IsSite, Outcome, Truth, outcome, read
+from corpus import generated, labels
+from memwarden_core.settings import JudgeSettings, Sensitivity
+
+SEEDS = 3
+"""Draws of each generated case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run; small, so that it can be sent to a process. Either a file or a seed of a generated case."""
+
+    program: str
+    load: str
+    file: Path | None = None
+    seed: int = 0
+
+
+def recorded() -> Iterator[Job]:
+    """Runs that were recorded; what is missing is not scored, and counted by `missing`."""
+    for program in labels.programs():
+        for load in program.loads:
+            path = program.recording(load)
+            if path.exists():
+                yield Job(program.name, load, path)
+
+
+def missing() -> list[str]:
+    return [
+        f"{program.name}.{load}"
+        for program in labels.programs()
+        for load in program.loads
+        if not program.recording(load).exists()
+    ]
+
+
+def drawn() -> Iterator[Job]:
+    for case in generated.CASES:
+        for seed in range(SEEDS):
+            yield Job(case.name, f"seed {seed}", None, seed)
+
+
+def judged(job: Job, sensitivity: Sensitivity) -> Outcome:
+    """Read or draw the run, and judge it all along."""
+    settings = JudgeSettings.of(sensitivity)
+    if job.file is None:
+        case = next(one for one in generated.CASES if one.name == job.program)
+        truth = Truth(
+            case.name, f"{case.name}, {job.load}", "generated", "generated", case.leak, case.verdicts,
+            case.begins_days * generated.DAY, case.leak,
+        )  # fmt: skip
+        return outcome(generated.make(case, job.seed), truth, lambda _, function: function == case.site, settings)
+    program = labels.program_named(job.program)
+    truth = Truth(
+        program.name, f"{program.name}.{job.load}", program.family, program.split, program.leak,
+        program.verdicts, program.begins, bool(program.sites),
+    )  # fmt: skip
+    return outcome(read(job.file), truth, _is_site(program), settings)
+
+
+def _is_site(program: labels.Program) -> IsSite:
+    return lambda file, function: any(site.matches(file, function) for site in program.sites)
