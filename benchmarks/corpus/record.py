@@ -26,8 +26,8 @@ from typing import Final
 
 import numpy as np
 
-from corpus.environments import EnvironmentUnavailable, cache, environment_file, interpreter
-from corpus.labels import CORPUS, Fleet, Program, Replica, Site, fleets, programs
+from corpus.environments import EnvironmentUnavailable, cache, interpreter
+from corpus.labels import CORPUS, Fleet, Program, Replica, Site, environment_file, fleets, programs
 from corpus.portable import portable
 from memwarden_core.errors import RecordingError
 from memwarden_core.recording import Recording, SeriesKey

@@ -12,7 +12,7 @@ CLIENTS = {}
 def client(number):
     """The client's decompressor."""
     if number not in CLIENTS:
-        CLIENTS[number] = zlib.decompressobj()  # LEAK
+        CLIENTS[number] = zlib.decompressobj()
     return CLIENTS[number]
 
 
