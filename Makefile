@@ -1,7 +1,7 @@
 # `make demo` and `make test` set up everything by themselves; `make help` lists the rest.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-system nightly web web-check lint types contracts check generate generated-current format bench bench-overhead dist corpus corpus-split clean
+.PHONY: help setup demo test test-fast test-system nightly web web-check lint types contracts check generate generated-current format bench bench-overhead dist accuracy corpus corpus-split clean
 
 PY := .venv/bin/python
 CODE := crds core sidecar collector cli tools e2e benchmarks
@@ -69,6 +69,9 @@ CORPUS ?=
 AT_ONCE ?= 3
 corpus: setup ## record what is missing of the labelled corpus (all of it: 1½ hours; CORPUS="name …", AT_ONCE=3)
 	@PYTHONPATH=benchmarks $(PY) -m corpus.record --at-once $(AT_ONCE) $(CORPUS)
+
+accuracy: setup ## score the judge on the corpus: text, JSON and a page with every mistake (minutes)
+	@PYTHONPATH=benchmarks $(PY) -m accuracy --json benchmarks/results/accuracy.json --html test-output/accuracy.html
 
 corpus-split: setup ## give new programs of the corpus their place: train or test
 	@PYTHONPATH=benchmarks $(PY) -m corpus.split && PYTHONPATH=benchmarks $(PY) -m corpus.table

@@ -16,7 +16,11 @@ from accuracy.figures import mistakes
 from accuracy.runs import Outcome
 from memwarden_core.settings import Sensitivity
 
-PARTS = {"test": "Test: programs never seen", "train": "Train: programs looked at", "generated": "Generated series"}
+PARTS = {
+    "test": "Test: programs never seen",
+    "train": "Train: programs looked at",
+    "generated": "Generated series",
+}
 
 
 def outcomes(jobs: list[cases.Job], sensitivity: Sensitivity, workers: int) -> list[Outcome]:
@@ -40,13 +44,11 @@ def main() -> int:
     parser.add_argument("--sensitivity", choices=tuple(map(str, Sensitivity)), default="normal")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     chosen = parser.parse_args()
-    jobs = [job for job in (*cases.recorded(), *cases.drawn()) if chosen.only in job.program]
-    if chosen.part:
-        jobs = [job for job in jobs if (job.file is None) == (chosen.part == "generated")]
+    wanted = [chosen.part] if chosen.part else list(PARTS)
+    jobs = [*cases.recorded(wanted), *(cases.drawn() if "generated" in wanted else ())]
+    jobs = [job for job in jobs if chosen.only in job.program]
     found = outcomes(jobs, Sensitivity(chosen.sensitivity), chosen.workers)
-    parts = {part: [one for one in found if one.truth.part == part] for part in PARTS}
-    if chosen.part:
-        parts = {chosen.part: parts[chosen.part]}
+    parts = {part: [one for one in found if one.truth.part == part] for part in wanted}
     for part, members in parts.items():
         if members:
             print("\n".join(text.summary(members, PARTS[part])), end="\n\n")
@@ -57,7 +59,7 @@ def main() -> int:
             print()
     absent = cases.missing()
     if absent:
-        print(f"not recorded, so not scored: {', '.join(absent)}")
+        print(f"{len(absent)} runs are not recorded, so not scored: {', '.join(absent[:5])}, …")
     if chosen.json:
         chosen.json.write_text(json.dumps(text.document(parts), indent=1) + "\n", encoding="utf-8")
     if chosen.html:

@@ -1,11 +1,12 @@
 """What is scored: every recording of the corpus with its truth, and the generated series, each as a job of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from accuracy.runs import IsSite, Outcome, Truth, outcome, read
 from corpus import generated, labels
+
+from accuracy.runs import IsSite, Outcome, Truth, outcome, read
 from memwarden_core.settings import JudgeSettings, Sensitivity
 
 SEEDS = 3
@@ -22,9 +23,11 @@ class Job:
     seed: int = 0
 
 
-def recorded() -> Iterator[Job]:
-    """Runs that were recorded; what is missing is not scored, and counted by `missing`."""
+def recorded(parts: Collection[str]) -> Iterator[Job]:
+    """Runs of these parts that were recorded; what is missing is not scored, and counted by `missing`."""
     for program in labels.programs():
+        if program.split not in parts:
+            continue
         for load in program.loads:
             path = program.recording(load)
             if path.exists():
@@ -55,7 +58,9 @@ def judged(job: Job, sensitivity: Sensitivity) -> Outcome:
             case.name, f"{case.name}, {job.load}", "generated", "generated", case.leak, case.verdicts,
             case.begins_days * generated.DAY, case.leak,
         )  # fmt: skip
-        return outcome(generated.make(case, job.seed), truth, lambda _, function: function == case.site, settings)
+        return outcome(
+            generated.make(case, job.seed), truth, lambda _, function: function == case.site, settings
+        )
     program = labels.program_named(job.program)
     truth = Truth(
         program.name, f"{program.name}.{job.load}", program.family, program.split, program.leak,

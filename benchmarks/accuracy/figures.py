@@ -179,7 +179,9 @@ def calibration(outcomes: Sequence[Outcome]) -> tuple[list[Bin], float | None]:
         inside = [one for one in judged if low <= one.verdicts[-1].confidence < high]
         if inside:
             right = sum(one.final in one.truth.verdicts for one in inside) / len(inside)
-            bins.append(Bin(float(np.mean([one.verdicts[-1].confidence for one in inside])), right, len(inside)))
+            bins.append(
+                Bin(float(np.mean([one.verdicts[-1].confidence for one in inside])), right, len(inside))
+            )
     total = sum(item.runs for item in bins)
     error = sum(item.runs * abs(item.confidence - item.right) for item in bins) / total if total else None
     return bins, error
@@ -187,7 +189,9 @@ def calibration(outcomes: Sequence[Outcome]) -> tuple[list[Bin], float | None]:
 
 def mistakes(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Runs at which a person should look: called wrongly, not found, or wrong at the end."""
-    return [one for one in outcomes if one.said_leaking != one.truth.leak or one.final not in one.truth.verdicts]
+    return [
+        one for one in outcomes if one.said_leaking != one.truth.leak or one.final not in one.truth.verdicts
+    ]
 
 
 def finite(value: float | None) -> float | None:

@@ -63,7 +63,11 @@ def _run(one: Outcome, wrong: bool) -> str:
     truth = f"a leak ({one.truth.family})" if one.truth.leak else f"healthy ({one.truth.family})"
     allowed = ", ".join(sorted(one.truth.verdicts))
     first = f"first called leaking after {one.first_leaking:.0f} s; " if one.first_leaking is not None else ""
-    site = "" if not one.truth.leak or not one.truth.has_site else f"; the right line is number {one.site_rank or '–'}"
+    site = (
+        ""
+        if not one.truth.leak or not one.truth.has_site
+        else f"; the right line is number {one.site_rank or '–'}"
+    )
     return (
         f"<div class='run{' wrong' if wrong else ''}'><h3>{escape(one.truth.run)}</h3>"
         f"<p><small>In truth {escape(truth)}; right at the end: {escape(allowed)}</small></p>{_chart(one)}"
@@ -77,12 +81,15 @@ def _chart(one: Outcome) -> str:
         return "<p class=muted>no samples</p>"
     top, span = max(one.memory) * 1.05, max(one.seconds, 1e-9)
     points = " ".join(
-        f"{t / span * WIDTH:.1f},{HEIGHT - m / top * HEIGHT:.1f}" for t, m in zip(one.times, one.memory, strict=True)
+        f"{t / span * WIDTH:.1f},{HEIGHT - m / top * HEIGHT:.1f}"
+        for t, m in zip(one.times, one.memory, strict=True)
     )
     bars, before = [], 0.0
     for said in one.verdicts:
         x, width = before / span * WIDTH, (said.at - before) / span * WIDTH
-        bars.append(f"<rect x={x:.1f} y={HEIGHT + 4} width={width + 0.3:.1f} height=8 fill='{COLOURS[said.kind]}'/>")
+        bars.append(
+            f"<rect x={x:.1f} y={HEIGHT + 4} width={width + 0.3:.1f} height=8 fill='{COLOURS[said.kind]}'/>"
+        )
         before = said.at
     return (
         f"<svg viewBox='0 0 {WIDTH} {HEIGHT + 14}' role=img aria-label='memory over {one.seconds:.0f} seconds'>"

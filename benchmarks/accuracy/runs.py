@@ -132,7 +132,9 @@ def outcome(recording: Recording, truth: Truth, is_site: IsSite, settings: Judge
         percent_a_minute=100 * pace * 60 * recording.interval / limit if np.isfinite(limit) else 0.0,
         site_samples=named.sites[rank - 1].samples if named is not None and rank else 0,
         site_rank=rank,
-        alarms=_alarms(memory.time, memory.value, limit, recording.interval, [one.at for one in verdicts], start),
+        alarms=_alarms(
+            memory.time, memory.value, limit, recording.interval, [one.at for one in verdicts], start
+        ),
         forecasts=_forecasts(recording, memory.time, memory.value, settings) if truth.leak else (),
         times=_thin(memory.time - start),
         memory=_thin(memory.value),
@@ -147,7 +149,10 @@ def _pace(recording: Recording, time: FloatArray, value: FloatArray, truth: Trut
         return 0.0
     t, v = time[after], value[after]
     edge = max(2, t.size // 10)
-    return max(0.0, float((np.median(v[-edge:]) - np.median(v[:edge])) / max(t[-edge:].mean() - t[:edge].mean(), 1e-9)))
+    return max(
+        0.0,
+        float((np.median(v[-edge:]) - np.median(v[:edge])) / max(t[-edge:].mean() - t[:edge].mean(), 1e-9)),
+    )
 
 
 def _rank(verdict: Verdict, is_site: IsSite) -> int | None:

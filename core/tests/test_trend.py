@@ -96,15 +96,32 @@ def test_floors_keep_every_minimum_of_an_hour() -> None:
     assert (np.diff(lows.time) > 0).all()
 
 
-def test_forecasts_hold_the_truth_about_as_often_as_they_say() -> None:
+def test_forecasts_hold_what_comes_where_growth_changes_its_pace() -> None:
+    """Growth as a random walk with drift, carried on until it meets the limit."""
     generator = np.random.default_rng(8)
     inside = 0
+    for _ in range(200):
+        steps = generator.normal(10.0, 20.0, 20 * TIME.size)
+        value = np.cumsum(steps)
+        seen = value[: TIME.size]
+        found = forecast(Floors(TIME, seen, 1.0), 400.0, SETTINGS)
+        if found is None:
+            continue
+        met = 1 + int(np.argmax(value[TIME.size :] >= seen[-1] + 400.0))
+        inside += found.p10 <= met <= found.p90
+    assert 140 <= inside <= 190
+
+
+def test_a_steady_growth_is_forecast_narrowly() -> None:
+    generator = np.random.default_rng(8)
+    inside, widths = 0, []
     for _ in range(100):
         value = 10.0 * TIME + generator.normal(0, 15, TIME.size)
         found = forecast(Floors(TIME, value, 1.0), 1000.0 + 390 - value[-1], SETTINGS)
         assert found is not None
-        assert found.p10 <= found.p50 <= found.p90
         inside += found.p10 <= 100.0 <= found.p90
+        widths.append(found.p90 - found.p10)
+    assert np.median(widths) < 20.0
     assert 65 <= inside <= 98
 
 
