@@ -8,12 +8,11 @@ cd "$(dirname "$0")/.."
 fail() { printf '%s\n' "memwarden dist: $*" >&2; exit 1; }
 
 [ ! -f /etc/ssl/certs/ca-certificates.crt ] || export UV_SYSTEM_CERTS=true
-export UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never
+export UV_PYTHON_DOWNLOADS=never
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 1577836800)}
 export SOURCE_DATE_EPOCH
 
-.uv/bin/python -m uv sync --locked --inexact --all-packages --group native --quiet \
-    || fail "zig could not be installed from PyPI (90 MB, once); see the lines above"
+sh tools/zig.sh || exit 1
 .venv/bin/python probes/python/build.py --all --into build/native >/dev/null || fail "see the lines above"
 .venv/bin/python tools/native_objects.py build/native
 rm -f "$folder"/memwarden*.whl

@@ -4,6 +4,7 @@
     build.py                         for this machine, by the system's compiler, else by zig
     build.py --zig                   by zig (pip install ziglang), which links against glibc 2.17
     build.py --target aarch64-musl   for another machine (implies --zig)
+    build.py --sanitize --into …     with AddressSanitizer and UBSan, by the system's compiler
     build.py --all --into build/native   for all of them, as wheels hold them (implies --zig)
 
 Nothing is built when the sources and the way of building are unchanged.
@@ -33,6 +34,15 @@ FLAGS = (
     "-std=gnu11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-strict-aliasing",
     "-fomit-frame-pointer", "-Wall", "-Wextra",
 )  # fmt: skip
+
+# The program must preload the sanitizers' runtime, since it is not built with them itself.
+SANITIZERS = (
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+    "-fno-omit-frame-pointer",
+    "-g",
+    "-O1",
+)
 
 
 class BuildError(Exception):
@@ -81,23 +91,25 @@ def choose_compiler(target: str, zig: bool) -> list[str]:
     return zig_compiler(target)
 
 
-def fingerprint(compiler: list[str]) -> str:
-    digest = hashlib.sha256("\0".join([*compiler, *FLAGS]).encode())
+def fingerprint(command: list[str]) -> str:
+    digest = hashlib.sha256("\0".join(command).encode())
     for path in sorted(NATIVE.glob("*.[ch]")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 
-def build(target: str | None = None, zig: bool = False, into: Path = LIBRARIES) -> Path:
+def build(
+    target: str | None = None, zig: bool = False, into: Path = LIBRARIES, more: tuple[str, ...] = ()
+) -> Path:
     """Return the shared object for ``target`` (default: this machine), building it if something changed."""
     target = target or this_target()
     if target not in TARGETS:
         choices = ", ".join(TARGETS)
         raise BuildError(f"The Python probe cannot be built for '{target}': choose one of {choices}.")
-    compiler = choose_compiler(target, zig)
+    compile_and_link = [*choose_compiler(target, zig), *FLAGS, *(more or ("-s",))]
     library = library_path(target, into)
     stamp = library.with_suffix(".sha256")
-    wanted = fingerprint(compiler)
+    wanted = fingerprint(compile_and_link)
     if library.exists() and stamp.exists() and stamp.read_text() == wanted:
         return library
     into.mkdir(parents=True, exist_ok=True)
@@ -105,12 +117,14 @@ def build(target: str | None = None, zig: bool = False, into: Path = LIBRARIES) 
     # half.
     partial = library.with_suffix(f".{os.getpid()}.partial")
     sources = [str(path) for path in sorted(NATIVE.glob("*.c"))]
-    libraries = ["-lpthread", "-ldl", "-Wl,-z,relro,-z,now", "-s"]
-    command = [*compiler, *FLAGS, *sources, "-o", str(partial), *libraries]
+    libraries = ["-lpthread", "-ldl", "-Wl,-z,relro,-z,now"]
+    command = [*compile_and_link, *sources, "-o", str(partial), *libraries]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         partial.unlink(missing_ok=True)
-        raise BuildError(f"The Python probe did not compile with {' '.join(compiler)}:\n{result.stderr}")
+        raise BuildError(
+            f"The Python probe did not compile with {' '.join(compile_and_link)}:\n{result.stderr}"
+        )
     partial.replace(library)
     stamp.write_text(wanted)
     return library
@@ -123,12 +137,13 @@ def main() -> int:
     parser.add_argument("--zig", action="store_true", help="build with zig even if there is a compiler")
     parser.add_argument("--target", choices=TARGETS, help="build for another machine or C library, with zig")
     parser.add_argument("--all", action="store_true", help="build for all machines and C libraries, with zig")
+    parser.add_argument("--sanitize", action="store_true", help="with AddressSanitizer and UBSan")
     parser.add_argument("--into", type=Path, default=LIBRARIES, metavar="FOLDER", help="where the objects go")
     options = parser.parse_args()
     zig = options.zig or options.all or options.target is not None
     try:
         for target in TARGETS if options.all else [options.target]:
-            print(build(target, zig, options.into))
+            print(build(target, zig, options.into, SANITIZERS if options.sanitize else ()))
     except BuildError as error:
         print(f"build.py: {error}", file=sys.stderr)
         return 1

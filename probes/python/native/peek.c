@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 const struct peek_pipe *peek_guard;
@@ -27,7 +28,8 @@ int peek_copy(const struct peek_pipe *guard, const void *address, void *out, siz
     while (bytes > 0) {
         /* Up to 512 bytes at a time are atomic on a pipe: no part is left behind. */
         size_t step = bytes < 512 ? bytes : 512;
-        ssize_t written = write(guard->write_end, source, step);
+        /* The call itself: what stands in for the C library's write (sanitizers do) would look at the bytes first. */
+        ssize_t written = syscall(SYS_write, guard->write_end, source, step);
         if (written < 0 && errno == EINTR) continue;
         if (written <= 0) return 0;
         ssize_t got = read(guard->read_end, target, (size_t)written);

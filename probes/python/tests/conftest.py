@@ -69,13 +69,13 @@ def environment(listener):
 
 @pytest.fixture
 def run(tmp_path, environment):
-    """Start a program: ``run("3.11", source)``; ``arguments`` replace the script's path."""
+    """Start a program: ``run("3.11", source)``; ``arguments`` replace the script's path, ``interpreter`` the version."""
     started = []
 
-    def start(version, source="", arguments=None, options=(), **variables):
+    def start(version, source="", arguments=None, options=(), interpreter=None, **variables):
         script = tmp_path / "program.py"
         script.write_text(textwrap.dedent(source), encoding="utf-8")
-        command = [interpreters.need(version), *options, *(arguments or [str(script)])]
+        command = [interpreter or interpreters.need(version), *options, *(arguments or [str(script)])]
         program = Program(command, {**environment, **variables}, tmp_path)
         started.append(program)
         return program

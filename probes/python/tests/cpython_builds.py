@@ -80,10 +80,10 @@ def interpreter(variant):
     prefix = debian.cache() / "cpython" / f"{SOURCE}-{variant}"
     prefix.parent.mkdir(parents=True, exist_ok=True)
     found = prefix / "bin" / NAMES.get(variant, "python3.13")
-    with prefix.with_suffix(".lock").open("w") as lock:
+    with Path(f"{prefix}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (prefix / "done").exists():
-            folder = prefix.with_suffix(".partial")
+            folder = Path(f"{prefix}.partial")
             for old in (prefix, folder):
                 shutil.rmtree(old, ignore_errors=True)
             folder.mkdir()

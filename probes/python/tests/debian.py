@@ -106,7 +106,7 @@ def chroot(release):
     return root
 
 
-def launcher(release, executable, folder):
+def launcher(release, executable, folder, name=None):
     """A script in ``folder`` that is this release's ``executable``; the mounts die with the process."""
     root = chroot(release)
     command = [f"/usr/bin/{executable}"]
@@ -122,9 +122,9 @@ def launcher(release, executable, folder):
     inner = "\n".join(lines)
     if release.machine != platform.machine():
         # The shell inside is the other machine's, too, and only the emulator can start it.
-        inner = inner.replace(" /bin/sh -c", f" /{emulator(release.machine)} /bin/sh -c", 1)
+        inner = inner.replace(" /bin/sh -c", f" /{emulator(release.machine)} /bin/sh -c")
     folder.mkdir(parents=True, exist_ok=True)
-    script = folder / executable
+    script = folder / (name or executable)
     script.write_text(
         "#!/bin/sh\nexec unshare --mount --propagation private /bin/sh -c "
         f'{shlex.quote(inner)} sh {shlex.join(command)} "$@"\n'

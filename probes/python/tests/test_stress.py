@@ -6,12 +6,17 @@ each version, all at the same time (`system`); ten minutes of each, and each of 
 
 import contextlib
 import os
+import re
+import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import debian
 import interpreters
 import pytest
+from conftest import PROBE
 
 STRESS = Path(__file__).with_name("stress.py")
 FINE, COARSE = 512, 65536  # bytes between two samples
@@ -116,3 +121,42 @@ def test_ten_minutes(listener, run, record_property, version):
 def test_a_minute_on_another_allocator(listener, run, record_property, version, allocator):
     samples, _ = stress(listener, run, version, 60, PYTHONMALLOC=allocator)
     record_property("samples", samples)
+
+
+def sanitizer_runtimes():
+    """What must be preloaded for an object with sanitizers in a program without."""
+    paths = []
+    for name in ("libasan.so", "libubsan.so"):
+        asked = subprocess.run(["cc", f"-print-file-name={name}"], capture_output=True, text=True, check=True)
+        if not os.path.isabs(asked.stdout.strip()):
+            pytest.skip(f"the C compiler has no {name}")
+        paths.append(asked.stdout.strip())
+    return ":".join(paths)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("version", interpreters.HOOKED)
+def test_two_minutes_with_the_sanitizers(listener, run, tmp_path, version):
+    """Every block is malloc's here, so AddressSanitizer sees the hook touch what is freed or not its own."""
+    if shutil.which("cc") is None:
+        pytest.skip("no C compiler on this machine")
+    probe = tmp_path / "probe"
+    for folder in ("inject", "memwarden_probe"):
+        shutil.copytree(PROBE / folder, probe / folder)
+    build = [sys.executable, str(PROBE / "build.py"), "--sanitize", "--into", str(probe / "lib")]
+    subprocess.run(build, check=True)
+    report = tmp_path / "found"
+    try:
+        stress(
+            listener, run, version, 120,
+            PYTHONPATH=str(probe / "inject"), PYTHONMALLOC="malloc", LD_PRELOAD=sanitizer_runtimes(),
+            ASAN_OPTIONS=f"detect_leaks=0:allocator_may_return_null=1:log_path={report}", UBSAN_OPTIONS=f"log_path={report}",
+        )  # fmt: skip
+    finally:
+        for found in tmp_path.glob("found*"):
+            # What the stress asks for on purpose and can't have is only warned about.
+            text = re.sub(
+                r"(?m)^==\d+==WARNING: AddressSanitizer failed to allocate .*\n", "", found.read_text()
+            )
+            assert text == ""
