@@ -69,7 +69,10 @@ def environment(listener):
 
 @pytest.fixture
 def run(tmp_path, environment):
-    """Start a program: ``run("3.11", source)``; ``arguments`` replace the script's path, ``interpreter`` the version."""
+    """Start a program: ``run("3.11", source)``.
+
+    ``arguments`` replace the script's path, ``interpreter`` (a path) the version.
+    """
     started = []
 
     def start(version, source="", arguments=None, options=(), interpreter=None, **variables):

@@ -151,7 +151,8 @@ def test_two_minutes_with_the_sanitizers(listener, run, tmp_path, version):
         stress(
             listener, run, version, 120,
             PYTHONPATH=str(probe / "inject"), PYTHONMALLOC="malloc", LD_PRELOAD=sanitizer_runtimes(),
-            ASAN_OPTIONS=f"detect_leaks=0:allocator_may_return_null=1:log_path={report}", UBSAN_OPTIONS=f"log_path={report}",
+            ASAN_OPTIONS=f"detect_leaks=0:allocator_may_return_null=1:log_path={report}",
+            UBSAN_OPTIONS=f"log_path={report}",
         )  # fmt: skip
     finally:
         for found in tmp_path.glob("found*"):
