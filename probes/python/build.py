@@ -32,7 +32,7 @@ OLDEST_GLIBC = "2.17"
 
 FLAGS = (
     "-std=gnu11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-strict-aliasing",
-    "-fomit-frame-pointer", "-Wall", "-Wextra",
+    "-fomit-frame-pointer", "-Wall", "-Wextra", "-Werror=implicit-function-declaration",
 )  # fmt: skip
 
 # The program must preload the sanitizers' runtime, since it is not built with them itself.

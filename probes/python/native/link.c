@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "allocator_hook.h"
 #include "budget.h"
 #include "command.h"
 #include "hash_index.h"

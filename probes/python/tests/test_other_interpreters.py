@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parent
 TOOLS = HERE.parents[2] / "tools"
 # A file with a shebang is started by the kernel, outside of the chroot.
 CHROOT_NOT = "not virtual_environment_and_a_shebang"
-# The emulator starts no second program of its machine by itself, and its own pages count as the program's.
+# The emulator starts no second program of its machine by itself, and its own pages and thread count as the program's.
 EMULATOR_NOT = " and ".join(
     f"not {name}"
     for name in (
