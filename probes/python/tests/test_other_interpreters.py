@@ -26,12 +26,16 @@ EMULATOR_NOT = " and ".join(
 )  # fmt: skip
 
 
+# These install servers and tools from PyPI, which has them ready for the interpreters of `make test` only.
+WITH_PACKAGES = ("test_servers.py",)
+
+
 def the_probes_tests(folder, *options):
     """Run them with the interpreters in ``folder``, and no others."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
     command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", str(HERE)]
     done = subprocess.run(
-        [*command, "-m", "not system and not nightly", *options],
+        [*command, *(f"--ignore={HERE / name}" for name in WITH_PACKAGES), "-m", "not system and not nightly", *options],
         env={**plain, "MEMWARDEN_TEST_PYTHONS": str(folder)},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
     )  # fmt: skip
