@@ -37,8 +37,9 @@ def the_probes_tests(folder, *options):
     """Run them with the interpreters in ``folder``, and no others."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
     command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", str(HERE)]
+    command += [f"--ignore={HERE / name}" for name in WITH_PACKAGES]
     done = subprocess.run(
-        [*command, *(f"--ignore={HERE / name}" for name in WITH_PACKAGES), "-m", "not system and not nightly", *options],
+        [*command, "-m", "not system and not nightly", *options],
         env={**plain, "MEMWARDEN_TEST_PYTHONS": str(folder)},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
     )  # fmt: skip
