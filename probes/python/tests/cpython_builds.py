@@ -67,7 +67,7 @@ def make(variant, prefix, folder):
     work.mkdir()
     without_libraries = {**os.environ, "PKG_CONFIG": "false"}
     say([str(source / "configure"), *options], cwd=work, env=without_libraries)
-    say(["nice", "make", "-j2"], cwd=work)
+    say(["make", "-j2"], cwd=work)
     say(["make", "install"], cwd=work)
 
 
