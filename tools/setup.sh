@@ -13,11 +13,12 @@ if [ -f /etc/ssl/certs/ca-certificates.crt ]; then
     export UV_SYSTEM_CERTS=true
 fi
 
-usable_python() {  # prints the first Python ≥ 3.11
+# Prints the first Python ≥ 3.11, as itself: behind a version manager's shim uv sees another one each time, and begins
+# the environment anew.
+usable_python() {
     for name in "${PYTHON:-}" python3 python3.13 python3.12 python3.11 python3.14; do
         [ -n "$name" ] || continue
-        if "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info)' 2>/dev/null; then
-            command -v "$name"
+        if "$name" -c 'import sys; (3, 11) <= sys.version_info or sys.exit(1); print(sys.executable)' 2>/dev/null; then
             return
         fi
     done
