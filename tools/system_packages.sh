@@ -1,5 +1,6 @@
 #!/bin/sh
-# What `make test-system` needs beyond PyPI: a browser, shells and their like from Debian, and what steers them.
+# What `make test-system` needs beyond PyPI: a browser, shells and their like from Debian, what steers them, and what
+# unpacks the interpreters of other releases.
 set -eu
 cd "$(dirname "$0")/.."
 fail() { printf '%s\n' "memwarden: $*" >&2; exit 1; }
@@ -11,6 +12,7 @@ missing() {  # prints the package of each program that isn't there
 chromium chromium fonts-dejavu-core
 zsh zsh
 fish fish
+debootstrap debootstrap
 PROGRAMS
 }
 
