@@ -59,7 +59,7 @@ bench: setup ## the benchmarks; each prints a ratio
 	@for file in benchmarks/*.py; do echo "== $$file"; $(PY) "$$file" || exit 1; done
 
 bench-overhead: setup ## what watching costs the app, with 95 % intervals, beside other profilers (an hour)
-	@PYTHONPATH=benchmarks $(PY) -m overhead --keep benchmarks/results/overhead.json
+	@$(PY) benchmarks/probe_overhead.py --keep benchmarks/results/overhead.json
 	@$(PY) tools/generate.py
 
 dist: setup ## the wheels of all distributions, the probe for four platforms inside, into dist/

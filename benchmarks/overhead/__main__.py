@@ -9,7 +9,8 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from overhead import environments, instructions, measures, page
@@ -21,13 +22,14 @@ KEPT = ROOT / "benchmarks" / "results" / "overhead.json"
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m overhead", description=__doc__)
+    parser = argparse.ArgumentParser(prog="probe_overhead.py", description=__doc__)
     parser.add_argument("--python", action="append", help="an interpreter; may be repeated")
     parser.add_argument("--rounds", type=int, default=40, help="pairs of fresh processes (%(default)s)")
     parser.add_argument("--other-rounds", type=int, default=15, help="of the other profilers (%(default)s)")
     parser.add_argument("--only", default="", help="parts whose name has this in it")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument("--keep", type=Path, help="keep the result in this file")
+    parser.add_argument("--add", action="store_true", help="add to what the file of --keep holds")
     parser.add_argument(
         "--page", action="store_true", help="print the page of the kept result; measure nothing"
     )
@@ -39,14 +41,16 @@ def main(arguments: Sequence[str]) -> int:
     found = {
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "machine": measures.machine(),
-        "interpreters": [],
+        "interpreters": json.loads(options.keep.read_text())["interpreters"] if options.add else [],
     }
     for interpreter in options.python or measures.interpreters():
         python = environments.prepare(interpreter)
-        result = {"versions": environments.versions(python), "parts": []}
-        found["interpreters"].append(result)
-        for part in _measured(python, options):
-            result["parts"] += part
+        versions = environments.versions(python)
+        result = next((known for known in found["interpreters"] if known["versions"] == versions), None)
+        if result is None:
+            found["interpreters"].append(result := {"versions": versions, "parts": []})
+        for rows in _measured(python, options):
+            result["parts"] += rows
             if options.keep:
                 options.keep.parent.mkdir(parents=True, exist_ok=True)
                 options.keep.write_text(json.dumps(found, indent=1) + "\n")
@@ -61,18 +65,22 @@ def _measured(python: Path, options: argparse.Namespace) -> Iterator[list[dict]]
     """The rows of each part, as soon as it is done."""
     with tempfile.TemporaryDirectory(prefix="mwo") as name, sidecars(Path(name)) as running:
         bench = measures.Bench(python, Path(name), running, options.rounds, options.other_rounds)
-        parts = {"start": bench.start_up, "tables": bench.full_tables}
-        parts |= {f"loop {loop}": lambda loop=loop: bench.loop(loop) for loop in measures.LOOPS}
-        parts |= {f"web {server}": lambda server=server: bench.web(server) for server in SERVERS}
-        parts |= {f"instructions {what}": lambda what=what: instructions.count(bench, what)
-                  for what in (*measures.LOOPS, *SERVERS)}  # fmt: skip
-        for part, measure in parts.items():
-            if options.only in part:
+        for name, part, measure in _steps(bench):
+            if options.only in name:
                 begun = time.monotonic()
                 rows = [{"part": part, **row} for row in measure()]
-                print(f"{python}: {part}, {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
+                print(f"{python}: {name}, {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
                 yield rows
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def _steps(bench: measures.Bench) -> Iterator[tuple[str, str, Callable[[], Iterator[measures.Row]]]]:
+    """What --only picks by name, the part that its rows are of, and how to get them: what is ours first."""
+    yield "ours: start", "start", bench.start_up
+    yield "ours: tables", "tables", bench.full_tables
+    things = [("web", name) for name in SERVERS] + [("loop", name) for name in measures.LOOPS]
+    for kind, name in things:
+        yield f"ours: {kind} {name}", f"{kind} {name}", partial(getattr(bench, kind), name)
+    for _, name in things:
+        yield f"ours: instructions {name}", f"instructions {name}", partial(instructions.count, bench, name)
+    for kind, name in things:
+        yield f"others: {kind} {name}", f"{kind} {name}", partial(getattr(bench, f"{kind}_beside"), name)

@@ -8,23 +8,23 @@ import socket
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from overhead import interval
-from overhead.programs import PROGRAM_CORE, Loop, Program, WebService, memory_of, on_core, shuffled
-from overhead.rounds import Amount, Round, play
+from overhead.programs import PROGRAM_CORE, Loop, WebService, memory_of, on_core, shuffled
+from overhead.rounds import Amount, Round, Start, play
 from overhead.variants import DISABLED, OTHERS, OURS, PLAIN, STOPPED, Sidecars
 
 LOOPS: Final = ("json", "churn", "objects", "dicts")
 PAIR: Final = (PLAIN, OURS)
 REST: Final = (PLAIN, DISABLED, STOPPED, *OTHERS)
-WEB: Final = Amount(warm_up=300, turns=12, a_turn=120, at_rate=60)
-REST_WEB: Final = Amount(warm_up=200, turns=5, a_turn=80, at_rate=40)
-LOOP: Final = Amount(warm_up=3, turns=15, a_turn=2)
-REST_LOOP: Final = Amount(warm_up=1, turns=5, a_turn=1)
+WEB: Final = Amount(warm_up=200, turns=12, a_turn=100, at_rate=50)
+REST_WEB: Final = Amount(warm_up=100, turns=4, a_turn=80, at_rate=40)
+LOOP: Final = Amount(warm_up=3, turns=12, a_turn=2)
+REST_LOOP: Final = Amount(warm_up=1, turns=4, a_turn=1)
 STARTS: Final = 60
 FULL_ROUNDS: Final = 8
 FULL_AVERAGE: Final = 256
@@ -77,31 +77,37 @@ class Bench:
     other_rounds: int
 
     def web(self, name: str) -> Iterator[Row]:
-        def start(variant: str) -> Program:
-            return WebService.start(self.python, name, self.sidecars.environment(variant), self.folder)
-
-        seen = self._rounds(PAIR, start, WEB, self.rounds)
+        seen = self._rounds(PAIR, self._service(name), WEB, self.rounds)
         yield from ratios(seen, (OURS,))
         yield from more_memory(seen, OURS)
         yield from latencies(seen, OURS)
-        yield {"figure": "CPU a request, plain", "unit": "ms", "value": 1000 * statistics.median(
-            one.cpu[PLAIN] / (WEB.turns * WEB.a_turn) for one in seen)}  # fmt: skip
-        rest = self._rounds(REST, start, REST_WEB, self.other_rounds)
-        yield from ratios(rest, REST[1:])
+        requests = WEB.turns * WEB.a_turn
+        value = 1000 * statistics.median(one.cpu[PLAIN] / requests for one in seen)
+        yield {"figure": "CPU a request, plain", "unit": "ms", "value": value}
+
+    def web_beside(self, name: str) -> Iterator[Row]:
+        """Parts of us turned off, and other profilers."""
+        seen = self._rounds(REST, self._service(name), REST_WEB, self.other_rounds)
+        yield from ratios(seen, REST[1:])
         for variant in REST[1:]:
-            yield from more_memory(rest, variant)
-            yield from latencies(rest, variant)
+            yield from more_memory(seen, variant)
+            yield from latencies(seen, variant)
 
     def loop(self, name: str) -> Iterator[Row]:
-        def start(variant: str) -> Program:
-            return Loop.start(self.python, name, self.sidecars.environment(variant), self.folder)
+        yield from ratios(self._rounds(PAIR, self._loop(name), LOOP, self.rounds), (OURS,))
 
-        yield from ratios(self._rounds(PAIR, start, LOOP, self.rounds), (OURS,))
-        yield from ratios(self._rounds(REST, start, REST_LOOP, self.other_rounds), REST[1:])
+    def loop_beside(self, name: str) -> Iterator[Row]:
+        yield from ratios(self._rounds(REST, self._loop(name), REST_LOOP, self.other_rounds), REST[1:])
 
-    def _rounds(
-        self, variants: Sequence[str], start: Callable[[str], Program], amount: Amount, count: int
-    ) -> list[Round]:
+    def _service(self, name: str) -> Start:
+        return lambda variant: WebService.start(
+            self.python, name, self.sidecars.environment(variant), self.folder
+        )
+
+    def _loop(self, name: str) -> Start:
+        return lambda variant: Loop.start(self.python, name, self.sidecars.environment(variant), self.folder)
+
+    def _rounds(self, variants: Sequence[str], start: Start, amount: Amount, count: int) -> list[Round]:
         return [play(variants, start, amount, self.sidecars.halted) for _ in range(count)]
 
     def start_up(self) -> Iterator[Row]:

@@ -118,7 +118,7 @@ def test_a_script_without_a_first_line_goes_to_the_shell(clean: Any, tmp_path: P
     assert (result.code, result.out) == (5, "word\n")
 
 
-def test_a_backend_that_dies_leaves_the_app_unharmed(clean: Any, tmp_path: Path) -> None:
+def test_a_backend_that_dies_is_started_again_and_the_app_is_unharmed(clean: Any, tmp_path: Path) -> None:
     report = tmp_path / "r.json"
     run = clean.start("run", "--report", str(report), "--", "sh", "-c", "read line; echo got $line")
     collector = clean.backend("memwarden_collector")
@@ -127,9 +127,16 @@ def test_a_backend_that_dies_leaves_the_app_unharmed(clean: Any, tmp_path: Path)
     os.kill(collector, 9)
     os.kill(sidecar, 9)
     result = clean.finish(run, "it\n")
-    assert (result.code, result.out) == (125, "got it\n")
-    assert "The collector ended while the command ran (signal SIGKILL)" in result.err
-    assert Report.model_validate_json(report.read_text()).verdicts[0].verdict == "Unknown"
+    assert (result.code, result.out) == (0, "got it\n")
+    assert "The collector ended while the command ran (signal SIGKILL) and was started again" in result.err
+    assert "The sidecar ended while the command ran (signal SIGKILL) and was started again" in result.err
+    written = Report.model_validate_json(report.read_text())
+    assert {(fault.part, fault.how, fault.started_again) for fault in written.faults} == {
+        ("collector", "signal SIGKILL", True),
+        ("sidecar", "signal SIGKILL", True),
+    }
+    assert written.delivery is not None
+    assert written.delivery.stored > 0
 
 
 def test_the_command_killed_hard_ends_its_parts_and_not_the_app(

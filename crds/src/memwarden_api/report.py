@@ -144,6 +144,29 @@ class Cost(Model):
     start_to_first_sample_seconds: float | None
 
 
+class Fault(Model):
+    """A part of Memwarden that ended before its time."""
+
+    part: str = Field(description='"sidecar", "collector", "database"')
+    how: str = Field(description='"signal SIGKILL", "exit code 1"')
+    at: datetime
+    started_again: bool
+
+
+class Delivery(Model):
+    """What became of the data: batches are requests of the sidecar to the collector. made = stored + refused + lost +
+    undelivered."""
+
+    made: int
+    stored: int = Field(description="Acknowledged by the collector: in the database, once")
+    refused: int = Field(description="By the collector, for good")
+    lost: int = Field(
+        description="Given up for want of room, or in the memory of a sidecar that was killed; of the latter some may "
+        "have been stored all the same"
+    )
+    undelivered: int = Field(description="In the spool when the run ended")
+
+
 class FailCondition(Model):
     """What makes `memwarden run` exit with 86, against the verdict of one scope."""
 
@@ -168,4 +191,8 @@ class Report(Model):
     fail_conditions: tuple[FailCondition, ...] = Field(
         default=(), description="Those of --fail-on and --max-growth"
     )
+    faults: tuple[Fault, ...] = Field(
+        default=(), description="Parts of Memwarden that died while the app ran"
+    )
+    delivery: Delivery | None = Field(default=None, description="null: not counted")
     notes: tuple[str, ...] = Field((), description="What could not be seen or went wrong on the way")

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,8 @@ from memwarden.supervise.confinement import How, Identity, server_identity
 READY_SECONDS: Final = 30.0
 _STATUS_LINE: Final = 7
 """Of postmaster.pid, as pg_ctl reads it."""
+LEFTOVERS_SECONDS: Final = 5.0
+_PID_FILE: Final = "postmaster.pid"
 STOP: Final = ((signal.SIGINT, 2.0), (signal.SIGQUIT, 1.0))
 """Fast shutdown first; the immediate one still cleans up shared memory, SIGKILL does not."""
 
@@ -41,13 +44,45 @@ class Server:
                 details=self.child.log_tail(),
             )
         try:
-            lines = (self.folder / "data" / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+            lines = (self.folder / "data" / _PID_FILE).read_text(encoding="utf-8").splitlines()
         except OSError:
             return False
         return len(lines) > _STATUS_LINE and lines[_STATUS_LINE].strip() == "ready"
 
     def stop(self) -> None:
         self.child.end(STOP)
+
+    def start_again(self) -> None:
+        """After it was killed, on the same data; it gets ready by itself. Raises Failed."""
+        self.child.end(())
+        self._end_leftovers()
+        (self.folder / "data" / _PID_FILE).unlink(missing_ok=True)
+        self.child = Child.start(self.child.spec)
+
+    def _end_leftovers(self) -> None:
+        """The killed server's own processes end when they notice. None may write beside the new one, and from its
+        IPC namespace it can't see them: so they are ended here, known by their working directory.
+        """
+        data = str(self.folder / "data")
+        deadline = time.monotonic() + LEFTOVERS_SECONDS
+        while leftovers := [pid for pid in _all_pids() if _works_in(pid, data)]:
+            for pid in leftovers:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            if time.monotonic() > deadline:
+                raise Failed("the killed database's processes do not end; end them by hand")
+            time.sleep(0.01)
+
+
+def _all_pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _works_in(pid: int, folder: str) -> bool:
+    try:
+        return os.readlink(f"/proc/{pid}/cwd") == folder
+    except OSError:  # it has ended, or is somebody else's
+        return False
 
 
 def launch(folder: Path) -> Server:

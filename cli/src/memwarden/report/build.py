@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import memwarden
+from memwarden.run.backend import Fault
 from memwarden.run.cost import Usage
+from memwarden_api import report
 from memwarden_api.report import ComponentCost, Cost, Report, Verdict
+from memwarden_sidecar.export.account import Settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,9 @@ class Seen:
     memory: Sequence[Mapping[str, Any]] = ()
     """The series MEMORY_ANON, at least its beginning."""
     notes: Sequence[str] = field(default=())
+    faults: Sequence[Fault] = field(default=())
+    """Parts of ours that died."""
+    delivered: Settled | None = None
 
 
 def build(seen: Seen) -> Report:
@@ -46,7 +52,18 @@ def build(seen: Seen) -> Report:
         interval_seconds=seen.interval_seconds,
         verdicts=(Verdict.model_validate(seen.verdict) if seen.verdict is not None else unknown(seen),),
         cost=cost(seen),
+        faults=tuple(
+            report.Fault(part=one.part, how=one.how, at=_moment(one.at), started_again=one.started_again)
+            for one in seen.faults
+        ),
+        delivery=_delivery(seen.delivered) if seen.delivered is not None else None,
         notes=tuple(seen.notes),
+    )
+
+
+def _delivery(seen: Settled) -> report.Delivery:
+    return report.Delivery(
+        made=seen.made, stored=seen.sent, refused=seen.refused, lost=seen.lost, undelivered=seen.left
     )
 
 

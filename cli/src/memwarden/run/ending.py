@@ -1,5 +1,6 @@
 """After the app's end: the last flush, the final judgement, the files, the summary, the exit code."""
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,10 +12,12 @@ from memwarden.api import ApiError, Call
 from memwarden.errors import CommandError
 from memwarden.run.backend import SIDECAR_FLUSH_SECONDS, Backend
 from memwarden.run.cost import Usage
+from memwarden.run.death import OutOfMemory, account_of_death
 from memwarden.run.outcome import Outcome
 from memwarden.run.watch import Ended
 from memwarden.supervise.mailbox import Mailbox
 from memwarden_api.names import EXIT_LEAK, MEMORY_ANON, PROBE_CPU_TIME, PROBE_SWITCHED_OFF
+from memwarden_sidecar.export.account import Settled, settle
 
 if TYPE_CHECKING:  # pydantic is loaded after the app's end, not while it runs
     from memwarden_api.report import Report
@@ -28,6 +31,11 @@ _POLL_SECONDS: Final = 0.02
 _ENOUGH: Final = 3
 """So many Ctrl-C after the app's end cut short what is left to wait for; never the clean-up."""
 _NOT_FOUND: Final = 404
+_AWAY: Final = 503
+_TRIES: Final = 3
+_FLUSHES: Final = 4
+_WHOLE_SECONDS: Final = 15.0
+"""What was killed has so long to be there again."""
 
 
 @dataclass(slots=True)
@@ -42,24 +50,29 @@ class Ending:
     usage: Mapping[str, Usage]
     """What each part took while the app ran."""
     notes: list[str]
+    out_of_memory: OutOfMemory
     verdict: dict[str, Any] | None = None
     unknown_because: str = ""
     probe_cpu: Sequence[dict[str, Any]] = ()
     memory: Sequence[dict[str, Any]] = ()
+    last_memory: Sequence[dict[str, Any]] = ()
     unhonoured: list[str] = field(default_factory=list)
     """What was asked for and could not be done, a sentence each."""
     failed_because: str = ""
     """The conditions of --fail-on and --max-growth that are met, in words."""
+    delivered: Settled | None = None
     _recording: bytes | None = None
     _signals: int = 0
 
     def finish(self) -> int:
         """Returns the exit code of the run."""
-        self.backend.watch()
+        self._wait(self.backend.is_whole, _WHOLE_SECONDS)
         self._flush()
         self._judge()
-        self.notes += [*self._restraints(), *self.backend.losses()]
+        self.notes += [*self._restraints(), *self.backend.losses(), *self._undelivered()]
         self._fetch_series()
+        if died := account_of_death(self.ended.exit_code, self.out_of_memory, self._last_memory()):
+            self.notes.insert(0, died)
         report = self._build()
         written = [*self._keep(), *self._write(report)]
         if not self.backend.plan.quiet:
@@ -74,13 +87,26 @@ class Ending:
         return code
 
     def _flush(self) -> None:
-        """The sidecar sends what it has, and ends."""
-        if "sidecar" in self.backend.lost:
-            return
-        sidecar = self.backend.children["sidecar"]
-        sidecar.ask_to_end()
-        if not self._wait(lambda: sidecar.exit_code() is not None, SIDECAR_FLUSH_SECONDS):
-            self.notes.append("The sidecar did not finish its last flush; the last samples may be missing.")
+        """The sidecar sends what it has, and ends. Where it was killed over it, or had more than it could send in its
+        time, another one goes on with the spool.
+        """
+        left: int | None = None
+        for _ in range(_FLUSHES):
+            sidecar = self.backend.ask_to_end("sidecar")
+            if not self._wait(lambda: sidecar.exit_code() is not None, SIDECAR_FLUSH_SECONDS):  # noqa: B023
+                self.notes.append(
+                    "The sidecar did not finish its last flush; the last samples may be missing."
+                )
+                break
+            before, self.delivered = left, settle(self.backend.spool)
+            left = self.delivered.left if self.delivered is not None else 0
+            if left == 0 or left == before or self._signals >= _ENOUGH:
+                break
+            self._wait(self.backend.is_whole, _WHOLE_SECONDS)
+            self._wait(lambda: threading.active_count() == 1, 1)
+            self.backend.start_once_more("sidecar")
+            self._wait(self.backend.is_whole, _WHOLE_SECONDS)
+        self.delivered = settle(self.backend.spool)
 
     def _judge(self) -> None:
         plan = self.backend.plan
@@ -90,7 +116,6 @@ class Ending:
             if error.status == _NOT_FOUND:  # the collector has never heard of this run
                 self.unknown_because = "the command ended before a sample of it was taken"
                 return
-            self.backend.watch()  # it may have died just now
             self.unknown_because = f"the collector could not judge it: {error}"
             sentence = f"there is no verdict, the collector could not judge the run: {error}"
             if plan.fail_on or plan.reports:
@@ -108,6 +133,19 @@ class Ending:
             or (process["probe"] == "hooked" and process["probe_reason"])
         ]
 
+    def _undelivered(self) -> Sequence[str]:
+        """What was seen and is not in the database, with its number."""
+        seen = self.delivered
+        if seen is None or seen.made == seen.sent:
+            return ()
+        parts = (
+            (seen.lost, "were lost"),
+            (seen.left, "could not be delivered"),
+            (seen.refused, "were refused"),
+        )
+        what = ", ".join(f"{count} {how}" for count, how in parts if count)
+        return (f"Of {seen.made} batches of data {what}; the rest is in the report.",)
+
     def _fetch_series(self) -> None:
         if self.verdict is None:
             return
@@ -118,8 +156,25 @@ class Ending:
             self.memory = self._call(
                 lambda: api.series(MEMORY_ANON, _FETCH_SECONDS, end=begin), _FETCH_SECONDS
             )
+            recently = self.ended.at - _BEGINNING_SECONDS
+            self.last_memory = self._call(
+                lambda: api.series(MEMORY_ANON, _FETCH_SECONDS, start=recently), _FETCH_SECONDS
+            )
         except ApiError as error:
             self.notes.append(f"What the probe cost is not known, the collector gave no series: {error}.")
+
+    def _last_memory(self) -> dict[str, float] | None:
+        """Of the last sample that saw the app alive: bytes, and seconds before its end."""
+        points = [
+            (float(time), float(value))
+            for item in self.last_memory
+            for time, value in zip(item["times"], item["values"], strict=True)
+            if float(time) <= self.ended.at
+        ]
+        if not points:
+            return None
+        at, size = max(points)
+        return {"seconds": self.ended.at - at, "bytes": size}
 
     def _build(self) -> "Report":
         from memwarden.report.build import Seen, build
@@ -140,6 +195,8 @@ class Ending:
                 probe_cpu=self.probe_cpu,
                 memory=self.memory,
                 notes=tuple(self.notes),
+                faults=tuple(self.backend.faults),
+                delivered=self.delivered,
             )
         )
         return self._with_conditions(report)
@@ -213,7 +270,20 @@ class Ending:
         ).exit_code
 
     def _call(self, function: Callable[[], Result], seconds: float) -> Result:
-        """The function's result; ApiError when it takes too long, or people don't want to wait."""
+        """The function's result; ApiError when it takes too long, or people don't want to wait. When a part of ours
+        was killed over it, it is asked once more.
+        """
+        for _ in range(_TRIES - 1):
+            try:
+                return self._call_once(function, seconds)
+            except ApiError as error:
+                if not self.backend.fallen() and error.status != _AWAY:
+                    raise
+                time.sleep(_POLL_SECONDS)
+                self._wait(self.backend.is_whole, _WHOLE_SECONDS)
+        return self._call_once(function, seconds)
+
+    def _call_once(self, function: Callable[[], Result], seconds: float) -> Result:
         call = Call(function)
         self._wait(call.done, seconds + 1)
         return call.result()

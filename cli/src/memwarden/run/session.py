@@ -10,6 +10,7 @@ from memwarden.errors import CommandError
 from memwarden.run import cost, registry
 from memwarden.run.app import App
 from memwarden.run.backend import Backend
+from memwarden.run.death import OutOfMemory
 from memwarden.run.ending import Ending
 from memwarden.run.folder import RunFolder
 from memwarden.run.outcome import Outcome
@@ -31,6 +32,7 @@ def run(plan: Plan) -> int:
             backend.start(mailbox)
             registry.announce(folder.path, backend.api)
             before = usage(backend)
+            memory = OutOfMemory()
             variables = probe.environment(os.environ, probe_folder, backend.socket, plan.sampling_bytes)
             app = App.start(plan.executable, plan.command, variables, mailbox.mask)
             try:
@@ -39,7 +41,7 @@ def run(plan: Plan) -> int:
                 ended = Watch(app, backend, mailbox, status).until_ended()
                 used = {name: now.since(before[name]) for name, now in usage(backend).items()}
                 notes = list(probe.notes(probe_folder))
-                return Ending(backend, mailbox, ended, app.started_at, used, notes).finish()
+                return Ending(backend, mailbox, ended, app.started_at, used, notes, memory).finish()
             except Exception as error:
                 return _without_us(app, mailbox, error, verbose=plan.verbose)
         except CommandError as error:

@@ -104,7 +104,11 @@ class Watch:
     def _each_second(self, now: float) -> None:
         if now >= self._next_second:
             self._next_second = now + 1.0
+            if self._numbers is not None and self._backend.fallen() and not self._numbers.end():
+                return  # its thread still waits for an answer, and nothing is started beside a thread
             self._backend.watch()
+            if self._numbers is not None and self._numbers.ended:
+                self._numbers = NumbersThread(self._backend.api)
 
     def _show(self, now: float) -> None:
         if self._numbers is not None:

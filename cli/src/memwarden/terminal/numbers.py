@@ -11,6 +11,7 @@ from memwarden_api.names import MEMORY_ANON
 
 _EVERY_SECONDS: Final = 1.0
 _TIMEOUT_SECONDS: Final = 2.0
+_END_SECONDS: Final = 0.1
 _RECENT_SECONDS: Final = 30.0
 _SECONDS_PER_MINUTE: Final = 60
 
@@ -61,8 +62,15 @@ class NumbersThread:
         self._thread = threading.Thread(target=self._work, daemon=True, name="memwarden-numbers")
         self._thread.start()
 
-    def end(self) -> None:
+    def end(self) -> bool:
+        """Whether its thread has ended by now."""
         self._over.set()
+        self._thread.join(_END_SECONDS)
+        return self.ended
+
+    @property
+    def ended(self) -> bool:
+        return not self._thread.is_alive()
 
     def _work(self) -> None:
         while not self._over.wait(_EVERY_SECONDS):

@@ -4,6 +4,7 @@ written, or where there is none. Oldest first, whichever of the two holds it."""
 from collections import deque
 from collections.abc import Callable
 
+from memwarden_sidecar.export.account import Account
 from memwarden_sidecar.export.batch import Batch
 from memwarden_sidecar.export.spool import Spool
 from memwarden_sidecar.notices import Notices
@@ -11,7 +12,7 @@ from memwarden_sidecar.settings import MEMORY_RING_BYTES, SPOOL_RETRY_SECONDS
 
 
 class Backlog:
-    """To be used under one lock. What is lost is counted as `batches-lost` and said once."""
+    """To be used under one lock. What is lost is counted in `account` and said once."""
 
     def __init__(self, spool: Spool | None, notices: Notices, elapsed: Callable[[], float]) -> None:
         self._spool = spool
@@ -20,6 +21,9 @@ class Backlog:
         self._ring: deque[Batch] = deque()
         self._ring_bytes = 0
         self._spool_again = float("-inf")
+        self.account = Account(
+            spool.folder if spool is not None else None, len(spool) if spool is not None else 0, notices
+        )
 
     def __len__(self) -> int:
         return len(self._ring) + (len(self._spool) if self._spool is not None else 0)
@@ -54,7 +58,7 @@ class Backlog:
 
     def _count_lost(self, count: int, why: str) -> None:
         if count:
-            self._notices.count("batches-lost", count)
+            self.account.count("lost", count)
             self._notices.once(
                 why, f"{why}: the oldest unsent data is given up; see whether the collector is up"
             )
@@ -88,3 +92,4 @@ class Backlog:
     def close(self) -> None:
         if self._spool is not None:
             self._spool.close()
+        self.account.close()

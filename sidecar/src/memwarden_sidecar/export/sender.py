@@ -60,7 +60,7 @@ class Sender:
     def offer(self, batch: Batch) -> None:
         """Send it soon, or later."""
         with self._changed:
-            self._notices.count("batches-made")
+            self._backlog.account.count("made")
             self._live.append(batch)
             if self._failures:
                 self._put_live_away()
@@ -120,11 +120,11 @@ class Sender:
         if self._from_backlog:
             self._backlog.remove(batch)
         if verdict is Verdict.TAKEN:
-            self._notices.count("batches-sent")
+            self._backlog.account.count("sent")
             if outcome.reason:
                 self._notices.once("partial", f"the collector did not take {outcome.reason}")
         else:
-            self._notices.count("batches-refused")
+            self._backlog.account.count("refused")
             self._notices.once(
                 f"refused:{batch.kind.value}:{outcome.status}",
                 f"the collector refused {batch.kind.value}, they are lost (HTTP {outcome.status}): "
@@ -171,7 +171,7 @@ class Sender:
             self._sending = None
             self._put_live_away()
             if lost := self._backlog.in_memory():
-                self._notices.count("batches-lost", lost)
+                self._backlog.account.count("lost", lost)
                 LOGGER.warning("%d batches could not be sent and are lost; give a --spool to keep them", lost)
             elif left := len(self._backlog):
                 LOGGER.warning("%d batches could not be sent and stay in the spool", left)

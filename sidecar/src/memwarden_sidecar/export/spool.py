@@ -25,7 +25,7 @@ class Spool:
     """Raises OSError from `add` when the disk does not take it. To be used under one lock."""
 
     def __init__(self, folder: Path, limit: int) -> None:
-        self._folder = folder
+        self.folder = folder
         self._limit = limit
         self._files: dict[str, int] = {}
         self._bytes = 0
@@ -33,7 +33,7 @@ class Spool:
         self._load()
 
     def _load(self) -> None:
-        for entry in sorted(os.scandir(self._folder), key=lambda entry: entry.name):
+        for entry in sorted(os.scandir(self.folder), key=lambda entry: entry.name):
             if entry.name.startswith(".part-"):
                 with suppress(OSError):
                     os.unlink(entry.path)
@@ -60,10 +60,10 @@ class Spool:
                 break
             self._drop(oldest)
             lost += 1
-        part = self._folder / f".part-{name}"
+        part = self.folder / f".part-{name}"
         try:
             part.write_bytes(batch.body)
-            part.rename(self._folder / name)
+            part.rename(self.folder / name)
         except OSError:
             with suppress(OSError):
                 part.unlink()
@@ -81,7 +81,7 @@ class Spool:
         if name is None or kind is None:
             return None
         try:
-            return Batch(name.partition(".")[0], kind, (self._folder / name).read_bytes())
+            return Batch(name.partition(".")[0], kind, (self.folder / name).read_bytes())
         except OSError:
             self._drop(name)
             return None
@@ -94,7 +94,7 @@ class Spool:
         if size is not None:
             self._bytes -= size
             with suppress(OSError):
-                (self._folder / name).unlink()
+                (self.folder / name).unlink()
 
     def close(self) -> None:
         """Give the folder free. May be called again."""

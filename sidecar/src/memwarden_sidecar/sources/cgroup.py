@@ -52,6 +52,16 @@ class MemoryCgroup:
                 left = room if left is None else min(left, room)
         return CgroupMemory(_number(self.folder / files.usage), limit, left)
 
+    def oom_kills(self) -> int | None:
+        """Processes of it that the kernel has killed for want of memory so far; None where it does not say."""
+        file = "memory.oom_control" if self.version == 1 else "memory.events"
+        try:
+            lines = (self.folder / file).read_text().splitlines()
+        except OSError:
+            return None
+        counts = dict(line.split(" ", 1) for line in lines if " " in line)
+        return int(counts["oom_kill"]) if counts.get("oom_kill", "").isdigit() else None
+
     def _levels(self) -> list[Path]:
         levels = [self.folder]
         while levels[-1] != self.mount and len(levels) < LEVELS and self.mount in levels[-1].parents:
