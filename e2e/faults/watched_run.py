@@ -94,8 +94,8 @@ class WatchedRun:
         words = command_line(self.pid_of("sidecar")).split()
         return Path(words[words.index("--spool") + 1]).parent
 
-    def finish(self) -> "Finished":
-        out, err = self.process.communicate(timeout=3 * PATIENCE)
+    def finish(self, seconds: float = 3 * PATIENCE) -> "Finished":
+        out, err = self.process.communicate(timeout=seconds)
         assert self._report.exists(), (self.process.returncode, err)
         report = Report.model_validate(json.loads(self._report.read_text()))
         return Finished(self.process.returncode, out, err, report)

@@ -88,9 +88,13 @@ class ProcFolder:
         )
 
     def resident(self, pid: int) -> Resident:
-        """Raises Unreadable. A kernel thread or a zombie has no memory."""
+        """Raises Unreadable, also of a process that has given its memory back already: one that was killed with much
+        of it is seen like that for a while, and its last sample must not be 0.
+        """
         values = _kilobytes(self._read(f"{pid}/status"))
-        rss = values.get(b"VmRSS", 0)
+        if b"VmRSS" not in values:
+            raise Unreadable(f"process {pid} has no memory any more", denied=False)
+        rss = values[b"VmRSS"]
         # Before Linux 4.5 there are no RssAnon and RssShmem.
         anon = values.get(b"RssAnon", rss) + values.get(b"RssShmem", 0)
         return Resident(rss=rss, anon=anon)
