@@ -50,6 +50,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Finished]:
         "fork": [sys.executable, "forking.py"],
         "exec": [sys.executable, "-c", REPLACING],
         "not python": ["sleep", "10"],
+        "isolated": [sys.executable, "-I", "keeping.py"],
+        "silent": [sys.executable, "-c", "import signal; signal.pause()"],
         "ends at once": ["true"],
         "fails at once": ["sh", "-c", "exit 7"],
         "python 3.13": [interpreter("3.13"), "keeping.py"],
@@ -103,6 +105,20 @@ def test_what_has_no_hook_is_watched_from_outside_and_the_report_says_so(
     assert process["probe_reason"] != ""
     assert said in process["probe_reason"] or said in process["runtime"]
     assert process["anon_bytes"] > 0
+
+
+def test_a_python_that_keeps_the_probe_out_is_named_with_its_option(finished: dict[str, Finished]) -> None:
+    (process,) = finished["isolated"].verdict["processes"]
+    assert process["probe"] == "outside"
+    assert "started with -I" in process["probe_reason"]
+
+
+def test_a_program_that_allocates_nothing_is_said_to_be_silent(finished: dict[str, Finished]) -> None:
+    (process,) = finished["silent"].verdict["processes"]
+    assert process["probe"] == "hooked"
+    assert "no allocations since 2" in process["probe_reason"]
+    (busy,) = finished["script"].verdict["processes"]
+    assert busy["probe_reason"] == ""
 
 
 @pytest.mark.parametrize(("name", "code"), [("ends at once", 0), ("fails at once", 7)])

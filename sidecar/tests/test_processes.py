@@ -1,6 +1,7 @@
 """Which processes are watched, and what they use: real trees of processes, read from /proc."""
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from memwarden_sidecar.sources.anonymous_memory import AnonymousMemory, Measured
 from memwarden_sidecar.sources.cpu_time import CpuTime
 from memwarden_sidecar.sources.proc_files import ProcessKey, ProcFolder, Proportional, Stat
 from memwarden_sidecar.sources.process_tree import ProcessTree
-from memwarden_sidecar.sources.runtime import guess
+from memwarden_sidecar.sources.runtime import Runtime, embedded, guess, outside_reason
 
 PROC = ProcFolder()
 MIB = 1 << 20
@@ -335,3 +336,38 @@ def test_the_runtime_is_guessed_from_the_program(path, name, version):
 def test_no_environment_is_read():
     sources = Path(__file__).parents[1] / "src"
     assert not [path for path in sources.rglob("*.py") if "/environ" in path.read_text()]
+
+
+@pytest.mark.parametrize(
+    ("command_line", "said"),
+    [
+        ("python -I app.py", "started with -I"),
+        ("python3.11 -u -bE app.py -S", "started with -E"),
+        ("/usr/bin/python3 -W error -S", "started with -S"),
+        ("python -Werror -X dev -sI -m app", "started with -I"),
+        ("python app.py -I", "has not reported"),
+        ("python -c pass -S", "has not reported"),
+        ("python -m app -E", "has not reported"),
+        ("python -mIES", "has not reported"),
+        ("python -X -I app.py", "has not reported"),
+        ("python", "has not reported"),
+        ("", "has not reported"),
+    ],
+)
+def test_an_option_that_keeps_the_probe_out_is_named(command_line, said):
+    assert said in outside_reason(Runtime("cpython", ""), "/usr/bin/python3.11", command_line)
+
+
+def test_a_python_inside_another_program_is_recognised():
+    maps = "7f00-7f10 r-xp 0 08:01 12 /tmp/_MEI12/libpython3.12.so.1.0\n"
+    assert embedded(maps) == Runtime("cpython", "3.12")
+    assert embedded("7f00-7f10 r-xp 0 08:01 12 /usr/lib/libpythonish.txt\n") == Runtime("", "")
+    assert "of its own inside" in outside_reason(embedded(maps), "/srv/app", "/srv/app -I")
+
+
+def test_all_of_a_long_memory_map_is_read(tmp_path):
+    lines = [f"{n:x}-{n + 1:x} r-xp 0 08:01 12 /lib/{n}.so" for n in range(2000)]
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "maps").write_text("\n".join(lines))
+    assert ProcFolder(tmp_path).maps(7).splitlines() == lines
+    assert str(os.path.realpath(sys.executable)) in ProcFolder().maps(os.getpid())

@@ -32,7 +32,8 @@ class Process(Model):
         description="hooked: allocation sites known; outside: watched by /proc and cgroup only"
     )
     probe_reason: str = Field(
-        "", description="Why a process is watched from outside, or is sampled less than was asked for"
+        "",
+        description="Why a process is watched from outside, sampled less than was asked for, or silent since when",
     )
     anon_bytes: int | None = Field(description="Its share of the scope's anonymous memory when last seen")
     started_at: datetime

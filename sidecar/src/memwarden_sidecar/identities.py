@@ -5,10 +5,12 @@ A process seen right after fork still has its parent's program; exec changes it.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from memwarden_sidecar.clock import Clock
+from memwarden_sidecar.errors import Unreadable
 from memwarden_sidecar.observation import ProcessIdentity
 from memwarden_sidecar.probes.hello import Hello
 from memwarden_sidecar.probes.linked import Linked
@@ -17,6 +19,8 @@ from memwarden_sidecar.sources import runtime
 from memwarden_sidecar.sources.proc_files import CLOCK_TICKS, ProcessKey, ProcFolder, Stat
 
 REREAD_LOOKS: Final = 64
+SILENT_SECONDS: Final = 5.0
+"""A program that allocates shows itself four times a second; one that waits, not at all."""
 
 
 @dataclass(slots=True)
@@ -25,10 +29,13 @@ class _Known:
     created: float
     executable: str
     command_line: str
+    embedded: runtime.Runtime = runtime.UNKNOWN
     hello: Hello | None = None
     """What its probe said last: it holds for a zombie too, whose table has been given back."""
     last: Counters | None = None
     """And what its table said, for the same reason."""
+    silent_since: float | None = None
+    """Unix seconds."""
 
 
 class Identities:
@@ -57,6 +64,9 @@ class Identities:
         # A zombie has neither any more: what was known stays.
         known.executable = self._proc.executable(key.pid) or known.executable
         known.command_line = self._proc.command_line(key.pid) or known.command_line
+        if known.hello is None and runtime.guess(known.executable) == runtime.UNKNOWN:
+            with suppress(Unreadable):
+                known.embedded = runtime.embedded(self._proc.maps(key.pid))
 
     def _unread(self, key: ProcessKey) -> _Known:
         return _Known(0, self._clock.of_elapsed(key.start_ticks / CLOCK_TICKS), "", "")
@@ -76,12 +86,25 @@ class Identities:
             and (child.executable, child.command_line) == (parent.executable, parent.command_line)
         )
 
+    def note_silence(self, key: ProcessKey, seconds: float) -> None:
+        """How long ago its probe last showed a sign of life: it does so as the program allocates."""
+        known = self._known.get(key)
+        if known is None:
+            return
+        since = self._clock.now() - seconds
+        if seconds < SILENT_SECONDS:
+            known.silent_since = None
+        elif known.silent_since is None or since > known.silent_since + 1:  # else read a bit differently
+            known.silent_since = since
+
     def of(self, key: ProcessKey, parent_pid: int, linked: Linked | None) -> ProcessIdentity:
         """The identity now; with what its probe said, if it has one."""
         known = self._known.get(key) or _Known(
             0, self._clock.of_elapsed(key.start_ticks / CLOCK_TICKS), "", ""
         )
         guess = runtime.guess(known.executable)
+        if guess == runtime.UNKNOWN:
+            guess = known.embedded
         if linked is not None:
             known.hello = linked.hello
         hello = known.hello
@@ -89,8 +112,11 @@ class Identities:
         known.last = counters
         hooked = hello is not None and hello.hooked and not (counters is not None and counters.off)
         reason = counters.restraint if counters is not None else ""
-        if not hooked and not reason:
-            reason = (hello.reason if hello is not None else "") or runtime.outside_reason(guess)
+        if not reason and not hooked:
+            reason = hello.reason if hello is not None else ""
+            reason = reason or runtime.outside_reason(guess, known.executable, known.command_line)
+        elif not reason and known.silent_since is not None:
+            reason = runtime.silent_reason(known.silent_since)
         return ProcessIdentity(
             key=key,
             parent_pid=parent_pid,

@@ -22,7 +22,7 @@ class ProcessIdentity:
     runtime_version: str
     hooked: bool
     reason: str
-    """Why there are no allocation sites, or fewer than were asked for; "" when all is as it should be."""
+    """Why there are no allocation sites, fewer than were asked for, or old ones; "" when all is as it should be."""
     library_prefixes: tuple[str, ...]
 
 

@@ -117,6 +117,8 @@ class Watch:
         if linked is not None and not stat.ended:
             heap = self.heap(linked)
             types, linked.types = linked.types or (), None
+            if heap is not None:
+                self._identities.note_silence(stat.key, heap.silence)
         return ProcessSample(
             identity=self._identities.of(stat.key, stat.parent_pid, linked),
             rss=resident.rss if resident is not None else None,

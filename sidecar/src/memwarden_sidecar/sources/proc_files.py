@@ -5,8 +5,10 @@ that is `Unreadable`, not a fault.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -17,6 +19,8 @@ PROC: Final = Path("/proc")
 CLOCK_TICKS: Final = os.sysconf("SC_CLK_TCK")
 """Units of CPU and start times in /proc, a second."""
 _SMALL_FILE_BYTES: Final = 16 << 10
+_MAPS_PARTS: Final = 64
+"""The kernel gives a page of it at a time."""
 
 
 class ProcessKey(NamedTuple):
@@ -126,6 +130,12 @@ class ProcFolder:
         except OSError:
             return ""
 
+    def maps(self, pid: int) -> str:
+        """Its mapped files and all, the beginning of it where it is very long. Raises Unreadable."""
+        with self._open(f"{pid}/maps") as descriptor:
+            parts = iter(lambda: _read_part(descriptor, f"{pid}/maps"), b"")
+            return b"".join(islice(parts, _MAPS_PARTS)).decode(errors="replace")
+
     def fd_count(self, pid: int) -> int | None:
         """Open descriptors; None when they are not ours to see. Up to FD_COUNT before Linux 6.2."""
         folder = f"{self._root}/{pid}/fd"
@@ -149,16 +159,26 @@ class ProcFolder:
             return {}
 
     def _read(self, name: str, limit: int = _SMALL_FILE_BYTES) -> bytes:
+        with self._open(name) as descriptor:
+            return _read_part(descriptor, name, limit)
+
+    @contextmanager
+    def _open(self, name: str) -> Iterator[int]:
         try:
             descriptor = os.open(f"{self._root}/{name}", os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise _unreadable(name, error) from None
         try:
-            return os.read(descriptor, limit)
-        except OSError as error:  # ESRCH: it ended after the file was opened
-            raise _unreadable(name, error) from None
+            yield descriptor
         finally:
             os.close(descriptor)
+
+
+def _read_part(descriptor: int, name: str, limit: int = _SMALL_FILE_BYTES) -> bytes:
+    try:
+        return os.read(descriptor, limit)
+    except OSError as error:  # ESRCH: it ended after the file was opened
+        raise _unreadable(name, error) from None
 
 
 def _unreadable(name: str, error: OSError) -> Unreadable:
