@@ -17,6 +17,7 @@ PROGRAMS
 }
 
 packages=$(missing)
+ls /usr/lib/*/libjemalloc.so.2 >/dev/null 2>&1 || packages="$packages libjemalloc2"
 if [ -n "$packages" ]; then
     command -v apt-get >/dev/null || fail "make test-system needs these packages of Debian: $packages"
     [ "$(id -u)" = 0 ] || fail "make test-system needs some packages: sudo apt-get install $packages"

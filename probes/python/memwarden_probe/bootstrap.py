@@ -29,6 +29,9 @@ DENIED_PROGRAMS = frozenset(
     """.split()
 )
 
+# Programs that put a sitecustomize of their own before all others, which runs no other, and then replace themselves.
+LAUNCHERS = frozenset(("opentelemetry-instrument",))
+
 
 def load(name):
     """A sibling of this file, as a namespace; nothing enters sys.modules."""
@@ -220,8 +223,33 @@ def start_hook(name):
     return ""
 
 
+def come_first():
+    """Put our folder back to the front of PYTHONPATH, from where we run the sitecustomize that comes next.
+
+    OpenTelemetry's puts itself there, in the program as in its launcher, and runs no other: all Pythons below would be
+    without the probe.
+    """
+    ours = os.path.join(os.path.dirname(PACKAGE), "inject")  # noqa: F821
+    entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if ours in entries[1:]:
+        entries.remove(ours)
+        os.environ["PYTHONPATH"] = os.pathsep.join([ours] + entries)
+
+
+def come_first_after_exec():
+    def before_exec(event, arguments):
+        if event == "os.exec":
+            come_first()
+
+    sys.addaudithook(before_exec)
+
+
 def start():
     name = program(command_line())
+    if os.path.basename(name) in LAUNCHERS:
+        come_first_after_exec()
+        return
+    come_first()
     if is_denied(name):
         return
     reason = start_hook(name)
