@@ -82,6 +82,13 @@ class Run:
             self._process.terminate()
         self._process.communicate(timeout=30)
 
+    def interrupt(self) -> None:
+        """SIGTERM, which the command passes on to the program."""
+        self._process.terminate()
+
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
     def wait(self, timeout: float) -> Finished:
         try:
             stdout, stderr = self._process.communicate(timeout=timeout)

@@ -156,18 +156,18 @@ def serve(environment, tmp_path):
         server.kill()
 
 
-def line_of(text):
-    lines = (SERVERS / "service.py").read_text().splitlines()
+def line_of(file, text):
+    lines = (SERVERS / file).read_text().splitlines()
     (number,) = (number for number, line in enumerate(lines, start=1) if text in line)
     return number
 
 
 def total(table, function, line=None):
-    """Own and inherited bytes of a function's own lines (or one of them) in service.py."""
+    """Own and inherited bytes of a function's own lines (or one of them) in the service or the tasks."""
     own = inherited = 0.0
     for site in table.read_sites():
         file, name, at = site.frames[0] if site.frames else ("", "", 0)
-        if file.endswith("service.py") and name == function and line in (None, at):
+        if file.endswith(("service.py", "tasks.py")) and name == function and line in (None, at):
             own += site.bytes
             inherited += site.inherited_bytes
     return own, inherited
@@ -195,12 +195,74 @@ def test_a_server_is_the_same_and_each_worker_is_known(serve, listener, name, ve
     assert server.end() == code, server.log.read_text()
 
 
+SEND = """
+import json, sys, time, tasks
+answers, workers, end = [], {}, time.monotonic() + 90
+while len(workers) < 2 or min(workers.values()) < 40:
+    sent = [tasks.leak.delay(number) for number in range(20)]
+    for one in sent:
+        square, pid, parent, leaked = one.get(timeout=60)
+        answers.append(square)
+        workers[pid] = max(leaked, workers.get(pid, 0))
+    assert time.monotonic() < end, workers
+print(json.dumps([answers[:20], parent, workers]))
+"""
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("version", interpreters.HOOKED)
+def test_celery_is_the_same_and_each_worker_is_known(environment, listener, tmp_path, version):
+    python = python_with("servers", version)
+    command = [python, "-m", "celery", "-A", "tasks", "worker", "--concurrency", "2", "--loglevel", "WARNING"]
+    command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    plain = {k: v for k, v in environment.items() if k != "PYTHONPATH" and not k.startswith("MEMWARDEN_")}
+    ended = []
+    for name, variables in (
+        ("plain", plain),
+        ("probed", {**environment, "MEMWARDEN_SAMPLING_BYTES": "2048"}),
+    ):
+        folder = shutil.copytree(SERVERS, tmp_path / name)
+        for part in ("queue", "results", "control"):
+            (folder / part).mkdir()
+        told = {"TASKS_FOLDER": str(folder)}
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(
+                command, env=variables | told, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+        try:
+            client = subprocess.run(
+                [python, "-c", SEND],
+                env=plain | told,
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                timeout=180,
+                check=False,
+            )
+            assert client.returncode == 0, client.stderr + (folder / "log").read_text()
+            answers, parent, workers = json.loads(client.stdout)
+            if name == "probed":
+                for pid, leaked in workers.items():
+                    table = listener.peer(int(pid)).table
+                    assert table.read_header().parent_pid == parent == process.pid
+                    own, inherited = total(table, "leak", line_of("tasks.py", "# the leak"))
+                    assert (own, inherited) == (pytest.approx(leaked * 20_033, rel=0.2), 0)
+            process.terminate()
+            ended.append((answers, process.wait(PATIENCE)))
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    assert ended[1] == ended[0]
+
+
 def check_worker(listener, worker, master, is_preloaded):
     table = listener.peer(worker["pid"]).table
     header = table.read_header()
     assert (header.pid, header.parent_pid) == (worker["pid"], worker["parent"])
     assert worker["parent"] == master
-    own, inherited = total(table, "leak", line_of("# the leak"))
+    own, inherited = total(table, "leak", line_of("service.py", "# the leak"))
     assert inherited == 0
     assert own == pytest.approx(worker["leaked"] * 20_033, rel=0.2)
     own, inherited = total(table, "prepared")

@@ -1,0 +1,96 @@
+"""A server with its workers forked from a loaded parent, watched the whole way: what they share counts once."""
+
+import http.client
+import json
+import shutil
+import socket
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import ROOT, Finished, Run
+
+TESTS = ROOT / "probes" / "python" / "tests"
+sys.path.append(str(TESTS))
+from server_environment import python_with  # noqa: E402
+
+SECONDS = 8
+LOADED_BYTES = 1200 * 100_000
+APP = """
+from service import application
+LOADED = [b"x" * 100_000 for _ in range(1200)]
+"""
+
+
+def ask(port: int, path: str) -> Any:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", path)
+        return json.loads(connection.getresponse().read())
+    finally:
+        connection.close()
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Finished, dict[int, int]]:
+    """The run, and the parent of each worker that served."""
+    folder = tmp_path_factory.mktemp("workers")
+    code = shutil.copytree(TESTS / "servers", folder / "code")
+    (code / "loaded.py").write_text(APP)
+    with socket.socket() as chosen:
+        chosen.bind(("127.0.0.1", 0))
+        port = chosen.getsockname()[1]
+    python = python_with("servers", f"{sys.version_info.major}.{sys.version_info.minor}")
+    server = [python, "-m", "gunicorn", "--workers", "2", "--preload", "--bind", f"127.0.0.1:{port}"]
+    options = ["--interval", "500ms", "--sampling", "64KiB", "--quiet"]
+    run = Run(folder / "run", options, [*server, "--log-level", "warning", "loaded:application"], cwd=code)
+    try:
+        workers: dict[int, int] = {}
+        patience = time.monotonic() + 90
+        enough = None  # when both have served for SECONDS
+        while not run.has_ended() and time.monotonic() < min(patience, enough or patience):
+            with suppress(OSError, http.client.HTTPException):
+                ask(port, "/leak")
+                who = ask(port, "/who")
+                workers[who["pid"]] = who["parent"]
+            if len(workers) == 2 and enough is None:
+                enough = time.monotonic() + SECONDS
+            time.sleep(0.02)
+        run.interrupt()
+        return run.wait(timeout=120), workers
+    finally:
+        run.end()
+
+
+def line_of(file: Path, text: str) -> int:
+    return next(number for number, line in enumerate(file.read_text().splitlines(), start=1) if text in line)
+
+
+def test_every_worker_is_known_with_its_parent(watched: tuple[Finished, dict[int, int]]) -> None:
+    run, workers = watched
+    assert run.exit_code == 0, run.stderr
+    seen = {process["pid"]: process for process in run.verdict["processes"]}
+    assert len(workers) == 2
+    for pid, parent in workers.items():
+        assert (seen[pid]["probe"], seen[pid]["parent_pid"]) == ("hooked", parent)
+        assert seen[parent]["probe"] == "hooked"
+
+
+def test_what_was_loaded_before_the_fork_counts_once(watched: tuple[Finished, dict[int, int]]) -> None:
+    run, workers = watched
+    total = sum(process["anon_bytes"] for process in run.verdict["processes"])
+    assert LOADED_BYTES < total < 2 * LOADED_BYTES  # three times, if each process counted
+    (parent,) = set(workers.values())
+    (loaded,) = (site for site in run.verdict["sites"] if site["file"].endswith("loaded.py"))
+    assert loaded["pid"] == parent
+    assert loaded["live_bytes"] == pytest.approx(LOADED_BYTES, rel=0.25)
+
+
+def test_the_leak_has_its_line(watched: tuple[Finished, dict[int, int]]) -> None:
+    run, workers = watched
+    line = line_of(TESTS / "servers" / "service.py", "# the leak")
+    (leak,) = (site for site in run.verdict["sites"] if site["line"] == line)
+    assert leak["pid"] in workers
