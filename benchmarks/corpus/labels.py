@@ -41,9 +41,13 @@ class Site:
     function: str
     lines: tuple[int, ...]
 
-    def matches(self, file: str, function: str) -> bool:
-        """Whether a frame is this site; `function` may be qualified (`Shop.order.<locals>.<listcomp>`)."""
-        return Path(file).name == self.file and self.function in function.split(".")
+    def matches(self, file: str, line: int, function: str) -> bool:
+        """Whether a frame is this site.
+
+        `function` may be qualified (`Shop.order.<locals>.<listcomp>`, from 3.11 on); before, a comprehension is
+        known by its line alone.
+        """
+        return Path(file).name == self.file and (line in self.lines or self.function in function.split("."))
 
 
 @dataclass(frozen=True, slots=True)

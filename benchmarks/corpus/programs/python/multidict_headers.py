@@ -12,9 +12,9 @@ def received(draw):
     """Headers as a client sends them."""
     headers = CIMultiDict()
     for name in NAMES:
-        headers[name] = f"{name} {draw.randrange(10**6)}"
+        headers[name] = f"{name} {draw.randrange(10**6)}"  # LEAK
     for number in range(60):
-        headers[f"X-Trace-{draw.randrange(10**6)}-{number}"] = f"{draw.random():.3f}"
+        headers[f"X-Trace-{draw.randrange(10**6)}-{number}"] = f"{draw.random():.3f}"  # LEAK
     return headers
 
 
@@ -22,7 +22,7 @@ def forwarded(headers):
     """What goes to the service behind."""
     copied = CIMultiDict()
     for name, value in headers.items():
-        copied.add(name, value)  # LEAK
+        copied.add(name, value)
     copied["Via"] = "proxy-1"
     return copied
 

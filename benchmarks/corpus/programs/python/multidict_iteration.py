@@ -8,7 +8,7 @@ from traffic.shape import arrivals, seed
 
 def submitted(draw):
     """A form with many fields, some of them twice."""
-    fields = [(f"field{draw.randrange(60)}", f"value {draw.random():.9f} " * 6) for _ in range(40)]
+    fields = [(f"field{draw.randrange(60)}", f"value {draw.random():.9f} " * 6) for _ in range(40)]  # LEAK
     return MultiDict(fields)  # LEAK
 
 

@@ -26,7 +26,7 @@ def thread(draw, depth):
 
 def answer(draw):
     """A page of comments, checked."""
-    adapter = TypeAdapter(List[Comment])  # LEAK
+    adapter = TypeAdapter(List[Comment])
     comments = adapter.validate_python([thread(draw, 2) for _ in range(8)])
     return sum(len(comment.replies) for comment in comments)
 
