@@ -22,7 +22,8 @@ CHROOT_NOT = "not virtual_environment_and_a_shebang"
 EMULATOR_NOT = " and ".join(
     f"not {name}"
     for name in (
-        "exec_starts_anew", "multiprocessing", "short_children", "keeps_sharing", "test_stress", "test_invisible", "test_account",
+        "exec_starts_anew", "multiprocessing", "short_children", "keeps_sharing",
+        "test_stress", "test_invisible", "test_account",
     )
 )  # fmt: skip
 
