@@ -192,3 +192,26 @@ def test_the_openapi_document_is_current(collector: Collector) -> None:
         "/api/v1/scopes",
         "/api/v1/verdicts",
     }
+
+
+def test_a_container_says_what_pod_it_is_and_that_its_last_process_ended(collector: Collector) -> None:
+    scope, at = "shop/web-1/app@3f2a9c1e-51", time.time()
+    told = {names.SCOPE_KIND: "container", names.K8S_POD: "web-1", "k8s.deployment.name": "web", "other": 1}
+    request = otlp.ExportMetricsServiceRequest()
+    memory = [(names.MEMORY_ANON, 1e8, {}), (names.HEAP_LIVE, 1e7, {})]
+    otlp.add_resource(request, otlp.scope_attributes(scope, **told), at, memory[:1])
+    ended = otlp.process_attributes(scope, **told, **{names.PROCESS_ENDED: at})
+    otlp.add_resource(request, ended, at, memory[1:])
+    assert otlp.post_metrics(collector.client, request).status_code == 200
+
+    page = rest.ScopePage.model_validate_json(collector.client.get("/api/v1/scopes").content)
+    (found,) = page.items
+    assert (found.scope, found.kind) == (scope, "container")
+    assert found.attributes == {
+        names.SERVICE_NAME: "app",
+        names.K8S_POD: "web-1",
+        "k8s.deployment.name": "web",
+    }
+    judged = collector.client.post(f"/api/v1/scopes/{scope}/judge")
+    verdict = report.Verdict.model_validate_json(judged.content)
+    assert verdict.processes[0].ended_at is not None

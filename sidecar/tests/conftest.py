@@ -145,15 +145,18 @@ class Receiver:
         points = self.points(metric, pid)
         return points[-1][1] if points else None
 
+    def resources(self) -> list[dict]:
+        """Attributes of all resources, in the order in which they came."""
+        return [
+            attributes_of(resource.resource)
+            for request in self.metrics()
+            for resource in request.resource_metrics
+        ]
+
     def processes(self) -> dict[int, dict]:
         """Attributes of each process as they were last."""
-        found = {}
-        for request in self.metrics():
-            for resource in request.resource_metrics:
-                attributes = attributes_of(resource.resource)
-                if names.PROCESS_PID in attributes:
-                    found[attributes[names.PROCESS_PID]] = attributes
-        return found
+        of_processes = (one for one in self.resources() if names.PROCESS_PID in one)
+        return {one[names.PROCESS_PID]: one for one in of_processes}
 
 
 def value_of(any_value):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from memwarden_sidecar.sources.cgroup import find
+from memwarden_sidecar.sources.cgroup import MemoryCgroup, find
 from memwarden_sidecar.sources.memory_limit import MemoryLimit
 from memwarden_sidecar.sources.proc_files import ProcFolder
 
@@ -71,6 +71,21 @@ def test_version_1_of_a_hybrid_machine(tmp_path):
     assert found.version == 1
     assert (found.read().usage, found.read().limit) == (64 * MIB, 256 * MIB)
     assert found.read().available == 192 * MIB
+
+
+def test_anonymous_and_shared_memory_of_a_group_in_both_versions(tmp_path):
+    recorded = {  # of a process with 40 MiB of its own and 3 MiB in a memfd
+        1: "cache 3145728\nrss 41943040\nshmem 3145728\ntotal_cache 3145728\ntotal_rss 41943040\n"
+        "total_shmem 3145728\ntotal_inactive_file 0\n",
+        2: "anon 41943040\nfile 3145728\nkernel 524288\nshmem 3145728\ninactive_file 0\n",
+    }
+    for version, text in recorded.items():
+        folder = tmp_path / str(version)
+        folder.mkdir()
+        group = MemoryCgroup(folder, folder, version)
+        assert group.anon() is None
+        (folder / "memory.stat").write_text(text)
+        assert group.anon() == 43 * MIB
 
 
 def test_in_a_container_the_mount_shows_only_its_own_group(tmp_path):

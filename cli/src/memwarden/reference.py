@@ -30,7 +30,10 @@ ENVIRONMENT: Final = {
         "command",
         "The cache folder; else `$XDG_CACHE_HOME/memwarden`, else `~/.cache/memwarden`.",
     ),
-    "MEMWARDEN_CONTAINER": ("probe", "The name of the container, where the probe runs in one."),
+    "MEMWARDEN_CONTAINER": (
+        "probe",
+        "The name of the container, where the probe runs in one; it then hands over its /proc and cgroup.",
+    ),
     "MEMWARDEN_CPU_BUDGET": (
         "probe",
         "Percent of the process's CPU time that the probe may take for sampling, 2 if not set; over it sampling is "
@@ -49,6 +52,11 @@ ENVIRONMENT: Final = {
     "MEMWARDEN_SOCKET": ("probe", "The sidecar's Unix socket; set by `run`. Unset: the probe does nothing."),
     "MEMWARDEN_TOKEN": ("sidecar, collector", "The bearer token between the two."),
     "NO_COLOR": ("command", "Set: the status line without dimming."),
+    "OTEL_RESOURCE_ATTRIBUTES": (
+        "sidecar",
+        "With `--listen`: the pod and its workload, `k8s.namespace.name=…,k8s.pod.name=…,k8s.pod.uid=…`.",
+    ),
+    "OTEL_SERVICE_NAME": ("sidecar", "With `--listen`: the service's name; else that of its workload."),
     "PYTHONPATH": ("probe", "Kept; `run` puts the probe's folder in front of it."),
     "TERM": ("command", "`dumb`: no status line."),
     "TMPDIR": ("command", "Where the temporary folder of a run is made."),

@@ -16,6 +16,19 @@ SCOPE_KIND_CONTAINER: Final = "container"
 SAMPLE_INTERVAL: Final = "memwarden.sample.interval"  # seconds between two samples (double)
 SERVICE_NAME: Final = "service.name"
 HOST_NAME: Final = "host.name"
+# Of a container's scope; the rest of what $OTEL_RESOURCE_ATTRIBUTES says (owner, node, version) goes with them.
+K8S_NAMESPACE: Final = "k8s.namespace.name"
+K8S_POD: Final = "k8s.pod.name"
+K8S_POD_UID: Final = "k8s.pod.uid"
+K8S_CONTAINER: Final = "k8s.container.name"
+K8S_OWNERS: Final = (  # the workload, the most telling first
+    "k8s.deployment.name",
+    "k8s.statefulset.name",
+    "k8s.daemonset.name",
+    "k8s.cronjob.name",
+    "k8s.job.name",
+    "k8s.replicaset.name",
+)
 PROCESS_PID: Final = "process.pid"
 PROCESS_PARENT_PID: Final = "process.parent_pid"
 PROCESS_CREATION_TIME: Final = "process.creation.time"  # Unix seconds (double)
@@ -23,6 +36,7 @@ PROCESS_COMMAND_LINE: Final = "process.command_line"
 PROCESS_EXECUTABLE_PATH: Final = "process.executable.path"
 PROCESS_RUNTIME_NAME: Final = "process.runtime.name"
 PROCESS_RUNTIME_VERSION: Final = "process.runtime.version"
+PROCESS_ENDED: Final = "memwarden.process.ended"  # Unix seconds (double): when its end was noticed
 PROBE_STATE: Final = "memwarden.probe.state"
 PROBE_STATE_HOOKED: Final = "hooked"  # allocation sites are known
 PROBE_STATE_OUTSIDE: Final = "outside"  # watched from outside only; PROBE_REASON says why
@@ -79,6 +93,11 @@ ENV_SAMPLING_BYTES: Final = "MEMWARDEN_SAMPLING_BYTES"
 ENV_CPU_BUDGET: Final = (
     "MEMWARDEN_CPU_BUDGET"  # the probe's share of the process's CPU time: percent, or "off"
 )
+ENV_CONTAINER: Final = (
+    "MEMWARDEN_CONTAINER"  # in a container: its name; the probe hands over /proc and cgroup
+)
+ENV_RESOURCE: Final = "OTEL_RESOURCE_ATTRIBUTES"  # which pod it is (sidecar with --listen)
+ENV_SERVICE: Final = "OTEL_SERVICE_NAME"
 ENV_TOKEN: Final = "MEMWARDEN_TOKEN"  # noqa: S105 - the variable's name; bearer token between sidecar and collector
 
 # ── Exit codes of `memwarden run` beside the app's own ───────────────────────────────────────────────────

@@ -22,6 +22,11 @@ class Scope(Model):
     first_seen: datetime
     last_seen: datetime
     limit: Limit | None
+    attributes: dict[str, str] = Field(
+        default_factory=dict,
+        description="What its resource says of service and Kubernetes: service.name, k8s.namespace.name, "
+        "k8s.deployment.name, k8s.pod.name, k8s.container.name, …",
+    )
 
 
 class ScopePage(Model):

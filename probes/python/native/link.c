@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "allocator_hook.h"
@@ -25,6 +27,7 @@ enum {
     IDENTITY_BYTES = 16384,
     BACKOFF_FIRST_MS = 500,
     BACKOFF_LAST_MS = 8000,
+    CGROUP_V1_MAGIC = 0x27e0eb, /* linux/magic.h */
 };
 static const uint64_t MS = 1000000, CHILD_QUIET_MS = 1000, CHILD_QUIET_BYTES = 1 << 20;
 static const uint64_t AVERAGE_MIN = 256, AVERAGE_MAX = 1u << 30;
@@ -32,6 +35,7 @@ static const uint64_t AVERAGE_MIN = 256, AVERAGE_MAX = 1u << 30;
 uint64_t link_due_bytes = UINT64_MAX;
 static struct sockaddr_un peer;
 static char *identity;
+static int in_container; /* the sidecar sees neither our process id nor our cgroup: we hand over folders of both */
 
 static struct {
     int fd; /* −1: not connected */
@@ -69,6 +73,8 @@ int link_start(const char *path, const char *identity_members) {
     identity = map_private(IDENTITY_BYTES);
     if (identity == NULL) return 0;
     strcpy(identity, identity_members);
+    const char *container = getenv("MEMWARDEN_CONTAINER");
+    in_container = container != NULL && *container != '\0';
     return 1;
 }
 
@@ -92,24 +98,68 @@ int link_send(const char *bytes, size_t count, int wait_ms) {
 
 /* ---- Hello -------------------------------------------------------------------------------------------------- */
 
-static int send_hello(int fd, int table_fd) {
-    static char hello[IDENTITY_BYTES + 512];
-    const char *census = command_has_census() ? ",\"census\"" : "";
-    int length = snprintf(hello, sizeof hello,
-                          "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hello\",\"params\":{\"protocol\":1,\"pid\":%d,"
-                          "\"ppid\":%d,\"capabilities\":[\"stats\",\"sites\"%s],%s}}\n",
-                          (int)getpid(), (int)getppid(), census, identity);
-    union { char bytes[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } control = {{0}};
-    struct iovec part = {hello, (size_t)length};
+/* What goes with a hello, in the order of its member "descriptors". */
+struct handed {
+    int fds[3], count;
+    int proc_pid; /* our id in the process namespace of the /proc that goes with it; 0: none goes */
+};
+
+static int open_folder(const char *path) {
+    return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* Version 1 has a hierarchy for each controller, version 2 one for all. */
+static int open_memory_cgroup(void) {
+    int fd = open_folder("/sys/fs/cgroup/memory");
+    struct statfs kind;
+    if (fd >= 0 && fstatfs(fd, &kind) == 0 && kind.f_type == CGROUP_V1_MAGIC) return fd;
+    if (fd >= 0) close(fd);
+    return open_folder("/sys/fs/cgroup");
+}
+
+/* A folder of /proc shows the process namespace of its mount to whoever has it: what the sidecar reads there costs
+ * this process nothing, and is there while it sleeps or is stopped. */
+static void add_folders(struct handed *handed) {
+    char self[16] = "";
+    int fd = readlink("/proc/self", self, sizeof self - 1) > 0 ? open_folder("/proc") : -1;
+    if (fd < 0) return;
+    handed->proc_pid = atoi(self);
+    handed->fds[handed->count++] = fd;
+    fd = open_memory_cgroup();
+    if (fd >= 0) handed->fds[handed->count++] = fd;
+}
+
+static int send_with_rights(int fd, char *text, size_t length, const struct handed *handed) {
+    union { char bytes[CMSG_SPACE(sizeof handed->fds)]; struct cmsghdr align; } control = {{0}};
+    size_t bytes = (size_t)handed->count * sizeof handed->fds[0];
+    struct iovec part = {text, length};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes};
+                             .msg_controllen = CMSG_SPACE(bytes)};
     struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
     rights->cmsg_level = SOL_SOCKET;
     rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(rights), &table_fd, sizeof table_fd);
+    rights->cmsg_len = CMSG_LEN(bytes);
+    memcpy(CMSG_DATA(rights), handed->fds, bytes);
     /* A fresh socket's buffer holds a hello whole; a part of one would be of no use to anybody. */
-    return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == length;
+    return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)length;
+}
+
+static int send_hello(int fd, int table_fd) {
+    static char hello[IDENTITY_BYTES + 512];
+    struct handed handed = {.fds = {table_fd}, .count = 1};
+    char folders[96] = "";
+    if (in_container) add_folders(&handed);
+    if (handed.count > 1)
+        snprintf(folders, sizeof folders, "\"descriptors\":[\"table\",\"proc\"%s],\"proc_pid\":%d,",
+                 handed.count > 2 ? ",\"cgroup\"" : "", handed.proc_pid);
+    const char *census = command_has_census() ? ",\"census\"" : "";
+    int length = snprintf(hello, sizeof hello,
+                          "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hello\",\"params\":{\"protocol\":1,\"pid\":%d,"
+                          "\"ppid\":%d,\"capabilities\":[\"stats\",\"sites\"%s],%s%s}}\n",
+                          (int)getpid(), (int)getppid(), census, folders, identity);
+    int sent = send_with_rights(fd, hello, (size_t)length, &handed);
+    while (handed.count > 1) close(handed.fds[--handed.count]);
+    return sent;
 }
 
 static int move_up(int fd) {

@@ -31,6 +31,8 @@ class Peer:
     link: socket.socket
     hello: dict | None = None
     table: ProbeTable | None = None
+    folders: dict = field(default_factory=dict)
+    """Descriptors of what came beside the table, by hello's names."""
     messages: list = field(default_factory=list)
     ended: bool = False
 
@@ -88,6 +90,8 @@ class Listener:
             peer.link.close()
             if peer.table is not None:
                 peer.table.close()
+            for folder in peer.folders.values():
+                os.close(folder)
 
     def _accept(self):
         while True:
@@ -108,18 +112,20 @@ class Listener:
                 data, fds, _, _ = socket.recv_fds(peer.link, 65536, 4)
             except OSError:
                 break
-            for fd in fds:
-                peer.table = ProbeTable.from_fd(fd)
             if not data:
                 break
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
-                self._take(peer, json.loads(line))
+                self._take(peer, json.loads(line), fds)
         peer.ended = True
 
-    def _take(self, peer, message):
+    def _take(self, peer, message, fds):
         peer.messages.append(message)
         if message.get("method") == "hello":
+            names = message["params"].get("descriptors", ["table"])
+            peer.folders = dict(zip(names, fds, strict=False))
+            if "table" in peer.folders:
+                peer.table = ProbeTable.from_fd(peer.folders.pop("table"))
             result = {} if self.average_bytes is None else {"average_bytes": self.average_bytes}
             with contextlib.suppress(OSError):
                 peer.send({"id": message["id"], "result": result})

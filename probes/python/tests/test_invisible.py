@@ -1,5 +1,6 @@
 """Does the program behave as if the probe were not there?"""
 
+import os
 import subprocess
 import sys
 
@@ -217,3 +218,34 @@ def test_forks_do_not_warn(listener, run, version):
     )
     program.go_on()
     assert program.finish() == ("0\n", "")
+
+
+@pytest.mark.parametrize("version", interpreters.REQUIRED)
+def test_a_container_hands_over_its_proc_and_its_cgroup_and_keeps_neither_open(listener, run, version):
+    source = """
+    import os
+    input()
+    links = [os.readlink("/proc/self/fd/" + fd) for fd in os.listdir("/proc/self/fd") if fd.isdigit() and
+             os.path.lexists("/proc/self/fd/" + fd)]
+    print([link for link in links if link == "/proc" or link.startswith("/sys/fs/cgroup")], flush=True)
+    """
+    program = run(version, source, MEMWARDEN_CONTAINER="web")
+    peer = listener.peer(program.pid)
+    hello = peer.hello["params"]
+    assert hello["descriptors"][:2] == ["table", "proc"]
+    assert hello["proc_pid"] == program.pid
+    assert os.path.samestat(os.fstat(peer.folders["proc"]), os.stat("/proc"))
+    if "cgroup" in hello["descriptors"]:
+        assert "memory.stat" in os.listdir(peer.folders["cgroup"])
+    program.go_on()
+    out, _ = program.finish()
+    assert out == "[]\n"
+
+
+def test_a_run_that_is_no_container_hands_over_its_table_alone(listener, run):
+    program = run(interpreters.REQUIRED[0], "input()")
+    peer = listener.peer(program.pid)
+    assert "descriptors" not in peer.hello["params"]
+    assert peer.folders == {}
+    program.go_on()
+    program.finish()

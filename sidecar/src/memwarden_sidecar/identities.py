@@ -36,6 +36,7 @@ class _Known:
     """And what its table said, for the same reason."""
     silent_since: float | None = None
     """Unix seconds."""
+    ended: float | None = None
 
 
 class Identities:
@@ -107,6 +108,10 @@ class Identities:
             guess = known.embedded
         if linked is not None:
             known.hello = linked.hello
+            if not linked.has_ended:  # exec: it goes on with another program
+                known.ended = None
+            elif known.ended is None:
+                known.ended = self._clock.now()
         hello = known.hello
         counters = linked.last if linked is not None else known.last
         known.last = counters
@@ -122,10 +127,12 @@ class Identities:
             parent_pid=parent_pid,
             created=known.created,
             command_line=known.command_line,
-            executable=known.executable,
+            # Of another user's process the link in /proc can't be read.
+            executable=known.executable or (hello.executable if hello is not None else ""),
             runtime=hello.runtime if hello is not None and hello.runtime else guess.name,
             runtime_version=hello.version if hello is not None and hello.runtime else guess.version,
             hooked=hooked,
             reason=reason,
             library_prefixes=hello.library_prefixes if hello is not None else (),
+            ended=known.ended,
         )

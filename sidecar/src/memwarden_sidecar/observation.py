@@ -24,6 +24,8 @@ class ProcessIdentity:
     reason: str
     """Why there are no allocation sites, fewer than were asked for, or old ones; "" when all is as it should be."""
     library_prefixes: tuple[str, ...]
+    ended: float | None = None
+    """Unix seconds when it was seen for the last time; None while it lives."""
 
 
 @dataclass(frozen=True, slots=True)

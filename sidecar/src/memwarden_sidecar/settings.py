@@ -11,13 +11,16 @@ from urllib.parse import urlsplit
 
 from memwarden_api import names
 from memwarden_sidecar.errors import CannotStart
+from memwarden_sidecar.pod import attributes_of, container_names
 from memwarden_sidecar.schedule import PROFILE_TICKS
 
 # ── Bounds: each buffer, list, file and retry has its own here ───────────────────────────────────────────
 MAX_PROCESSES: Final = 512
 """Watched processes at one moment; those that come later are counted and said, not watched."""
+MAX_CONTAINERS: Final = 32
+"""Containers of a pod that are watched, each with a socket of its own."""
 MAX_CONNECTIONS: Final = 256
-"""Connections on the probes' socket; when full, the oldest that has not said hello gives way."""
+"""Connections on a probes' socket; when full, the oldest that has not said hello gives way."""
 HELLO_SECONDS: Final = 5.0
 """A connection that has not said hello after this time is closed."""
 HELLO_LINE_BYTES: Final = 64 << 10
@@ -86,13 +89,18 @@ _UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One sidecar. Sizes in bytes, times in seconds."""
+    """One sidecar. Sizes in bytes, times in seconds. Either `socket` and `scope_id`, or `listen`."""
 
-    scope_id: str
-    socket: Path
-    """Unix stream socket that probes dial."""
     collector: str
     """Base URL; the OTLP paths are appended."""
+    scope_id: str = ""
+    socket: Path | None = None
+    """Unix stream socket that probes dial."""
+    listen: Path | None = None
+    """In a pod: the folder with a folder and a socket for each of `containers`."""
+    containers: tuple[str, ...] = ()
+    attributes: tuple[tuple[str, str], ...] = ()
+    """In a pod: resource attributes, which say what pod it is."""
     pid: int | None = None
     """Root of the watched tree; None: it comes on standard input, or probes alone say who is watched."""
     command_line: str = ""
@@ -117,6 +125,7 @@ class Settings:
     def printable(self) -> str:
         """JSON of all settings but the token, of which only its presence is said."""
         shown = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
+        shown["attributes"] = dict(self.attributes)
         shown["token"] = "(set)" if self.token else "(not set)"
         shown["profile_interval"] = self.profile_seconds()
         return json.dumps(shown, indent=2)
@@ -129,6 +138,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--scope-id", help="what gets one verdict: the run's or the container's id")
     add("--command-line", default="", metavar="TEXT", help="what was started, for people to read")
     add("--socket", metavar="PATH", help="Unix socket that probes dial")
+    add(
+        "--listen",
+        metavar="DIR",
+        help="in a pod, instead of --socket: folder with DIR/CONTAINER/probe.sock for each container",
+    )
+    add("--containers", metavar="NAMES", help="those containers: app,worker")
     add("--collector", metavar="URL", help="the collector, for example http://127.0.0.1:4318")
     add(
         "--interval",
@@ -157,9 +172,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def from_arguments(arguments: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Settings:
     """Checked settings; the token comes from the environment only. Raises CannotStart."""
     sampling = arguments.sampling_bytes
+    in_pod = bool(arguments.listen)
+    if in_pod and (arguments.socket or arguments.scope_id or arguments.pid):
+        raise CannotStart("--listen watches containers, and takes neither --socket, --scope-id nor --pid")
     settings = Settings(
-        scope_id=_needed(arguments.scope_id, "--scope-id"),
-        socket=Path(_needed(arguments.socket, "--socket")),
+        scope_id="" if in_pod else _needed(arguments.scope_id, "--scope-id"),
+        socket=None if in_pod else Path(_needed(arguments.socket, "--socket")),
+        listen=Path(arguments.listen) if in_pod else None,
+        containers=container_names(_needed(arguments.containers, "--containers")) if in_pod else (),
+        attributes=attributes_of(environment) if in_pod else (),
         collector=_needed(arguments.collector, "--collector"),
         pid=None if arguments.pid is None else _whole(arguments.pid, "--pid"),
         command_line=arguments.command_line,
@@ -183,16 +204,13 @@ def from_arguments(arguments: argparse.Namespace, environment: Mapping[str, str]
 
 def check(settings: Settings) -> None:
     """Raises CannotStart with the setting's name, what is wrong with it, and what to write instead."""
-    path = os.fsencode(settings.socket)
-    if len(path) > 107:
-        raise CannotStart(
-            f"the socket's path has {len(path)} bytes and Unix allows 107; give a shorter --socket, "
-            f"for example below /tmp: {settings.socket}"
-        )
-    if not settings.socket.parent.is_dir():
-        raise CannotStart(
-            f"the socket's folder does not exist; create it or give another --socket: {settings.socket}"
-        )
+    if settings.socket is not None:
+        _check_socket(settings.socket, "--socket", settings.socket.parent)
+    if settings.listen is not None:
+        if len(settings.containers) > MAX_CONTAINERS:
+            raise CannotStart(f"--containers names more than {MAX_CONTAINERS}; a pod is watched up to that")
+        for name in settings.containers:
+            _check_socket(settings.listen / name / "probe.sock", "--listen", settings.listen)
     if not 0.05 <= settings.interval <= 3600:
         raise CannotStart(f"--interval {settings.interval:g} is not between 0.05 and 3600 seconds")
     if settings.profile_interval is not None and settings.profile_interval < settings.interval:
@@ -214,6 +232,17 @@ def check(settings: Settings) -> None:
             f"${names.ENV_TOKEN} has characters that an HTTP header can't carry; make a new token"
         )
     _check_url(settings.collector)
+
+
+def _check_socket(path: Path, option: str, folder: Path) -> None:
+    length = len(os.fsencode(path))
+    if length > 107:
+        raise CannotStart(
+            f"the socket's path has {length} bytes and Unix allows 107; give a shorter {option}, "
+            f"for example below /tmp: {path}"
+        )
+    if not folder.is_dir():
+        raise CannotStart(f"the socket's folder does not exist; create it or give another {option}: {path}")
 
 
 def _check_url(url: str) -> None:

@@ -12,16 +12,18 @@ import resource
 import selectors
 import signal
 import socket
-import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from memwarden_api import names
+from memwarden_sidecar import pod
 from memwarden_sidecar.clock import JUMP_WORTH_SAYING_SECONDS, Clock
+from memwarden_sidecar.containers import Containers
 from memwarden_sidecar.control import Control
 from memwarden_sidecar.errors import CannotStart
-from memwarden_sidecar.export import metrics, profiles
 from memwarden_sidecar.export.backlog import Backlog
 from memwarden_sidecar.export.batch import Batch, BatchIds, Kind, compress
 from memwarden_sidecar.export.resources import ScopeIdentity
@@ -29,19 +31,16 @@ from memwarden_sidecar.export.sender import Sender
 from memwarden_sidecar.export.spool import Spool
 from memwarden_sidecar.export.transport import Transport
 from memwarden_sidecar.notices import LOGGER, Notices
-from memwarden_sidecar.observation import Observation, ScopeSample
 from memwarden_sidecar.probes.door import Door
-from memwarden_sidecar.probes.linked import Linked, LinkedProcesses
-from memwarden_sidecar.profile_round import ProfileRound
 from memwarden_sidecar.schedule import FIRST_PROFILE_TICKS, Grid
+from memwarden_sidecar.scope import WatchedScope
 from memwarden_sidecar.settings import (
     COMMAND_LINE_BYTES,
-    LAST_PROFILES_SECONDS,
     PROFILE_SLICE_SECONDS,
     Settings,
 )
+from memwarden_sidecar.sources.container_folders import ContainerFolders
 from memwarden_sidecar.sources.proc_files import ProcFolder
-from memwarden_sidecar.watch import Watch
 
 LOOK_ROUND_SECONDS: Final = 1.0
 """Longest sleep: silent connections, ended processes and the end of our parent are seen by then."""
@@ -49,50 +48,74 @@ ENDING_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class Sidecar:
-    """One watched scope. `run` returns when it is told to stop."""
+    """The watch over one run, or over the containers of one pod. `run` returns when it is told to stop."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._notices = Notices((settings.token,))
         self._clock = clock = Clock()
-        self._proc = ProcFolder()
-        self._scope = ScopeIdentity(
-            id=settings.scope_id,
-            service=_service(settings),
-            host=socket.gethostname(),
-            command_line=settings.command_line[:COMMAND_LINE_BYTES],
-            interval=settings.interval,
-        )
-        self._started = clock.now()
         self._ids = BatchIds(clock.now)
         self._stopping = False
         self._parent = os.getppid()
         self._selector = selectors.DefaultSelector()
-        self._linked = LinkedProcesses(
-            self._proc,
-            self._notices,
-            clock.elapsed,
-            settings.interval,
-            settings.sampling_bytes,
-            lambda stat: self._watch.meet(stat),
-            self._see_last,
-        )
-        self._watch = Watch(self._proc, clock, self._linked, self._notices, settings.memory_limit)
         self._control = Control(self._notices)
         spool = Spool(settings.spool, settings.spool_limit) if settings.spool is not None else None
         backlog = Backlog(spool, self._notices, clock.elapsed)
         self._sender = Sender(
             Transport(settings.collector, settings.token), backlog, self._notices, clock.elapsed
         )
+        self._run_scope: WatchedScope | None = None
         try:
-            self._door = Door(settings.socket, self._selector, self._linked, self._notices, clock.elapsed)
+            self._doors = self._open_doors()
         except CannotStart:
             backlog.close()
             raise
         now = clock.elapsed()
         self._ticks = Grid(now, settings.interval)
         self._profiles = Grid(now + FIRST_PROFILE_TICKS * settings.interval, settings.profile_seconds())
-        self._round = ProfileRound(self._send_profile, clock.elapsed, time.thread_time, self._notices)
+
+    def _open_doors(self) -> Door | Containers:
+        settings = self._settings
+        if settings.listen is not None:
+            make, elapsed = self._container_scope, self._clock.elapsed
+            return Containers(
+                settings.listen, settings.containers, self._selector, make, self._notices, elapsed
+            )
+        assert settings.socket is not None
+        identity = ScopeIdentity(
+            id=settings.scope_id,
+            service=_service(settings),
+            host=socket.gethostname(),
+            command_line=settings.command_line[:COMMAND_LINE_BYTES],
+            interval=settings.interval,
+        )
+        self._run_scope = scope = WatchedScope(
+            identity, settings, self._clock, self._notices, self._offer, ProcFolder()
+        )
+        return Door(settings.socket, self._selector, scope.linked, self._notices, self._clock.elapsed)
+
+    def _container_scope(self, container: str, folders: ContainerFolders, is_private: bool) -> WatchedScope:
+        """The scope of one life of a container."""
+        attributes = self._settings.attributes
+        identity = ScopeIdentity(
+            id=pod.scope_id(attributes, container, folders.life if is_private else "shared"),
+            service=pod.service_of(attributes, container),
+            host=socket.gethostname(),
+            command_line="",
+            interval=self._settings.interval,
+            kind=names.SCOPE_KIND_CONTAINER,
+            attributes=pod.of_container(attributes, container),
+        )
+        return WatchedScope(
+            *(identity, self._settings, self._clock, self._notices, self._offer, folders.proc, folders.group),
+            everything=is_private,
+        )
+
+    @property
+    def _scopes(self) -> list[WatchedScope]:
+        if isinstance(self._doors, Containers):
+            return self._doors.scopes
+        return [self._run_scope] if self._run_scope is not None else []
 
     def run(self) -> int:
         """Returns the exit code."""
@@ -100,7 +123,7 @@ class Sidecar:
         self._sender.start()
         try:
             if self._settings.pid is not None:
-                self._watch.follow_root(self._settings.pid)
+                self._follow_root(self._settings.pid)
             if self._control.open:
                 self._selector.register(0, selectors.EVENT_READ, self._hear_control)
             self._say_ready()
@@ -115,14 +138,16 @@ class Sidecar:
 
     def _turn(self) -> None:
         now = self._clock.elapsed()
-        sleep = 0.0 if self._round.is_open else min(self._ticks.wait(now), LOOK_ROUND_SECONDS)
+        busy = any(scope.has_profiles_to_make for scope in self._scopes)
+        sleep = 0.0 if busy else min(self._ticks.wait(now), LOOK_ROUND_SECONDS)
         for key, _ in self._selector.select(sleep):
             self._guarded(key.data)
         self._guarded(self._look_round)
         if self._ticks.is_due(self._clock.elapsed()) and not self._stopping:
             self._guarded(self._tick)
             self._ticks.advance(self._clock.elapsed())
-        self._guarded(lambda: self._round.go_on(PROFILE_SLICE_SECONDS))
+        for scope in self._scopes:
+            self._guarded(partial(scope.make_profiles, PROFILE_SLICE_SECONDS))
 
     def _guarded(self, step: Callable[[], object]) -> None:
         """A fault of ours must not end the watch: it is said with its place, once a kind."""
@@ -136,19 +161,23 @@ class Sidecar:
             LOGGER.debug("the step that failed", exc_info=True)
 
     def _look_round(self) -> None:
-        self._door.tend()
-        self._linked.bury_ended()
+        self._doors.tend()
+        if self._run_scope is not None:
+            self._run_scope.look_round()
         if os.getppid() != self._parent:
             LOGGER.warning("the process that started this sidecar has ended; it ends too")
             self._stopping = True
 
     def _tick(self) -> None:
         now = self._clock.elapsed()
-        self._send_metrics(self._watch.observe())
-        if self._profiles.is_due(now):
+        with_profiles = self._profiles.is_due(now)
+        if with_profiles:
             self._profiles.advance(now)
-            self._round.begin(self._with_table())
-        self._linked.ask_for_censuses()
+        for scope in self._scopes:
+            self._guarded(scope.tick)
+            if with_profiles:
+                self._guarded(scope.begin_profiles)
+            self._guarded(scope.ask_for_censuses)
         if abs(jump := self._clock.jump()) > JUMP_WORTH_SAYING_SECONDS:
             self._notices.once(
                 "clock-jumped",
@@ -156,44 +185,8 @@ class Sidecar:
             )
 
     def _last_tick(self) -> None:
-        self._send_metrics(self._watch.observe())
-        self._linked.bury_ended()
-        self._round.begin(self._with_table(), last=True)
-        self._round.go_on(LAST_PROFILES_SECONDS)
-
-    def _send_metrics(self, seen: Observation) -> None:
-        for message in metrics.encode(self._scope, seen, self._started):
-            self._offer(Kind.METRICS, message)
-
-    def _with_table(self) -> list[Linked]:
-        """Largest heaps first."""
-        found = [linked for linked in self._linked if linked.table is not None and not linked.said_goodbye]
-        return sorted(found, key=lambda linked: linked.last.live_size if linked.last else 0.0, reverse=True)
-
-    def _send_profile(self, linked: Linked) -> None:
-        counters = self._linked.counters(linked)
-        sites = self._linked.sites(linked)
-        if (
-            counters is None or counters.off or linked.table is None
-        ):  # it may have ended since the round began
-            return
-        message = profiles.encode(
-            self._scope,
-            self._watch.identity(linked),
-            self._clock.now(),
-            counters.average,
-            sites,
-            with_inherited=self._linked.counts_inherited(linked),
-        )
-        self._offer(Kind.PROFILES, message)
-
-    def _see_last(self, linked: Linked) -> None:
-        """A process has ended, or says goodbye: its table is read for the last time."""
-        sample = self._watch.last_sample(linked)
-        if sample.heap is not None:
-            nothing = ScopeSample(anon=None, cpu=None, processes=None, room=None)
-            self._send_metrics(Observation(self._clock.now(), nothing, (sample,)))
-            self._send_profile(linked)
+        for scope in self._scopes:
+            self._guarded(scope.last_tick)
 
     def _offer(self, kind: Kind, message: bytes) -> None:
         self._sender.offer(Batch(self._ids.next(), kind, compress(message)))
@@ -215,18 +208,27 @@ class Sidecar:
 
     def _hear_control(self) -> None:
         for pid in self._control.receive():
-            self._watch.follow_root(pid)
+            self._follow_root(pid)
         if not self._control.open:
             self._selector.unregister(0)
 
+    def _follow_root(self, pid: int) -> None:
+        if self._run_scope is not None:
+            self._run_scope.watch.follow_root(pid)
+
     def _say_ready(self) -> None:
-        """The ready file appears whole: {"pid": ours, "socket": path}."""
+        """The ready file appears whole: {"pid": ours, "socket": path, or the folder of --listen}."""
         path = self._settings.ready_file
         if path is None:
             return
         part = path.with_name(f".{path.name}.part")
         try:
-            part.write_text(json.dumps({"pid": os.getpid(), "socket": str(self._settings.socket)}) + "\n")
+            part.write_text(
+                json.dumps(
+                    {"pid": os.getpid(), "socket": str(self._settings.socket or self._settings.listen)}
+                )
+                + "\n"
+            )
             part.rename(path)
         except OSError as error:
             raise CannotStart(
@@ -234,8 +236,9 @@ class Sidecar:
             ) from None
 
     def _stop(self, awake: tuple[socket.socket, socket.socket]) -> None:
-        self._door.close()
-        self._linked.close()
+        for scope in self._scopes:
+            scope.close()
+        self._doors.close()
         self._sender.close()
         signal.set_wakeup_fd(-1)
         for number, handler in self._handlers.items():

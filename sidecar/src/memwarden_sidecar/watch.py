@@ -12,6 +12,7 @@ from memwarden_sidecar.probes.census import TypeCount
 from memwarden_sidecar.probes.linked import Linked, LinkedProcesses
 from memwarden_sidecar.settings import MAX_PROCESSES
 from memwarden_sidecar.sources.anonymous_memory import AnonymousMemory, Measured
+from memwarden_sidecar.sources.cgroup import MemoryCgroup
 from memwarden_sidecar.sources.cpu_time import CpuTime
 from memwarden_sidecar.sources.memory_limit import MemoryLimit
 from memwarden_sidecar.sources.proc_files import ProcessKey, ProcFolder, Resident, Stat
@@ -19,7 +20,11 @@ from memwarden_sidecar.sources.process_tree import ProcessTree
 
 
 class Watch:
-    """State of the watched processes between ticks. Not thread-safe."""
+    """State of the watched processes between ticks. Not thread-safe.
+
+    `group` is the cgroup of the whole scope, where it is known beforehand; `everything` means that `proc` shows
+    the scope's processes and no others.
+    """
 
     def __init__(
         self,
@@ -28,6 +33,8 @@ class Watch:
         linked: LinkedProcesses,
         notices: Notices,
         memory_limit: int | None,
+        group: MemoryCgroup | None = None,
+        everything: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._proc = proc
@@ -35,10 +42,11 @@ class Watch:
         self._linked = linked
         self._notices = notices
         self._monotonic = monotonic
-        self._tree = ProcessTree(proc)
+        self._tree = ProcessTree(proc, everything=everything)
+        self._group = group
         self._cpu = CpuTime()
         self._memory = AnonymousMemory(proc.proportional, time.thread_time, clock.elapsed)
-        self._limit = MemoryLimit(proc, memory_limit)
+        self._limit = MemoryLimit(proc, memory_limit, group)
         self._identities = Identities(proc, clock)
         self._living: dict[ProcessKey, Stat] = {}
 
@@ -71,7 +79,7 @@ class Watch:
             self._identities.look(stat)
         resident = self._resident(living)
         shares = self._memory.measure(self._measured(resident, living))
-        for pid in self._memory.denied:
+        for pid in self._memory.denied if self._group is None else ():
             self._notices.once(
                 f"denied:{pid}",
                 f"the memory map of process {pid} may not be read; what it shares with others counts twice",
@@ -80,6 +88,9 @@ class Watch:
             self._sample(stat, resident.get(key), shares.get(key)) for key, stat in living.items()
         )
         used = sum(shares.values())
+        if self._group is not None and living:
+            # Of other users' processes only resident sizes can be read, which count shared pages in each.
+            used = self._group.anon() or used
         scope = ScopeSample(
             anon=used if shares else None,
             cpu=cpu if living or cpu else None,

@@ -212,6 +212,7 @@ def _scope(item: lists.ScopeItem) -> rest.Scope:
             "first_seen": item.seen_first,
             "last_seen": item.seen_last,
             "limit": limit,
+            "attributes": item.attributes,
         }
     )
 

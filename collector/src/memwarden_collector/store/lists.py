@@ -32,6 +32,7 @@ class ScopeItem:
     limit_source: str | None
     seen_first: datetime
     seen_last: datetime
+    attributes: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,10 @@ def scopes(connection: Connection, after: int, count: int) -> list[ScopeItem]:
         " attrs->>'process.command_line'"
         "          else '' end from resource r where r.scope_id = scope.scope_id and pid is not null"
         "   order by created nulls last, resource_id limit 1), '') end,"
-        " host, interval_seconds, limit_bytes, limit_source, seen_first, seen_last"
+        " host, interval_seconds, limit_bytes, limit_source, seen_first, seen_last,"
+        " coalesce((select jsonb_object_agg(key, value) from resource r, jsonb_each_text(r.attrs)"
+        "   where r.scope_id = scope.scope_id and pid is null"
+        "   and (key like 'k8s.%%' or key like 'service.%%')), '{}')"
         " from scope where scope_id > %s order by scope_id limit %s",
         [after, count],
     ).fetchall()

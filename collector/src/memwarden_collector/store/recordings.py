@@ -155,7 +155,9 @@ def _process(past: Past, resource: ResourceRow, scope_ended: float, interval: fl
         parent_pid=parent if isinstance(parent, int) else None,
         started=_started(past, resource),
         last_seen=last,
-        ended=scope_ended - last > max(_ENDED_INTERVALS * interval, _ENDED_SECONDS),
+        # The last process of a container takes its scope with it: only its sidecar can say that it ended.
+        ended=names.PROCESS_ENDED in attributes
+        or scope_ended - last > max(_ENDED_INTERVALS * interval, _ENDED_SECONDS),
         command=command_text(attributes),
         executable=_text(attributes, names.PROCESS_EXECUTABLE_PATH),
         runtime=runtime.strip(),

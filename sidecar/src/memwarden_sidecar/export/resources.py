@@ -21,6 +21,9 @@ class ScopeIdentity:
     host: str
     command_line: str
     interval: float
+    kind: str = names.SCOPE_KIND_RUN
+    attributes: tuple[tuple[str, str], ...] = ()
+    """Further ones: of which pod and workload it is."""
 
 
 def any_value(value: Value) -> AnyValue:
@@ -58,16 +61,19 @@ def process_resource(scope: ScopeIdentity, process: ProcessIdentity) -> Resource
         (names.PROBE_REASON, process.reason),
         (names.CODE_LIBRARY_PREFIXES, process.library_prefixes),
     ]
+    if process.ended is not None:
+        pairs.append((names.PROCESS_ENDED, process.ended))
     return Resource(attributes=attributes(pairs))
 
 
 def _common(scope: ScopeIdentity) -> list[tuple[str, Value]]:
     return [
         (names.SCOPE_ID, scope.id),
-        (names.SCOPE_KIND, names.SCOPE_KIND_RUN),
+        (names.SCOPE_KIND, scope.kind),
         (names.SAMPLE_INTERVAL, float(scope.interval)),
         (names.SERVICE_NAME, scope.service),
         (names.HOST_NAME, scope.host),
+        *scope.attributes,
     ]
 
 

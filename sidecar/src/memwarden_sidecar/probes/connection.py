@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from memwarden_sidecar.errors import Refused
+from memwarden_sidecar.probes.hello import DESCRIPTORS as HELLO_DESCRIPTORS
 from memwarden_sidecar.probes.hello import Hello
 from memwarden_sidecar.settings import HELLO_LINE_BYTES, LINE_BYTES
 
@@ -19,7 +20,11 @@ _CREDENTIALS: Final = struct.Struct("3i")
 
 @dataclass(slots=True, eq=False)
 class Connection:
-    """State of one socket. `pid` and `uid` are what the kernel says of who dialled, not what the peer claims."""
+    """State of one socket.
+
+    `pid` and `uid` are what the kernel says of who dialled, not what the peer claims; the pid is 0 from another
+    process namespace, until the container's host has found out (containers.py).
+    """
 
     socket: socket.socket
     pid: int
@@ -29,7 +34,7 @@ class Connection:
     hello: Hello | None = None
     extra_descriptors: int = 0
     _buffer: bytearray = field(default_factory=bytearray)
-    _descriptor: int | None = None
+    _descriptors: list[int] = field(default_factory=list)
 
     def receive(self) -> list[bytes] | None:
         """Complete lines that have come; None at the end of the stream. Raises Refused, and OSError."""
@@ -56,8 +61,8 @@ class Connection:
         descriptors = array.array("i")
         descriptors.frombytes(content[: len(content) - len(content) % descriptors.itemsize])
         for descriptor in descriptors:
-            if self._descriptor is None and self.hello is None:
-                self._descriptor = descriptor
+            if self.hello is None and len(self._descriptors) < len(HELLO_DESCRIPTORS):
+                self._descriptors.append(descriptor)
             else:
                 os.close(descriptor)
                 self.extra_descriptors += 1
@@ -82,10 +87,22 @@ class Connection:
     def buffered(self) -> int:
         return len(self._buffer)
 
-    def take_descriptor(self) -> int | None:
-        """The descriptor that came with hello; the caller closes it."""
-        descriptor, self._descriptor = self._descriptor, None
+    def take(self, name: str) -> int | None:
+        """The descriptor that hello calls so, None where it brought none; the caller closes it."""
+        names = self.hello.descriptors if self.hello is not None else ()
+        place = names.index(name) if name in names else len(names)
+        if place >= len(self._descriptors) or self._descriptors[place] < 0:
+            return None
+        descriptor, self._descriptors[place] = self._descriptors[place], -1
         return descriptor
+
+    def close_untaken(self) -> int:
+        """Close what came with hello and nobody took; returns how many."""
+        untaken = [descriptor for descriptor in self._descriptors if descriptor >= 0]
+        for descriptor in untaken:
+            os.close(descriptor)
+        self._descriptors.clear()
+        return len(untaken)
 
     def send(self, line: bytes) -> bool:
         """Whole or not at all: a peer that does not read is not waited for."""
@@ -95,8 +112,7 @@ class Connection:
             return False
 
     def close(self) -> None:
-        if (descriptor := self.take_descriptor()) is not None:
-            os.close(descriptor)
+        self.close_untaken()
         self._buffer.clear()
         self.socket.close()
 

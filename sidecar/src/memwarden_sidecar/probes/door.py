@@ -131,10 +131,9 @@ class Door:
             else:
                 self._host.answered(connection, message)
             return
-        if connection.pid <= 0:
-            raise Refused("pid-not-visible", "it runs in a process namespace that is not visible from here")
         connection.hello = parse_hello(message)
         self._host.arrived(connection)
+        connection.extra_descriptors += connection.close_untaken()
 
     def _refuse(self, connection: Connection, refused: Refused) -> None:
         self._notices.count(f"refused:{refused.reason}")

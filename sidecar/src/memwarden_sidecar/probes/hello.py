@@ -8,6 +8,8 @@ from typing import Final
 from memwarden_sidecar.errors import Refused
 
 PROTOCOL: Final = 1
+DESCRIPTORS: Final = ("table", "proc", "cgroup")
+"""What may come with a hello: the probe's table; of a container, its /proc and its memory cgroup's folder."""
 PREFIXES: Final = 32
 """Folders of libraries that are kept."""
 TEXT: Final = 1024
@@ -26,6 +28,11 @@ class Hello:
     capabilities: frozenset[str]
     reason: str
     library_prefixes: tuple[str, ...]
+    executable: str = ""
+    descriptors: tuple[str, ...] = ("table",)
+    """Names of what came with it, in order."""
+    proc_pid: int = 0
+    """Its id in the process namespace of the /proc that came with it; 0: none came."""
 
     @property
     def hooked(self) -> bool:
@@ -55,6 +62,9 @@ def parse_hello(message: Mapping[str, object]) -> Hello:
             "protocol", f"hello speaks protocol {parameters.get('protocol')!r}, this sidecar {PROTOCOL}"
         )
     number = message.get("id")
+    descriptors = tuple(_texts(parameters.get("descriptors"))) or ("table",)
+    if len(set(descriptors)) < len(descriptors) or not set(descriptors) <= set(DESCRIPTORS):
+        raise Refused("bad-hello", f"hello brings {descriptors!r}, and may bring {DESCRIPTORS!r}")
     return Hello(
         id=number if isinstance(number, int | str) else 0,
         pid=_whole(parameters.get("pid")),
@@ -66,6 +76,9 @@ def parse_hello(message: Mapping[str, object]) -> Hello:
         library_prefixes=tuple(
             dict.fromkeys((*_texts(parameters.get("stdlib")), *_texts(parameters.get("site_packages"))))
         )[:PREFIXES],
+        executable=_text(parameters.get("executable")),
+        descriptors=descriptors,
+        proc_pid=_whole(parameters.get("proc_pid")),
     )
 
 

@@ -51,6 +51,8 @@ class Linked:
     """Of the live values: what came with the fork, as of the last reading of sites."""
     sites_read: bool = False
     said_goodbye: bool = False
+    has_ended: bool = False
+    """It was seen for the last time: it is gone, or takes itself apart."""
     last: Counters | None = field(default=None, repr=False)
 
 
@@ -82,6 +84,8 @@ class LinkedProcesses:
     def arrived(self, connection: Connection) -> None:
         hello = connection.hello
         assert hello is not None
+        if connection.pid <= 0:
+            raise Refused("pid-not-visible", "it runs in a process namespace that is not visible from here")
         try:
             stat = self._proc.stat(connection.pid)
         except Unreadable:
@@ -106,7 +110,7 @@ class LinkedProcesses:
         )  # fmt: skip
 
     def _map(self, connection: Connection, hello: Hello) -> Table | None:
-        descriptor = connection.take_descriptor()
+        descriptor = connection.take("table")
         if descriptor is None:
             if hello.hooked:
                 raise Refused("no-table", "hello promises sites and brings no descriptor")
@@ -170,6 +174,11 @@ class LinkedProcesses:
 
     def pids(self) -> list[int]:
         return list(self._by_pid)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a probe is at the other end of a connection."""
+        return any(linked.connection is not None for linked in self._by_pid.values())
 
     def remember_parents(self, parents: Mapping[int, int]) -> None:
         """Process ids to those of their parents, of processes seen for the first time: a daemon's first
@@ -258,6 +267,7 @@ class LinkedProcesses:
         return linked.key == min(heirs, key=lambda key: (key.start_ticks, key.pid))
 
     def _see_last(self, linked: Linked) -> None:
+        linked.has_ended = True
         if linked.table is not None:
             self._on_last_sight(linked)
 

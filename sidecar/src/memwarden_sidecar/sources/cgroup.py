@@ -62,6 +62,13 @@ class MemoryCgroup:
         counts = dict(line.split(" ", 1) for line in lines if " " in line)
         return int(counts["oom_kill"]) if counts.get("oom_kill", "").isdigit() else None
 
+    def anon(self) -> int | None:
+        """Anonymous + shared memory of all processes in it, pages that they share counted once."""
+        values = _statistics(self.folder)
+        wanted = ("total_rss", "total_shmem") if self.version == 1 else ("anon", "shmem")
+        found = [int(values[name]) for name in wanted if values.get(name, "").isdigit()]
+        return sum(found) if wanted[0] in values and found else None
+
     def _levels(self) -> list[Path]:
         levels = [self.folder]
         while levels[-1] != self.mount and len(levels) < LEVELS and self.mount in levels[-1].parents:
@@ -141,10 +148,15 @@ def _number(path: Path) -> int | None:
 
 def _file_pages(folder: Path) -> int:
     """File-backed pages that can be dropped; both versions name them alike."""
+    values = _statistics(folder)
+    own = [values.get(f"total_{name}", values.get(name, "0")) for name in ("inactive_file", "active_file")]
+    return sum(int(number) for number in own if number.isdigit())
+
+
+def _statistics(folder: Path) -> dict[str, str]:
+    """memory.stat; empty where it can't be read."""
     try:
         lines = (folder / "memory.stat").read_text().splitlines()
     except OSError:
-        return 0
-    values = dict(line.split(" ", 1) for line in lines if " " in line)
-    own = [values.get(f"total_{name}", values.get(name, "0")) for name in ("inactive_file", "active_file")]
-    return sum(int(number) for number in own if number.isdigit())
+        return {}
+    return dict(line.split(" ", 1) for line in lines if " " in line)

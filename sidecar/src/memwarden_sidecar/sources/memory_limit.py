@@ -19,10 +19,12 @@ class Room:
 class MemoryLimit:
     """`look` each tick: a cgroup's limit may be changed while it runs."""
 
-    def __init__(self, proc: ProcFolder, option: int | None) -> None:
+    def __init__(
+        self, proc: ProcFolder, option: int | None, group: cgroup.MemoryCgroup | None = None
+    ) -> None:
         self._proc = proc
         self._option = option
-        self._cgroup: cgroup.MemoryCgroup | None = None
+        self._cgroup = group
         self._at_start: int | None = None
 
     def follow(self, pid: int) -> None:

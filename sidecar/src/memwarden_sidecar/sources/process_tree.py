@@ -22,8 +22,10 @@ STRANGERS_LOOKS: Final = 20
 class ProcessTree:
     """The living members at each look, as `Stat` by key. Not thread-safe."""
 
-    def __init__(self, proc: ProcFolder) -> None:
+    def __init__(self, proc: ProcFolder, *, everything: bool = False) -> None:
+        """`everything`: this /proc is of one container, whose every process is a member."""
         self._proc = proc
+        self._everything = everything
         self._root: ProcessKey | None = None
         self._wanted: set[int] = set()
         self._members: dict[int, ProcessKey] = {}
@@ -78,7 +80,10 @@ class ProcessTree:
         members = {
             pid: stat
             for pid, stat in found.items()
-            if pid in self._wanted or self._members.get(pid) == stat.key or self._led_by_root(stat)
+            if self._everything
+            or pid in self._wanted
+            or self._members.get(pid) == stat.key
+            or self._led_by_root(stat)
         }
         # A child's number is not always above its parent's: numbers start again at the end.
         grown = True
