@@ -4,9 +4,10 @@ import argparse
 import os
 import sys
 import time
+from pathlib import Path
 
 from .errors import ClusterError
-from .images import CATALOGUE, build
+from .images import CATALOGUE, EVERY, OWN, build, hand_out
 from .settings import WAYS, Settings, load
 from .ways import Cluster, choose
 
@@ -16,7 +17,7 @@ def main() -> int:
     try:
         settings = load(arguments.via, arguments.kubernetes)
         if arguments.verb == "images":
-            return _images(settings, arguments.words)
+            return _images(settings, arguments.words, arguments.into)
         return _VERBS[arguments.verb](choose(settings), arguments)
     except (ClusterError, ValueError) as error:
         print(f"cluster: {error}", file=sys.stderr)
@@ -31,8 +32,13 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("up", help="bring the cluster up, or repair it")
     verbs.add_parser("down", help="remove the cluster and everything that was made for it")
     verbs.add_parser("status", help="tell what is there; exit code 3 where it is not all well")
-    images = verbs.add_parser("images", help="build test images and say where their archives are")
-    images.add_argument("words", nargs="*", metavar="NAME", help=f"some of {', '.join(CATALOGUE)}; else all")
+    images = verbs.add_parser("images", help="build images and say where their archives are")
+    images.add_argument(
+        "words", nargs="*", metavar="NAME", help=f"some of {', '.join(EVERY)}; else the tests'"
+    )
+    images.add_argument(
+        "--into", type=Path, metavar="DIR", help="all of Memwarden's own, with their contents, here"
+    )
     for verb, told in (
         ("kubectl", "kubectl with this cluster"),
         ("run", "a command in the cluster's network, with KUBECONFIG set"),
@@ -59,11 +65,17 @@ def _status(cluster: Cluster, _: argparse.Namespace) -> int:
     return 0 if status.up else 3
 
 
-def _images(settings: Settings, names: list[str]) -> int:
+def _images(settings: Settings, names: list[str], into: Path | None) -> int:
+    if into is not None:
+        for name, image in OWN.items():
+            archive, contents = hand_out(image, settings, into, print)
+            size = archive.stat().st_size / 1e6
+            print(f"{name}: {image.reference(settings)}\n  {archive} ({size:.0f} MB)\n  {contents}")
+        return 0
     for name in names or CATALOGUE:
-        if name not in CATALOGUE:
-            raise ValueError(f"there is no image {name}; there are {', '.join(CATALOGUE)}")
-        print(build(CATALOGUE[name], settings, print))
+        if name not in EVERY:
+            raise ValueError(f"there is no image {name}; there are {', '.join(EVERY)}")
+        print(build(EVERY[name], settings, print))
     return 0
 
 

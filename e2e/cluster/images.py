@@ -1,20 +1,24 @@
-"""The images of the tests: built when one is asked for, kept by what they are made from.
+"""Images, Memwarden's own and those of the tests: built when one is asked for, kept by what they are made from.
 
-An image is a Containerfile below e2e/images with `ARG BASE`. Docker and podman take the base that it names.
+An image is a Containerfile with `ARG BASE`, below images/ or e2e/images. Docker and podman take the base that it
+names.
 Where neither is, the base is made from Debian's packages (debootstrap) and buildah builds on that, without a
 daemon and without a registry.
 """
 
 import hashlib
+import json
 import os
 import shutil
+import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import product
 from .commands import run
-from .errors import Unsuitable
+from .errors import ClusterError, Unsuitable
 from .kind import docker_answers
 from .local import packages
 from .lock import alone
@@ -23,6 +27,8 @@ from .ways import Cluster
 
 E2E = Path(__file__).resolve().parent.parent
 REPOSITORY = "memwarden.test"
+PRODUCT = "memwarden.dev"
+SBOM_PATHS = ("usr/share/memwarden/sbom.cdx.json", "sbom.cdx.json")
 BUILD_SECONDS = 1800.0
 
 Progress = Callable[[str], None]
@@ -30,33 +36,48 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One image and all that it is made from; paths are relative to e2e/, the build's context."""
+    """One image and all that it is made from; paths are relative to `root`, the build's context."""
 
     name: str
     suite: str
     """Debian's release that its base is of."""
     folder: str
     sources: tuple[str, ...] = ()
+    root: Path = E2E
+    made_from: tuple[str, ...] = ()
+    """What the rest of the context is put together from by `prepare`."""
+    prepare: Callable[[Path], None] | None = None
+    version: str = ""
+    """Of Memwarden's own images."""
 
     def reference(self, settings: Settings) -> str:
         """Return the name that pods use.
 
-        The tag is a hash of what it is made from: what has changed has another name.
+        The tag ends in a hash of what it is made from: what has changed has another name.
         """
-        return f"{settings.registry or REPOSITORY}/{self.name}:{self._hash()[:12]}"
+        place = settings.registry or (PRODUCT if self.version else REPOSITORY)
+        return f"{place}/{self.name}:{self.version and self.version + '-'}{self._hash()[:12]}"
+
+    def archive(self, settings: Settings) -> Path:
+        """Return where it is kept (`docker save`), built or not."""
+        return settings.cache / "images" / f"{self.name}-{self.reference(settings).rpartition(':')[2]}.tar"
 
     def _hash(self) -> str:
-        digest = hashlib.sha256(self.suite.encode())
-        for file in self.files():
-            digest.update(f"\0{file.relative_to(E2E)}\0{file.stat().st_mode & 0o111}\0".encode())
+        digest = hashlib.sha256(f"{self.suite}{self.version}".encode())
+        for file in (*self.files(), *self._below(*self.made_from)):
+            digest.update(f"\0{file.relative_to(self.root)}\0{file.stat().st_mode & 0o111}\0".encode())
             digest.update(file.read_bytes())
         return digest.hexdigest()
 
     def files(self) -> Iterator[Path]:
         """Return the files that the build sees."""
-        for source in (self.folder, *self.sources):
-            found = E2E / source
-            yield from sorted(p for p in found.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+        return self._below(self.folder, *self.sources)
+
+    def _below(self, *sources: str) -> Iterator[Path]:
+        for source in sources:
+            found = self.root / source
+            files = [found] if found.is_file() else found.rglob("*")
+            yield from sorted(p for p in files if p.is_file() and "__pycache__" not in p.parts)
 
 
 CATALOGUE = {
@@ -68,11 +89,16 @@ CATALOGUE = {
         Image("postgresql-17", "trixie", "images/postgresql"),
     )
 }
+OWN = {
+    name: Image(name, product.SUITE, seen[0], seen[1:], product.ROOT, made_from, prepare, product.version())
+    for name, (seen, made_from, prepare) in product.IMAGES.items()
+}
+EVERY = {**CATALOGUE, **OWN}
 
 
 def provide(cluster: Cluster, settings: Settings, name: str, say: Progress) -> str:
     """Make an image ready for pods of this cluster and return its reference."""
-    image = CATALOGUE[name]
+    image = EVERY[name]
     reference = image.reference(settings)
     if not settings.registry:
         cluster.load(reference, build(image, settings, say))
@@ -81,8 +107,7 @@ def provide(cluster: Cluster, settings: Settings, name: str, say: Progress) -> s
 
 def build(image: Image, settings: Settings, say: Progress) -> Path:
     """Return the image's archive (`docker save`), building it where it is not there yet."""
-    reference = image.reference(settings)
-    archive = settings.cache / "images" / f"{image.name}-{reference.rpartition(':')[2]}.tar"
+    reference, archive = image.reference(settings), image.archive(settings)
     if archive.exists():
         return archive
     with alone(settings.cache, say):
@@ -100,15 +125,46 @@ def _build(image: Image, reference: str, archive: Path, settings: Settings, say:
     with tempfile.TemporaryDirectory(prefix=".build-", dir=archive.parent) as temporary:
         context = Path(temporary, "context")
         for file in image.files():
-            copy = context / file.relative_to(E2E)
+            copy = context / file.relative_to(image.root)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(file, copy)
+        if image.prepare is not None:
+            image.prepare(context)
         written = Path(temporary, "image.tar")
         engine.build(image, reference, context, written)
         # Earlier contents of this image are of no use any more.
         for outdated in archive.parent.glob(f"{image.name}-*.tar"):
             outdated.unlink()
+        written.chmod(0o644)
         written.rename(archive)
+
+
+def hand_out(image: Image, settings: Settings, folder: Path, say: Progress) -> tuple[Path, Path]:
+    """Return copies of an own image's archive and of its list of contents (CycloneDX) in a folder."""
+    built = build(image, settings, say)
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = folder / built.name
+    for outdated in folder.glob(f"{image.name}-*"):
+        outdated.unlink()
+    shutil.copyfile(built, archive)
+    contents = archive.with_suffix(".cdx.json")
+    contents.write_bytes(_from_layers(archive, SBOM_PATHS))
+    return archive, contents
+
+
+def _from_layers(archive: Path, paths: tuple[str, ...]) -> bytes:
+    """Return the first of these files that a layer of an image has; the last layer counts most."""
+    with tarfile.open(archive) as outer:
+        listed = outer.extractfile("manifest.json")
+        layers = json.load(listed)[0]["Layers"] if listed is not None else []
+        for layer in reversed(layers):
+            with tarfile.open(fileobj=outer.extractfile(layer)) as inner:
+                for path in paths:
+                    if path in inner.getnames():
+                        found = inner.extractfile(path)
+                        if found is not None:
+                            return found.read()
+    raise ClusterError(f"{archive} has no list of its contents: build it again")
 
 
 def _engine(settings: Settings, say: Progress) -> "Daemon | Buildah":
@@ -127,9 +183,22 @@ class Daemon:
     say: Progress
 
     def build(self, image: Image, reference: str, context: Path, archive: Path) -> None:
-        base = f"--build-arg=BASE=docker.io/library/debian:{image.suite}-slim"
+        arguments = (
+            f"--build-arg=BASE=docker.io/library/debian:{image.suite}-slim",
+            f"--build-arg=VERSION={image.version}",
+        )
         file = context / image.folder / "Containerfile"
-        run(self.program, "build", base, "--tag", reference, "--file", file, context, timeout=BUILD_SECONDS)
+        run(
+            self.program,
+            "build",
+            *arguments,
+            "--tag",
+            reference,
+            "--file",
+            file,
+            context,
+            timeout=BUILD_SECONDS,
+        )
         run(self.program, "save", "--output", archive, reference, timeout=BUILD_SECONDS)
 
 
@@ -149,7 +218,8 @@ class Buildah:
         base = self._base(image.suite)
         file = context / image.folder / "Containerfile"
         self._buildah(
-            "build", f"--build-arg=BASE={base}", "--pull-never", "--tag", reference, "--file", file, context
+            *("build", f"--build-arg=BASE={base}", f"--build-arg=VERSION={image.version}", "--pull-never"),
+            *("--tag", reference, "--file", file, context),
         )
         self._buildah("push", reference, f"docker-archive:{archive}:{reference}")
         # The archive is what is kept; vfs keeps every layer as a whole copy.
