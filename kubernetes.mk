@@ -1,6 +1,6 @@
 # The cluster for tests, included by the Makefile. `make cluster` needs no virtual environment: the standard library does.
 # VIA=kubeconfig|kind|local, KUBERNETES=1.34.4, ARGS=… and K=… (tests by name) can be given; docs/operations/test-cluster.md has the rest.
-.PHONY: cluster cluster-down cluster-status kubectl images e2e-images e2e e2e-smoke
+.PHONY: cluster cluster-down cluster-status kubectl images e2e-images e2e e2e-smoke cluster-check
 
 CLUSTER_PYTHON := $(firstword $(wildcard .venv/bin/python) python3)
 CLUSTER := PYTHONPATH=e2e $(CLUSTER_PYTHON) -m cluster $(if $(VIA),--via $(VIA)) $(if $(KUBERNETES),--kubernetes $(KUBERNETES))
@@ -25,6 +25,12 @@ e2e-images: ## all test images; the tests build those that they use by themselve
 
 e2e: setup ## every test in a cluster, from nothing to nothing
 	@$(call on_a_new_cluster,cluster)
+
+e2e-smoke: setup ## one leaking and one healthy app in a new cluster: what every change must prove (5–20 minutes)
+	@$(call on_a_new_cluster,cluster and smoke)
+
+cluster-check: ## exit code 3 and the reason where no cluster can be made here
+	@$(CLUSTER) check
 
 # Whatever the tests say, the cluster goes; and one that a killed run has left goes first.
 on_a_new_cluster = $(CLUSTER) down && $(CLUSTER) up && { \

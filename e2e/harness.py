@@ -45,6 +45,13 @@ def _answers(executable: str, version: str) -> bool:
     return asked.returncode == 0 and asked.stdout.strip() == version
 
 
+def line_of(app: str, text: str) -> int:
+    """Return the number of the one line of an app that holds `text`."""
+    lines = (APPS / f"{app}.py").read_text().splitlines()
+    (number,) = (number for number, line in enumerate(lines, start=1) if text in line)
+    return number
+
+
 @dataclass(frozen=True)
 class Finished:
     """A run that has ended."""

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from harness import APPS, Finished, Run, interpreter
+from harness import APPS, Finished, Run, interpreter, line_of
 
 pytestmark = pytest.mark.slow
 
@@ -37,13 +37,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str | 
                 runs[app, version] = Run(folder / f"{app}-{version}", options, command)
                 stack.callback(runs[app, version].end)
         return {key: run.wait(timeout=DURATION_SECONDS + 120) for key, run in runs.items()}
-
-
-def line_of(app: str, text: str) -> int:
-    """Return the number of the one line of an app that holds `text`."""
-    lines = (APPS / f"{app}.py").read_text().splitlines()
-    (number,) = (number for number, line in enumerate(lines, start=1) if text in line)
-    return number
 
 
 @pytest.mark.parametrize("version", [None, "3.13"])

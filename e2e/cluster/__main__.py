@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from .errors import ClusterError
+from .errors import ClusterError, Unsuitable
 from .images import CATALOGUE, EVERY, OWN, build, hand_out
 from .settings import WAYS, Settings, load
 from .ways import Cluster, choose
@@ -31,6 +31,9 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("up", help="bring the cluster up, or repair it")
     verbs.add_parser("down", help="remove the cluster and everything that was made for it")
+    verbs.add_parser(
+        "check", help="tell whether a cluster can be made here; exit code 3 and the reason where not"
+    )
     verbs.add_parser("status", help="tell what is there; exit code 3 where it is not all well")
     images = verbs.add_parser("images", help="build images and say where their archives are")
     images.add_argument(
@@ -55,6 +58,15 @@ def _up(cluster: Cluster, _: argparse.Namespace) -> int:
 
 def _down(cluster: Cluster, _: argparse.Namespace) -> int:
     cluster.down(print)
+    return 0
+
+
+def _check(cluster: Cluster, _: argparse.Namespace) -> int:
+    try:
+        cluster.check()
+    except Unsuitable as reason:
+        print(reason)
+        return 3
     return 0
 
 
@@ -93,7 +105,7 @@ def _become(command: list[str], cluster: Cluster) -> int:
     os.execvpe(command[0], command, {**os.environ, "KUBECONFIG": str(cluster.kubeconfig)})
 
 
-_VERBS = {"up": _up, "down": _down, "status": _status, "kubectl": _kubectl, "run": _run}
+_VERBS = {"up": _up, "down": _down, "check": _check, "status": _status, "kubectl": _kubectl, "run": _run}
 
 if __name__ == "__main__":
     sys.exit(main())

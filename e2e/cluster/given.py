@@ -42,6 +42,12 @@ class GivenCluster:
     def helm(self) -> list[str]:
         return ["helm", f"--kubeconfig={self.kubeconfig}"]
 
+    def check(self) -> None:
+        if self.settings.registry is None:
+            raise Unsuitable(
+                "images can't be put on the nodes of a given cluster: push them and set MEMWARDEN_E2E_REGISTRY"
+            )
+
     def up(self, say: Progress) -> None:
         status = self.status()
         if not status.up:

@@ -44,7 +44,7 @@ class KindCluster:
     def helm(self) -> list[str]:
         return ["helm", f"--kubeconfig={self.kubeconfig}"]
 
-    def up(self, say: Progress) -> None:
+    def check(self) -> None:
         for program, mended in (
             ("docker", "install Docker's engine and start it"),
             ("kind", "`go install sigs.k8s.io/kind@latest`"),
@@ -54,6 +54,9 @@ class KindCluster:
                 raise Unsuitable(f"there is no {program}, which `--via kind` needs: {mended}")
         if not docker_answers():
             raise Unsuitable("no Docker engine answers: start it and look at `docker info`")
+
+    def up(self, say: Progress) -> None:
+        self.check()
         status = self.status()
         if status.up:
             say("the cluster is up")

@@ -33,6 +33,9 @@ class Settings:
     registry: str | None
     """Where the images have been pushed for a given cluster; None: they are loaded onto the node."""
 
+    keeps_go: bool = False
+    """Whether Go's modules and build cache are kept in `cache` too, not in the user's own places."""
+
     @property
     def state(self) -> Path:
         """What the local cluster writes while it is up."""
@@ -56,5 +59,6 @@ def load(via: Via | None = None, kubernetes: str | None = None) -> Settings:
         name=environment.get("MEMWARDEN_E2E_NAME") or "memwarden-e2e",
         cache=Path(cache).absolute(),
         kubeconfig=Path(given) if given else None,
+        keeps_go="MEMWARDEN_E2E_CACHE" in environment,
         registry=environment.get("MEMWARDEN_E2E_REGISTRY") or None,
     )

@@ -42,6 +42,9 @@ class Cluster(Protocol):
     def helm(self) -> list[str]:
         """The command, with all that it needs to talk to this cluster."""
 
+    def check(self) -> None:
+        """Raise Unsuitable with the reason where this way can't be gone here; changes nothing."""
+
     def up(self, say: Progress) -> None:
         """Bring the cluster up, or repair it; nothing is done where all is well."""
 

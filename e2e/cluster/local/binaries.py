@@ -49,8 +49,8 @@ class Binaries:
 
     @property
     def missing(self) -> list[str]:
-        """The ones that a build would make."""
-        parts = {"Kubernetes": self.kubernetes, "CoreDNS": self.coredns, "Helm": self.helm, "init": self.init}
+        """The ones that `build` would make; Helm is built for whoever asks for it."""
+        parts = {"Kubernetes": self.kubernetes, "CoreDNS": self.coredns, "init": self.init}
         return [name for name, path in parts.items() if not path.exists()]
 
 
@@ -70,52 +70,71 @@ def build(settings: Settings, say: Progress) -> Binaries:
     binaries = locate(settings)
     if not binaries.init.exists():
         with _appearing(binaries.init.parent) as folder:
-            _go(folder, "build", *_FLAGS, "-o", folder / "init", str(HERE / "init" / "main.go"))
+            main = str(HERE / "init" / "main.go")
+            _go(settings, folder, "build", *_FLAGS, "-o", folder / "init", main)
     if not binaries.coredns.exists():
         say(f"building CoreDNS {COREDNS}")
-        _install(f"github.com/coredns/coredns@v{COREDNS}", binaries.coredns.parent)
-    if not binaries.helm.exists():
-        say(f"building Helm {HELM}")
-        _install(f"helm.sh/helm/v3/cmd/helm@v{HELM}", binaries.helm.parent)
+        _install(settings, f"github.com/coredns/coredns@v{COREDNS}", binaries.coredns.parent)
     if not binaries.kubernetes.exists():
         say(f"building Kubernetes {settings.kubernetes} (10 minutes on 2 cores; kept for the next time)")
-        _build_kubernetes(settings.kubernetes, binaries.kubernetes)
+        _build_kubernetes(settings, binaries.kubernetes)
     return binaries
+
+
+def build_helm(settings: Settings, say: Progress) -> Path:
+    """Return Helm, built where it is missing: few tests need it. The caller holds the cache's lock."""
+    helm = locate(settings).helm
+    if not helm.exists():
+        say(f"building Helm {HELM}")
+        _install(settings, f"helm.sh/helm/v3/cmd/helm@v{HELM}", helm.parent)
+    return helm
 
 
 _FLAGS = ("-trimpath", "-buildvcs=false")
 
 
-def _go(folder: Path, verb: str, *arguments: str | Path, install_into: Path | None = None) -> str:
+def _go(
+    settings: Settings, folder: Path, verb: str, *arguments: str | Path, install_into: Path | None = None
+) -> str:
     # GOWORK and GOFLAGS=-mod=… of the caller's own project would change what is built here.
     environment = {"CGO_ENABLED": "0", "GOWORK": "off", "GO111MODULE": "on"}
+    if settings.keeps_go:
+        # So that a run with a cache of its own is a first one in earnest, and leaves nothing elsewhere.
+        environment |= {
+            "GOMODCACHE": str(settings.cache / "go" / "mod"),
+            "GOCACHE": str(settings.cache / "go" / "build"),
+            "GOFLAGS": "-modcacherw",
+        }
     if install_into:
         environment["GOBIN"] = str(install_into)
     return run("go", verb, *arguments, folder=folder, environment=environment, timeout=BUILD_SECONDS)
 
 
-def _install(package: str, target: Path) -> None:
+def _install(settings: Settings, package: str, target: Path) -> None:
     with _appearing(target) as folder:
-        _go(folder, "install", *_FLAGS, "-ldflags=-s -w", package, install_into=folder)
+        _go(settings, folder, "install", *_FLAGS, "-ldflags=-s -w", package, install_into=folder)
 
 
-def _build_kubernetes(version: str, target: Path) -> None:
+def _build_kubernetes(settings: Settings, target: Path) -> None:
+    version = settings.kubernetes
     with _appearing(target) as folder:
         source = folder / "source"
         shutil.copytree(HERE / "kube", source)
         try:
-            found = json.loads(_go(source, "mod", "download", "-json", f"k8s.io/kubernetes@v{version}"))
+            found = json.loads(
+                _go(settings, source, "mod", "download", "-json", f"k8s.io/kubernetes@v{version}")
+            )
         except CommandFailed as failed:
             raise Unsuitable(
                 f"Kubernetes {version} can't be downloaded; `go list -m -versions k8s.io/kubernetes` shows "
                 f"what there is: {failed}"
             ) from failed
         (source / "go.mod").write_text(module_file(version, Path(found["GoMod"]).read_text()))
-        _go(source, "mod", "tidy")
+        _go(settings, source, "mod", "tidy")
         major, minor, _patch = version.split(".", 2)
         stamp = "-X k8s.io/component-base/version."
         flags = f"-s -w {stamp}gitVersion=v{version} {stamp}gitMajor={major} {stamp}gitMinor={minor}"
-        _go(source, "build", *_FLAGS, f"-ldflags={flags}", "-o", folder / "kube", ".")
+        _go(settings, source, "build", *_FLAGS, f"-ldflags={flags}", "-o", folder / "kube", ".")
         for component in COMPONENTS:
             (folder / component).symlink_to("kube")
 

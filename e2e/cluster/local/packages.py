@@ -47,11 +47,11 @@ FOR_IMAGES = (
 )
 
 
-def install(needs: tuple[Need, ...], say: Callable[[str], None]) -> None:
-    """Install what lacks; raise Unsuitable with the command where that is not possible."""
+def check(needs: tuple[Need, ...]) -> list[str]:
+    """Return the command that installs what lacks, empty where nothing does; raise Unsuitable where it can't run."""
     packages = sorted({need.package for need in needs if not need.met})
     if not packages:
-        return
+        return []
     command = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
     if not shutil.which("apt-get"):
         programs = ", ".join(need.program for need in needs if not need.met)
@@ -60,7 +60,15 @@ def install(needs: tuple[Need, ...], say: Callable[[str], None]) -> None:
         )
     if os.geteuid() != 0:
         raise Unsuitable(f"packages are missing: `sudo {' '.join(command)}`")
-    say(f"installing {', '.join(packages)}")
+    return command
+
+
+def install(needs: tuple[Need, ...], say: Callable[[str], None]) -> None:
+    """Install what lacks; raise Unsuitable with the command where that is not possible."""
+    command = check(needs)
+    if not command:
+        return
+    say(f"installing {', '.join(command[4:])}")
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     with _services_stay_off():
         try:

@@ -58,7 +58,9 @@ class LocalCluster:
 
     @property
     def helm(self) -> list[str]:
-        return [*self.prefix, str(self._binaries.helm), f"--kubeconfig={self.kubeconfig}"]
+        with alone(self.settings.cache, print):
+            helm = binaries.build_helm(self.settings, print)
+        return [*self.prefix, str(helm), f"--kubeconfig={self.kubeconfig}"]
 
     @property
     def _binaries(self) -> binaries.Binaries:
@@ -70,8 +72,12 @@ class LocalCluster:
 
     # ---------------------------------------------------------------- up
 
-    def up(self, say: Progress) -> None:
+    def check(self) -> None:
         requirements.check(self.settings, self._binaries)
+        packages.check(packages.FOR_CLUSTER)
+
+    def up(self, say: Progress) -> None:
+        self.check()
         with alone(self.settings.cache, say):
             # 1. What it is made of: packages, programs.
             packages.install(packages.FOR_CLUSTER, say)
