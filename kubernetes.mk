@@ -1,6 +1,6 @@
 # The cluster for tests, included by the Makefile. `make cluster` needs no virtual environment: the standard library does.
 # VIA=kubeconfig|kind|local, KUBERNETES=1.34.4, ARGS=… and K=… (tests by name) can be given; docs/operations/test-cluster.md has the rest.
-.PHONY: cluster cluster-down cluster-status kubectl images e2e-images e2e e2e-smoke cluster-check
+.PHONY: scan cluster cluster-down cluster-status kubectl images e2e-images e2e e2e-smoke cluster-check
 
 CLUSTER_PYTHON := $(firstword $(wildcard .venv/bin/python) python3)
 CLUSTER := PYTHONPATH=e2e $(CLUSTER_PYTHON) -m cluster $(if $(VIA),--via $(VIA)) $(if $(KUBERNETES),--kubernetes $(KUBERNETES))
@@ -19,6 +19,9 @@ kubectl: ## kubectl with that cluster: make kubectl ARGS='get pods -A'
 
 images: setup ## Memwarden's own images as archives, each with the list of its contents, in dist/images
 	@$(CLUSTER) images --into dist/images
+
+scan: images ## known vulnerabilities of what the images and the web part hold, where the data can be had
+	@$(PY) tools/scan.py
 
 e2e-images: ## all test images; the tests build those that they use by themselves
 	@$(CLUSTER) images

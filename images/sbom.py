@@ -35,7 +35,11 @@ def debian_packages(root: Path) -> list[dict]:
         fields = email.message_from_string(entry.read_text())
         name, version = fields["Package"], fields["Version"]
         distribution = f"debian-{release.get('VERSION_ID', '')}"
+        # What advisories name is the source package: `Source: name (version)` where it is called otherwise.
+        source, _, other = fields.get("Source", name).partition(" ")
+        upstream = quote(f"{source}@{other.strip('()') or version}")
         purl = f"pkg:deb/debian/{name}@{quote(version)}?arch={fields['Architecture']}&distro={distribution}"
+        purl += f"&upstream={upstream}"
         found.append(component(name, version, purl, ""))
     return found
 
