@@ -68,15 +68,20 @@ class Memwarden:
     def _apply(self, manifest: str, **values: str) -> None:
         self.namespace.apply((MANIFESTS / f"{manifest}.yaml").read_text(), **values)
 
+    def only_pod(self, name: str) -> dict[str, Any]:
+        """The pod of a Deployment, ready or not; an AssertionError while there is none, or another one is going."""
+        pods = self.namespace.pods(f"app={name}")
+        assert len(pods) == 1, [pod["metadata"]["name"] for pod in pods]
+        return pods[0]
+
     def pod_of(self, name: str) -> dict[str, Any]:
         """The ready pod of a Deployment."""
         from cluster.testing.namespace import is_ready
 
         def look() -> dict[str, Any]:
-            pods = self.namespace.pods(f"app={name}")
-            assert len(pods) == 1, [pod["metadata"]["name"] for pod in pods]
-            assert is_ready(pods[0]), pods[0].get("status")
-            return pods[0]
+            pod = self.only_pod(name)
+            assert is_ready(pod), pod.get("status")
+            return pod
 
         return eventually(f"a pod of {name}", look, START_SECONDS)
 
@@ -178,7 +183,7 @@ def test_what_was_known_of_a_container_killed_out_of_memory_arrives_marked_as_en
     memwarden.watch("short-of-memory", LEAK, "3.13", memory="48Mi")
 
     def killed() -> dict[str, Any] | None:
-        (pod,) = memwarden.namespace.pods("app=short-of-memory")
+        pod = memwarden.only_pod("short-of-memory")
         return container_status(pod, "app").get("lastState", {}).get("terminated")
 
     assert eventually("the kernel to kill it", killed, VERDICT_SECONDS)["exitCode"] == 137
@@ -194,8 +199,7 @@ def test_what_was_known_of_a_container_killed_out_of_memory_arrives_marked_as_en
     (life, *_) = memwarden.lives("short-of-memory")
     profiles = memwarden.ask(f"/scopes/{quote(life['scope'])}/profiles?limit=1")["items"]
     assert profiles[0]["live_bytes"] > 16 << 20
-    (pod,) = memwarden.namespace.pods("app=short-of-memory")
-    assert restarts(pod)["memwarden-sidecar"] == 0
+    assert restarts(memwarden.only_pod("short-of-memory"))["memwarden-sidecar"] == 0
 
 
 def ended_at(verdict: dict[str, Any]) -> str | None:
