@@ -6,15 +6,15 @@ that runs here; ours are wheels of the working tree. Needs `make setup`.
 
 import os
 import platform
+import re
 import shutil
 import tempfile
-import tomllib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from .commands import run
-from .errors import Unsuitable
+from .errors import ClusterError, Unsuitable
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITE = "trixie"
@@ -25,7 +25,12 @@ PROBE_PARTS = ("inject", "memwarden_probe", "lib")
 
 
 def version() -> str:
-    return str(tomllib.loads((ROOT / "sidecar" / "pyproject.toml").read_text())["project"]["version"])
+    """Said once, by the probe."""
+    bootstrap = (ROOT / "probes" / "python" / "memwarden_probe" / "bootstrap.py").read_text()
+    found = re.search(r'^PROBE_VERSION = "([^"]+)"', bootstrap, re.MULTILINE)
+    if found is None:
+        raise ClusterError("the probe's bootstrap.py has no PROBE_VERSION")
+    return found.group(1)
 
 
 def python_site(package: str, ours: tuple[str, ...], pruned: tuple[str, ...], context: Path) -> None:

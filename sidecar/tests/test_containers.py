@@ -74,6 +74,8 @@ class Pod:
             "0.2",
             "--log-level",
             "info",
+            "--ready-file",
+            str(folder / "ready"),
         ]
         # As in a pod: a process namespace of its own, and no rights over processes of other users.
         own = [*NAMESPACE, "setpriv", "--bounding-set=-all", "--inh-caps=-all"] if in_namespace else []
@@ -86,7 +88,8 @@ class Pod:
             )
         self._in_namespace = in_namespace
         self.socket = self.folder / containers.split(",")[0] / "probe.sock"
-        wait_for(lambda: self.socket.exists() or self.process.poll() is not None, what="the socket")
+        ready = folder / "ready"
+        wait_for(lambda: ready.exists() or self.process.poll() is not None, what="the ready file")
 
     def stop(self) -> int:
         if self.process.poll() is None:
