@@ -21,8 +21,8 @@ from overhead.variants import DISABLED, OTHERS, OURS, PLAIN, STOPPED, Sidecars
 LOOPS: Final = ("json", "churn", "objects", "dicts")
 PAIR: Final = (PLAIN, OURS)
 REST: Final = (PLAIN, DISABLED, STOPPED, *OTHERS)
-WEB: Final = Amount(warm_up=200, turns=12, a_turn=100, at_rate=50)
-REST_WEB: Final = Amount(warm_up=100, turns=4, a_turn=80, at_rate=40)
+WEB: Final = Amount(warm_up=200, turns=15, a_turn=80, at_rate=40)
+REST_WEB: Final = Amount(warm_up=100, turns=5, a_turn=60, at_rate=40)
 LOOP: Final = Amount(warm_up=3, turns=12, a_turn=2)
 REST_LOOP: Final = Amount(warm_up=1, turns=4, a_turn=1)
 STARTS: Final = 60
@@ -81,8 +81,7 @@ class Bench:
         yield from ratios(seen, (OURS,))
         yield from more_memory(seen, OURS)
         yield from latencies(seen, OURS)
-        requests = WEB.turns * WEB.a_turn
-        value = 1000 * statistics.median(one.cpu[PLAIN] / requests for one in seen)
+        value = 1000 * statistics.median(turn / WEB.a_turn for one in seen for turn in one.cpu[PLAIN])
         yield {"figure": "CPU a request, plain", "unit": "ms", "value": value}
 
     def web_beside(self, name: str) -> Iterator[Row]:

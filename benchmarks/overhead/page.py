@@ -40,12 +40,11 @@ Measured {date} on {machine}; make it again with `make bench-overhead`. Each fig
 A ratio compares two processes that were alive at the same time on the same core and had their work in turns, a few
 tenths of a second each, in random order, the load coming from another core: what else the machine does hits both. CPU
 is what the kernel booked for a constant number of requests or loops. A round is a set of fresh processes and gives one
-ratio; the interval is Student's t on the logarithms of all rounds. Latencies are counted from the moment that a
-request was due, at a constant rate of a quarter of what the plain server manages.
+ratio, the median of its turns; the interval is Student's t on the logarithms of all rounds. Latencies are counted from
+the moment that a request was due, at a constant rate of a quarter of what the plain server manages.
 
 The web services answer a page from a template and a JSON order, both with queries to SQLite. The loops do nothing
-but allocate; no real program is like that. A census of all objects, which the sidecar
-asks for at most each 30 seconds, is in the figures of the web services.
+but allocate; no real program is like that. Instructions are counted by Valgrind, the difference of two amounts of work.
 """
 
 

@@ -1,5 +1,6 @@
 """Rounds: fresh processes of all variants, which get their work in turns, a little each."""
 
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -16,12 +17,15 @@ Start = Callable[[str], Program]
 class Round:
     """What one set of processes took, by variant."""
 
-    cpu: dict[str, float] = field(default_factory=dict)
+    cpu: dict[str, list[float]] = field(default_factory=dict)
+    """Seconds of each turn."""
     memory: dict[str, dict[str, int]] = field(default_factory=dict)
     latencies: dict[str, list[float]] = field(default_factory=dict)
 
     def ratio(self, variant: str) -> float:
-        return self.cpu[variant] / self.cpu[PLAIN]
+        """The median of the turns': what else the machine did for a moment falls out."""
+        pairs = zip(self.cpu[variant], self.cpu[PLAIN], strict=True)
+        return statistics.median(mine / plain for mine, plain in pairs)
 
     def more_memory(self, variant: str, kind: str) -> int:
         return self.memory[variant][kind] - self.memory[PLAIN][kind]
@@ -44,7 +48,7 @@ def play(
     amount: Amount,
     when_warm: Callable[[], AbstractContextManager[None]],
 ) -> Round:
-    seen = Round(cpu=dict.fromkeys(variants, 0.0), latencies={name: [] for name in variants})
+    seen = Round(cpu={name: [] for name in variants}, latencies={name: [] for name in variants})
     programs: dict[str, Program] = {}
     try:
         for name in shuffled(variants):
@@ -54,7 +58,7 @@ def play(
         with when_warm():
             for _ in range(amount.turns):
                 for name in shuffled(variants):
-                    seen.cpu[name] += programs[name].work(amount.a_turn)
+                    seen.cpu[name].append(programs[name].work(amount.a_turn))
             seen.memory = {name: program.memory() for name, program in programs.items()}
             if amount.at_rate:
                 _at_rate(programs, amount, seen)
@@ -65,7 +69,7 @@ def play(
 
 
 def _at_rate(programs: Mapping[str, Program], amount: Amount, seen: Round) -> None:
-    rate = RATE * amount.turns * amount.a_turn / seen.cpu[PLAIN]
+    rate = RATE * amount.a_turn / statistics.median(seen.cpu[PLAIN])
     for _ in range(amount.turns):
         for name in shuffled(list(programs)):
             program = programs[name]

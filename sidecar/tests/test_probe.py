@@ -195,7 +195,7 @@ def test_an_interpreter_without_a_hook_says_why(sidecar, receiver, app, probe_en
     one = app("input()", env=env | {"PYTHONPATH": str(tmp_path / inject.name)})
     run.tell(f'{{"pid": {one.pid}}}')
     wait_for(
-        lambda: "could not be loaded" in receiver.processes().get(one.pid, {}).get(names.PROBE_REASON, "")
+        lambda: "no hook is built for" in receiver.processes().get(one.pid, {}).get(names.PROBE_REASON, "")
     )
     assert receiver.processes()[one.pid][names.PROBE_STATE] == names.PROBE_STATE_OUTSIDE
 
@@ -218,7 +218,7 @@ while True:
 def test_a_probe_over_its_budget_is_reported_in_words(sidecar, receiver, app, probe_env):
     run = sidecar()
     mad = app(MAD, env=probe_env(run.socket, sampling=256))
-    reason = wait_for(lambda: (receiver.processes().get(mad.pid) or {}).get(names.PROBE_REASON), what="words")
+    reason = wait_for(lambda: (receiver.processes().get(mad.pid) or {}).get(names.PROBE_REASON), 120, "words")
     assert reason.startswith("sampling was thinned to 1 sample per ")
     assert "(1 per 256 bytes was asked for): it took " in reason
     assert "% of the process's CPU time, its budget is 2 %" in reason
@@ -236,7 +236,7 @@ def test_a_probe_that_switched_itself_off_is_outside_from_then_on(sidecar, recei
         process = receiver.processes().get(mad.pid)
         return process if process and process[names.PROBE_STATE] == names.PROBE_STATE_OUTSIDE else None
 
-    process = wait_for(outside, what="outside")
+    process = wait_for(outside, timeout=120, what="outside")
     assert process[names.PROBE_REASON].startswith(f"{names.PROBE_SWITCHED_OFF}: even at 1 sample per 64 MiB")
     heap = len(receiver.points(names.HEAP_LIVE, mad.pid))
     rss = len(receiver.points(names.PROCESS_MEMORY_USAGE, mad.pid))

@@ -75,7 +75,7 @@ class Backlog:
             batch = self._spool.oldest()
             if batch is not None:
                 return batch
-            self._count_lost(1, "a file of the spool could not be read")
+            self._count_lost(1, "a file of the spool could not be read or is damaged")
         return self._ring[0] if self._ring else None
 
     def remove(self, batch: Batch) -> None:

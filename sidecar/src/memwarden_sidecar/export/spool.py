@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from memwarden_sidecar.errors import CannotStart
-from memwarden_sidecar.export.batch import Batch, Kind
+from memwarden_sidecar.export.batch import Batch, Kind, is_whole
 from memwarden_sidecar.settings import SPOOL_FILES
 
 BLOCK_BYTES: Final = 4096
@@ -75,16 +75,19 @@ class Spool:
         return next((name.partition(".")[0] for name in self._files), None)
 
     def oldest(self) -> Batch | None:
-        """Read it; one that can't be read any more leaves the index, and None comes back."""
+        """Read it; one that can't be read any more, or is damaged, leaves the spool, and None comes back."""
         name = next(iter(self._files), None)
         kind = _kind(name) if name is not None else None
         if name is None or kind is None:
             return None
         try:
-            return Batch(name.partition(".")[0], kind, (self.folder / name).read_bytes())
+            body = (self.folder / name).read_bytes()
         except OSError:
+            body = b""
+        if not is_whole(body):
             self._drop(name)
             return None
+        return Batch(name.partition(".")[0], kind, body)
 
     def remove(self, batch: Batch) -> None:
         self._drop(f"{batch.id}.{batch.kind.value}")
