@@ -10,7 +10,6 @@ import pytest
 from cluster.testing.waiting import eventually
 
 if TYPE_CHECKING:
-    from cluster import Cluster
     from cluster.testing.namespace import Namespace
 
 pytestmark = pytest.mark.cluster
@@ -55,10 +54,10 @@ webhooks:
 """
 
 
-def test_helm_installs_a_chart_and_removes_it(cluster: "Cluster", namespace: "Namespace") -> None:
+def test_helm_installs_a_chart_and_removes_it(helm: list[str], namespace: "Namespace") -> None:
     from kubernetes.client.exceptions import ApiException
 
-    helm = [*cluster.helm, "--namespace", namespace.name]
+    helm = [*helm, "--namespace", namespace.name]
 
     subprocess.run(
         [*helm, "install", "first", HERE / "charts" / "greeting", "--set", "greeting=good day"], check=True

@@ -133,6 +133,13 @@ def image(
     return provide
 
 
+@pytest.fixture(scope="session")
+def helm(cluster: Cluster, request: pytest.FixtureRequest) -> list[str]:
+    """Helm's command, built at its first use with the local way."""
+    with request.session.stash[_OUTSIDE]():
+        return cluster.helm
+
+
 @pytest.fixture
 def namespace(
     cluster: Cluster,
