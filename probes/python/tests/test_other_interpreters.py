@@ -57,6 +57,7 @@ def build_for(target):
 
 @pytest.mark.system
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("release", "executable"), [("bullseye", "python3.9"), ("trixie", "python3.13"), ("forky", "python3.14")]
 )
