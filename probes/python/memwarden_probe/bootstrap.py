@@ -44,11 +44,12 @@ def load(name):
 
 def command_line():
     """The interpreter's own arguments: sys.argv is not settled yet for ``-m``."""
-    arguments = getattr(sys, "orig_argv", None)
-    if arguments is None:
-        with open("/proc/self/cmdline", "rb") as file:
-            arguments = [os.fsdecode(part) for part in file.read().split(b"\0")[:-1]]
-    return arguments
+    given = getattr(sys, "orig_argv", None)
+    if given and given[0]:
+        return given
+    with open("/proc/self/cmdline", "rb") as file:
+        arguments = [os.fsdecode(part) for part in file.read().split(b"\0")[:-1]]
+    return arguments if given is None else arguments[:1]  # embedded: the options are the program's own
 
 
 def program(arguments):
