@@ -14,6 +14,7 @@ GENERATED = (
     ("docs/reference/commands.md", ("-m", "memwarden.reference", "commands")),
     ("docs/reference/exit-codes.md", ("-m", "memwarden.reference", "exit-codes")),
     ("docs/reference/environment.md", ("-m", "memwarden.reference", "environment")),
+    ("docs/reference/cost.md", ("benchmarks/overhead/page.py",)),
 )
 
 

@@ -21,6 +21,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from memwarden_api import names
 from memwarden_sidecar.errors import CannotStart
 from memwarden_sidecar.export import backlog as backlog_module
+from memwarden_sidecar.export.account import FILE, Settled, settle
 from memwarden_sidecar.export.backlog import Backlog
 from memwarden_sidecar.export.batch import Batch, BatchIds, Kind, compress
 from memwarden_sidecar.export.sender import Sender
@@ -381,3 +382,45 @@ def test_https_needs_a_certificate_that_is_trusted(receiver, ids, certificate, m
         assert outcome.verdict is Verdict.LATER
         assert "certificate" in outcome.reason.lower()
         assert not receiver.attempts
+
+
+def test_the_account_goes_on_after_a_kill_and_books_what_died_in_memory(tmp_path):
+    first = Backlog(Spool(tmp_path, 1 << 20), Notices(), time.monotonic)
+    first.account.count("made", 9)
+    first.account.count("sent", 4)
+    first.account.count("refused")
+    kept = batch_of(BatchIds(time.time))
+    first.add(kept)
+    first.close()  # as if killed: three were in memory alone
+    second = Backlog(Spool(tmp_path, 1 << 20), Notices(), time.monotonic)
+    second.account.count("sent")
+    second.remove(kept)
+    second.close()
+    assert settle(tmp_path) == Settled(made=9, sent=5, refused=1, lost=3, left=0)
+
+
+def test_an_account_that_is_damaged_begins_anew(tmp_path):
+    (tmp_path / FILE).write_bytes(b"\xff" * 12)
+    assert settle(tmp_path) is None
+    again = Backlog(Spool(tmp_path, 1 << 20), Notices(), time.monotonic)
+    again.account.count("made")
+    again.account.count("lost")
+    again.close()
+    assert settle(tmp_path) == Settled(made=1, sent=0, refused=0, lost=1, left=0)
+
+
+@pytest.mark.parametrize("harm", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"\x00" + b[1:]])
+def test_a_damaged_file_of_the_spool_is_lost_and_not_sent(tmp_path, harm):
+    notices = Notices()
+    spool = Spool(tmp_path, 1 << 20)
+    backlog = Backlog(spool, notices, time.monotonic)
+    ids = BatchIds(time.time)
+    first, second = batch_of(ids), batch_of(ids)
+    backlog.add(first)
+    backlog.add(second)
+    file = tmp_path / f"{first.id}.metrics"
+    file.write_bytes(harm(file.read_bytes()))
+    assert backlog.oldest() == second
+    assert notices.counts["batches-lost"] == 1
+    assert not file.exists()
+    backlog.close()

@@ -1,5 +1,7 @@
 """The probe keeps to its CPU budget by itself, says so, and its estimates stay right while it does."""
 
+import statistics
+
 import pytest
 from small_sidecar import wait_for
 
@@ -123,3 +125,32 @@ def test_a_child_has_an_account_of_its_own(listener, run):
     header = wait_for(lambda: (h := child.table.read_header()).ticks > 0 and h, "a tick of the child")
     assert header.fork_ms > 0
     assert header.own_cost_ns < 2e9, "of a child one second old"
+
+
+KEEPING = """
+    import sys
+    kept = []
+    for turn in range(1500):
+        kept.append([bytes(3000) for _ in range(10)])
+        [[n, str(n)] for n in range(2000)]
+    print("kept", flush=True)
+    while True:
+        [[n, str(n)] for n in range(2000)]
+"""
+
+
+@pytest.mark.nightly
+def test_thinning_while_memory_is_kept_leaves_the_estimate_unbiased(listener, run, record_property):
+    ratios, truth = [], 1500 * 10 * 3033
+    for number in range(12):
+        program = run("3.13", KEEPING, **TINY, **DEFAULT)
+        table = listener.peer(program.pid).table
+        assert program.line() == "kept"
+        ticks = table.read_header().ticks
+        wait_for(lambda table=table, ticks=ticks: table.read_header().ticks > ticks + 1, "two ticks")
+        assert table.read_header().thinnings > 0, number
+        ratios.append(sum(site.bytes for site in table.read_sites()) / truth)
+        program.process.kill()
+    mean = statistics.fmean(ratios)
+    record_property("estimated over true, mean of 12", round(mean, 3))
+    assert mean == pytest.approx(1, abs=0.05), ratios  # one run is off by about 0.035
