@@ -22,8 +22,8 @@ CHROOT_NOT = "not virtual_environment_and_a_shebang"
 EMULATOR_NOT = " and ".join(
     f"not {name}"
     for name in (
-        "exec_starts_anew", "multiprocessing", "short_children", "keeps_sharing",
-        "test_stress", "test_invisible", "test_account",
+        "exec_starts_anew", "multiprocessing", "short_children", "keeps_sharing", "test_stress", "test_invisible",
+        "test_account",
     )
 )  # fmt: skip
 
@@ -36,7 +36,8 @@ DEBUG_NOT = f"{CHROOT_NOT} and not closing_every_descriptor and not test_account
 
 
 def the_probes_tests(folder, *options):
-    """Run them with the interpreters in ``folder``, and no others."""
+    """Run them with the interpreters in ``folder``, and no others, and zig's object."""
+    subprocess.run(["sh", str(TOOLS / "zig.sh")], check=True)
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
     command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", str(HERE)]
     command += [f"--ignore={HERE / name}" for name in WITH_PACKAGES]
