@@ -32,7 +32,7 @@ def python_with(requirements, version):
     identity = hashlib.sha256(pins.read_bytes() + os.path.realpath(base).encode()).hexdigest()[:16]
     folder = cache_folder() / f"{requirements}-{version}-{identity}"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with open(folder.with_suffix(".lock"), "w") as lock:
+    with open(folder.parent / f"{folder.name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # tests run side by side
         if not (folder / "complete").exists():
             _make(base, pins, folder)
