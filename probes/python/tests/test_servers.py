@@ -46,6 +46,14 @@ MODELS = {
     "gunicorn uvicorn": (*GUNICORN, "--worker-class", "uvicorn.workers.UvicornWorker", "service:asgi"),
     "gunicorn short-lived": (*GUNICORN, "--max-requests", "2000", "service:application"),
 }
+# Built from its source by the C compiler: a minute and more for each interpreter, so for one.
+UWSGI = ("--master", "--workers", "2", "--http-socket", "127.0.0.1:{port}", "--wsgi-file", "service.py")
+UWSGI = (*UWSGI, "--die-on-term", "--disable-logging")
+UWSGI_MODELS = {
+    "uwsgi preload": UWSGI,
+    "uwsgi preload, threads": (*UWSGI, "--enable-threads"),
+    "uwsgi": (*UWSGI, "--lazy-apps"),
+}
 IN_EVERY_RUN = [
     ("gunicorn preload", "3.11"),
     ("gunicorn preload", "3.13"),
@@ -175,7 +183,18 @@ def total(table, function, line=None):
 
 @pytest.mark.parametrize(("name", "version"), list(cases()))
 def test_a_server_is_the_same_and_each_worker_is_known(serve, listener, name, version):
-    command = [python_with("servers", version), *MODELS[name]]
+    compare(serve, listener, name, [python_with("servers", version), *MODELS[name]])
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("name", UWSGI_MODELS)
+def test_uwsgi_is_the_same_and_each_worker_is_known(serve, listener, name):
+    python = Path(python_with("uwsgi", interpreters.REQUIRED[0]))
+    command = [str(python.with_name("uwsgi")), "--virtualenv", str(python.parent.parent), *UWSGI_MODELS[name]]
+    compare(serve, listener, name, command)
+
+
+def compare(serve, listener, name, command):
     plain = serve(command, probed=False)
     answers, workers_before = plain.load()
     states, code = plain.states(), plain.end()
