@@ -29,7 +29,7 @@ while not over.is_set():
     kept.append([str(turns * n) for n in range(300)])
     time.sleep(0.005)
     turns, longest = turns + 1, max(longest, time.monotonic() - begun)
-print("worked" if turns > 100 else turns, "never held up" if longest < 10 else longest, flush=True)
+print("worked" if turns > 5 else turns, "never held up" if longest < 10 else longest, flush=True)
 sys.exit(3)
 """
 UNDISTURBED = "up\nworked never held up\n"

@@ -37,8 +37,10 @@ SERVER: Final = {
     "dynamic_shared_memory_type": "mmap",
     # The database dies with the run: a crash of the machine leaves nobody who would read it.
     "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
+    # But a killed server is started again, and what was acknowledged must be there: a commit waits until the kernel has
+    # it, and a page of which only a half was written can be made whole.
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_logical_replication_workers": "0",
