@@ -59,7 +59,10 @@ def judged(job: Job, sensitivity: Sensitivity) -> Outcome:
             case.begins_days * generated.DAY, case.leak,
         )  # fmt: skip
         return outcome(
-            generated.make(case, job.seed), truth, lambda _, function: function == case.site, settings
+            generated.make(case, job.seed),
+            truth,
+            lambda file, line, function: function == case.site,
+            settings,
         )
     program = labels.program_named(job.program)
     truth = Truth(
@@ -70,4 +73,4 @@ def judged(job: Job, sensitivity: Sensitivity) -> Outcome:
 
 
 def _is_site(program: labels.Program) -> IsSite:
-    return lambda file, function: any(site.matches(file, function) for site in program.sites)
+    return lambda file, line, function: any(site.matches(file, line, function) for site in program.sites)

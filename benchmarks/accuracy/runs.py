@@ -24,8 +24,8 @@ FORECAST_AT: Final = (0.5, 0.65, 0.8)
 FORECAST_LEVEL: Final = 0.97
 """… of a limit that the run itself meets: this share of its highest memory."""
 
-IsSite = Callable[[str, str], bool]
-"""(file, function) → whether the leak allocates there."""
+IsSite = Callable[[str, int, str], bool]
+"""(file, line, function) → whether the leak allocates there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def _pace(recording: Recording, time: FloatArray, value: FloatArray, truth: Trut
 
 def _rank(verdict: Verdict, is_site: IsSite) -> int | None:
     for place, site in enumerate(verdict.sites, start=1):
-        if is_site(site.file, site.function):
+        if is_site(site.file, site.line, site.function):
             return place
     return None
 
