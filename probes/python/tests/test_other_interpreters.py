@@ -56,15 +56,34 @@ def build_for(target):
     subprocess.run([sys.executable, str(HERE.parent / "build.py"), "--target", target], check=True)
 
 
+def with_debians_interpreter(folder, release, executable, *options):
+    debian.launcher(debian.RELEASES[f"{release}-x86_64"], executable, folder)
+    the_probes_tests(folder, *options)
+
+
 @pytest.mark.system
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize(
-    ("release", "executable"), [("bullseye", "python3.9"), ("trixie", "python3.13"), ("forky", "python3.14")]
-)
-def test_debians_interpreter(tmp_path, release, executable):
-    debian.launcher(debian.RELEASES[f"{release}-x86_64"], executable, tmp_path)
-    the_probes_tests(tmp_path, "-k", CHROOT_NOT)
+def test_the_newest_version_of_debian(tmp_path):
+    with_debians_interpreter(tmp_path, "forky", "python3.14", "-k", CHROOT_NOT)
+
+
+OTHER_RELEASES = [("bullseye", "python3.9"), ("trixie", "python3.13")]
+
+
+@pytest.mark.system
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(("release", "executable"), OTHER_RELEASES)
+def test_what_depends_on_the_version_with_others_of_debian(tmp_path, release, executable):
+    files = "test_versions or test_accuracy or test_census"
+    with_debians_interpreter(tmp_path, release, executable, "-k", f"({files}) and {CHROOT_NOT}")
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(("release", "executable"), OTHER_RELEASES)
+def test_all_with_others_of_debian(tmp_path, release, executable):
+    with_debians_interpreter(tmp_path, release, executable, "-k", CHROOT_NOT)
 
 
 def says_why(run, listener, interpreter, reason):
