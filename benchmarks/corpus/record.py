@@ -144,6 +144,7 @@ def record(run: Run) -> str:
         (str(python.parents[1]), "/opt/venv"),
         *((prefix, "/usr/local") for prefix in _installations(recording)),
         (str(cache()), "/opt"),
+        (str(ROOT), "/opt/memwarden"),
     ]
     clean = portable(
         recording, renaming, dict(run.labels) | {"recorded": time.strftime("%Y-%m-%d", time.gmtime())}

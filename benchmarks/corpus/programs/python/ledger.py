@@ -18,7 +18,7 @@ def invoice(draw, number):
     """An invoice with its lines, as it comes in."""
     lines = [
         {"text": f"position {line} of {number}", "amount": draw.randrange(100, 9000)} for line in range(30)
-    ]
+    ]  # LEAK
     return json.dumps({"number": number, "lines": lines})
 
 
