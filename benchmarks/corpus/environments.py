@@ -9,14 +9,11 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from corpus.errors import EnvironmentUnavailable
 from corpus.labels import environment_file
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 UV: Final = [str(ROOT / ".uv" / "bin" / "python"), "-m", "uv"]
-
-
-class EnvironmentUnavailable(Exception):
-    """An interpreter or a package can't be had on this machine; the text says which."""
 
 
 def cache() -> Path:

@@ -5,14 +5,16 @@ run may answer at its end; a leak's sites are the functions (and the lines marke
 stays is allocated. Whatever doesn't fit raises LabelError with the name of the program and of the field.
 """
 
-import ast
-import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
+
+from corpus.errors import LabelError
+from corpus.fields import Fields
+from corpus.sites import Site, marked_lines
 
 CORPUS: Final = Path(__file__).resolve().parent
 RECORDINGS: Final = CORPUS / "recordings"
@@ -24,30 +26,6 @@ VERDICTS: Final = frozenset(
 )
 LOADS: Final = ("steady", "light", "heavy", "bursty", "daily", "ramp")
 SPLITS: Final = ("train", "test")
-_Node = TypeVar("_Node", bound=ast.stmt)
-_SIZE: Final = re.compile(r"(\d+)(MiB|GiB)")
-
-
-class LabelError(Exception):
-    """A label is not what it has to be; the text names the program, the field and the reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Where memory that leaks is allocated: a function of a file, and its marked lines."""
-
-    file: str
-    """Name of the file without folders."""
-    function: str
-    lines: tuple[int, ...]
-
-    def matches(self, file: str, line: int, function: str) -> bool:
-        """Whether a frame is this site.
-
-        `function` may be qualified (`Shop.order.<locals>.<listcomp>`, from 3.11 on); before, a comprehension is
-        known by its line alone.
-        """
-        return Path(file).name == self.file and (line in self.lines or self.function in function.split("."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,44 +141,8 @@ def fleets() -> tuple[Fleet, ...]:
     return found
 
 
-class _Fields:
-    """The fields of one table, each read once; what is left over is an error."""
-
-    def __init__(self, name: str, table: Mapping[str, Any]) -> None:
-        self.name = name
-        self._table = dict(table)
-
-    def take(self, field: str, kind: type, default: Any = None) -> Any:
-        value = self._table.pop(field, default)
-        if value is None:
-            raise LabelError(f"{self.name}: {field} is missing")
-        if kind is float and type(value) is int:
-            value = float(value)
-        if type(value) is not kind:
-            raise LabelError(f"{self.name}: {field} is {value!r}, not a {kind.__name__}")
-        return value
-
-    def words(self, field: str, known: Iterator[str] | tuple[str, ...] | frozenset[str]) -> tuple[str, ...]:
-        values = tuple(self.take(field, list))
-        allowed = set(known)
-        if not values or not set(values) <= allowed:
-            raise LabelError(f"{self.name}: {field} is {list(values)}; use one or more of {sorted(allowed)}")
-        return values
-
-    def size(self, field: str, default: str) -> int:
-        text = self.take(field, str, default)
-        match = _SIZE.fullmatch(text)
-        if match is None:
-            raise LabelError(f"{self.name}: {field} is {text!r}, not a size such as 256MiB")
-        return int(match[1]) << {"MiB": 20, "GiB": 30}[match[2]]
-
-    def end(self) -> None:
-        if self._table:
-            raise LabelError(f"{self.name}: {', '.join(self._table)}: no such field")
-
-
 def _program(runtime: str, name: str, table: Mapping[str, Any], parts: Mapping[str, str]) -> Program:
-    fields = _Fields(name, table)
+    fields = Fields(name, table)
     path = CORPUS / "programs" / runtime / f"{name}{SUFFIX[runtime]}"
     leak = fields.take("leak", bool)
     program = Program(
@@ -245,7 +187,7 @@ def _agree(program: Program) -> None:
 
 
 def _fleet(name: str, table: Mapping[str, Any], parts: Mapping[str, str]) -> Fleet:
-    fields = _Fields(name, table)
+    fields = Fields(name, table)
     program = fields.take("program", str)
     path = CORPUS / "programs" / "python" / f"{program}.py"
     replicas = tuple(_replica(f"{name}[{n}]", each) for n, each in enumerate(fields.take("replicas", list)))
@@ -276,7 +218,7 @@ def _fleet(name: str, table: Mapping[str, Any], parts: Mapping[str, str]) -> Fle
 
 
 def _replica(where: str, table: Mapping[str, Any]) -> Replica:
-    fields = _Fields(where, table)
+    fields = Fields(where, table)
     replica = Replica(
         name=fields.take("name", str),
         variant=fields.take("variant", str, ""),
@@ -298,36 +240,10 @@ def environment_file(name: str) -> Path:
 def _sites(name: str, path: Path, functions: list[str]) -> tuple[Site, ...]:
     if not path.exists():
         raise LabelError(f"{name}: there is no {path.relative_to(CORPUS)}")
-    marked = _marked_lines(path)
+    marked = marked_lines(path)
     if set(marked) != set(functions):
         raise LabelError(f"{name}: sites are {functions}, but `# LEAK` stands in {sorted(marked)}")
     return tuple(Site(path.name, function, tuple(marked[function])) for function in functions)
-
-
-def _marked_lines(path: Path) -> dict[str, list[int]]:
-    """Lines of the statements with `# LEAK`, by the innermost function that they are in."""
-    text = path.read_text()
-    marked = [number for number, line in enumerate(text.splitlines(), 1) if line.rstrip().endswith("# LEAK")]
-    if not marked:
-        return {}
-    nodes = list(ast.walk(ast.parse(text)))
-    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    statements = [node for node in nodes if isinstance(node, ast.stmt) and not hasattr(node, "body")]
-    found: dict[str, list[int]] = {}
-    for line in marked:
-        function = _innermost(functions, line)
-        statement = _innermost(statements, line)
-        if function is None or statement is None:
-            raise LabelError(f"{path.name}: `# LEAK` in line {line} is in no function")
-        found.setdefault(function.name, []).extend(
-            range(statement.lineno, (statement.end_lineno or line) + 1)
-        )
-    return found
-
-
-def _innermost(nodes: Sequence[_Node], line: int) -> _Node | None:
-    around = [node for node in nodes if node.lineno <= line <= (node.end_lineno or node.lineno)]
-    return max(around, key=lambda node: node.lineno, default=None)
 
 
 def _split() -> dict[str, str]:

@@ -7,7 +7,6 @@ named at the end, with exit code 1; nothing of it is kept.
 """
 
 import argparse
-import hashlib
 import json
 import os
 import platform
@@ -18,112 +17,31 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from corpus.environments import EnvironmentUnavailable, cache, interpreter
-from corpus.labels import CORPUS, Fleet, Program, Replica, Site, environment_file, fleets, programs
+from corpus.environments import cache, interpreter
+from corpus.errors import EnvironmentUnavailable, Refused
+from corpus.labels import CORPUS
 from corpus.portable import portable
+from corpus.runs import INTERVAL, SECONDS, Run, wanted
 from memwarden_core.errors import RecordingError
 from memwarden_core.recording import Recording, SeriesKey
 from memwarden_core.recording_file import read_recording, write_recording
 from memwarden_core.signals import MEMORY_ANON
 
 ROOT: Final = CORPUS.parents[1]
-SECONDS: Final = 66
-INTERVAL: Final = 0.25
-"""Four ticks a second: the shape of 70 minutes at 15 s ticks in a minute; the judge counts in ticks."""
 FEWEST_TICKS: Final = 240
 LONGEST_GAP: Final = 3.0
 """Seconds without a sample; more, and the machine was too busy for a recording."""
 AT_ONCE: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One recording to be made."""
-
-    name: str
-    runtime: str
-    path: Path
-    target: Path
-    load: str
-    variant: str
-    interpreter: str
-    environment: str
-    limit_bytes: int
-    requests_per_second: float
-    sites: tuple[Site, ...]
-    labels: tuple[tuple[str, str], ...]
-
-    @property
-    def seed(self) -> int:
-        return int(hashlib.sha256(f"{self.target.name}".encode()).hexdigest()[:6], 16)
-
-    @property
-    def origin(self) -> Path:
-        return self.target.with_suffix(".json")
-
-    def digest(self) -> str:
-        """Of everything that decides what is recorded; marking a line `# LEAK` doesn't."""
-        word = hashlib.sha256()
-        files = [self.path, *sorted((self.path.parent / "traffic").glob("*.py"))]
-        if self.environment:
-            files.append(environment_file(self.environment))
-        for file in files:
-            word.update(file.read_bytes().replace(b"  # LEAK", b""))
-        settings = (self.load, self.variant, self.interpreter, self.limit_bytes, self.requests_per_second)
-        word.update(repr((settings, SECONDS, INTERVAL, self.seed)).encode())
-        return word.hexdigest()[:16]
-
-    def current(self) -> bool:
-        if not (self.target.exists() and self.origin.exists()):
-            return False
-        return bool(json.loads(self.origin.read_text())["digest"] == self.digest())
-
-
 RUNNING: Final[set[subprocess.Popen[str]]] = set()
 """What is being watched now, to be ended when the recorder is."""
-
-
-class Refused(Exception):
-    """A run that can't be used; the text says why."""
-
-
-def of_program(program: Program) -> list[Run]:
-    """Its runs, one per load."""
-    return [
-        Run(
-            name=program.name, runtime=program.runtime, path=program.path, target=program.recording(load),
-            load=load, variant="", interpreter=program.interpreter, environment=program.environment,
-            limit_bytes=program.limit_bytes, requests_per_second=program.requests_per_second,
-            sites=program.sites, labels=(("program", program.name), ("load", load)),
-        )
-        for load in program.loads
-    ]  # fmt: skip
-
-
-def of_fleet(fleet: Fleet) -> list[Run]:
-    """Its runs, one per replica."""
-    return [_of_replica(fleet, replica) for replica in fleet.replicas]
-
-
-def _of_replica(fleet: Fleet, replica: Replica) -> Run:
-    labels = {
-        "program": fleet.program, "load": replica.load, "service.name": fleet.name,
-        "service.version": replica.version, "service.instance.id": replica.name,
-    }  # fmt: skip
-    return Run(
-        name=fleet.name, runtime="python", path=fleet.path, target=fleet.recording(replica), load=replica.load,
-        variant=replica.variant, interpreter=fleet.interpreter, environment="", limit_bytes=fleet.limit_bytes,
-        requests_per_second=fleet.requests_per_second, sites=fleet.sites if replica.leak else (),
-        labels=tuple(labels.items()),
-    )  # fmt: skip
 
 
 def record(run: Run) -> str:
@@ -262,16 +180,6 @@ def _summary(run: Run, recording: Recording) -> str:
             held[word] = held.get(word, 0.0) + float(size) / 1e6
     top = sorted(held.items(), key=lambda item: -item[1])[:3]
     return f"MB {tenths} | " + ", ".join(f"{word} {size:.1f}" for word, size in top)
-
-
-def wanted(names: Sequence[str]) -> list[Run]:
-    """All runs, or those of the programs and fleets named."""
-    runs = [run for program in programs() for run in of_program(program)]
-    runs += [run for fleet in fleets() for run in of_fleet(fleet)]
-    unknown = set(names) - {run.name for run in runs}
-    if unknown:
-        raise SystemExit(f"corpus: no such program or fleet: {', '.join(sorted(unknown))}")
-    return [run for run in runs if not names or run.name in names]
 
 
 def main() -> int:

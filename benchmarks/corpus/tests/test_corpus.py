@@ -7,9 +7,11 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
+from corpus.errors import LabelError
 from corpus.generated import CASES, make
-from corpus.labels import CORPUS, LOADS, RECORDINGS, LabelError, Program, fleets, programs
-from corpus.record import FEWEST_TICKS, Run, of_fleet, of_program
+from corpus.labels import CORPUS, LOADS, RECORDINGS, Program, fleets, programs
+from corpus.record import FEWEST_TICKS
+from corpus.runs import Run, of_fleet, of_program
 from corpus.split import assign
 
 from memwarden_core.recording import SeriesKey
