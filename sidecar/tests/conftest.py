@@ -26,7 +26,7 @@ from memwarden_api import names
 TOKEN = "a-token-that-must-not-be-seen-0123456789"
 
 
-def wait_for(condition, timeout=15.0, what="the condition"):
+def wait_for(condition, timeout=60.0, what="the condition"):
     """The first true value of `condition()`."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

@@ -30,7 +30,7 @@ from memwarden_sidecar.export.transport import Transport, Verdict, judge
 from memwarden_sidecar.notices import Notices
 
 
-def wait_for(condition, timeout=15.0, what="the condition"):
+def wait_for(condition, timeout=60.0, what="the condition"):
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if value := condition():

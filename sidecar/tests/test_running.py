@@ -18,7 +18,7 @@ from memwarden_sidecar import settings as settings_module
 from memwarden_sidecar.__main__ import main
 
 
-def wait_for(condition, timeout=15.0, what="the condition"):
+def wait_for(condition, timeout=60.0, what="the condition"):
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if value := condition():
