@@ -30,7 +30,8 @@ def main(arguments: list[str]) -> int:
     }
     coverage = [sys.executable, "-m", "coverage"]
     # A file's tests stay together: they share what takes long to start.
-    pytest = [*coverage, "run", "-m", "pytest", "-q", "-n", WORKERS, "--dist", "loadfile", "--durations=10"]
+    pytest = [*coverage, "run", "-m", "pytest", "-q", "-n", WORKERS, "--dist", "loadfile", "--durations=25"]
+    pytest += ["--no-loadscope-reorder"]  # testpaths names the longest first
     tests = subprocess.run([*pytest, "-m", PLAIN, *arguments], cwd=ROOT, env=environment, check=False)
     subprocess.run([*coverage, "combine", "--quiet"], cwd=ROOT, env=environment, check=True)
     report = subprocess.run(

@@ -183,7 +183,7 @@ class Screen:
     def type(self, keys: str) -> None:
         os.write(self._master, keys.encode())
 
-    def until(self, pattern: str, seconds: float = 60) -> None:
+    def until(self, pattern: str, seconds: float = 120) -> None:
         """Read until `pattern` is in what came since the last call, without the escapes of the drawing."""
         deadline = time.monotonic() + seconds
         fresh = ""
@@ -200,7 +200,7 @@ class Screen:
         except OSError:  # the other end is closed
             return ""
 
-    def code(self, seconds: float = 20) -> int:
+    def code(self, seconds: float = 120) -> int:
         """The exit code, once it has ended by itself."""
         deadline = time.monotonic() + seconds
         while True:

@@ -241,3 +241,12 @@ def test_the_file_names_its_format_in_its_first_line() -> None:
     head = zlib.decompressobj(31).decompress(written(random_recording(1)), 60)
     assert head.startswith(b'{"format":"memwarden-recording","version":1,')
     assert recording_reader.VERSION == 1
+
+
+def test_samples_of_one_millisecond_become_the_last_of_them() -> None:
+    key = SeriesKey("memwarden.memory.anon")
+    series = Series(np.array([10.0, 11.0, 11.0003, 12.0]), np.array([1.0, 2.0, 3.0, 4.0]))
+    recording = Recording("s", "c", 10.0, 12.0, 1.0, None, (), {key: series})
+    again = read_recording(io.BytesIO(written(recording)))
+    assert again.series[key].time.tolist() == [10.0, 11.0, 12.0]
+    assert again.series[key].value.tolist() == [1.0, 3.0, 4.0]
