@@ -16,8 +16,11 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-# Ignored where the tests were started with nohup, and inherited: a closed terminal would then end nobody.
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
+# Ignored where the tests were started with nohup, or in the background of a script, and inherited: Ctrl-C and a closed
+# terminal would then end nobody.
+for number in (signal.SIGHUP, signal.SIGQUIT):
+    signal.signal(number, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 MEMWARDEN = (sys.executable, "-P", "-m", "memwarden")
 RUN_SECONDS = 60

@@ -118,7 +118,9 @@ def test_a_script_without_a_first_line_goes_to_the_shell(clean: Any, tmp_path: P
     assert (result.code, result.out) == (5, "word\n")
 
 
-def test_a_backend_that_dies_is_started_again_and_the_app_is_unharmed(clean: Any, tmp_path: Path) -> None:
+def test_a_backend_that_dies_is_started_again_and_the_app_is_unharmed(
+    clean: Any, tmp_path: Path, eventually: Callable[..., Any]
+) -> None:
     report = tmp_path / "r.json"
     run = clean.start("run", "--report", str(report), "--", "sh", "-c", "read line; echo got $line")
     collector = clean.backend("memwarden_collector")
@@ -126,6 +128,8 @@ def test_a_backend_that_dies_is_started_again_and_the_app_is_unharmed(clean: Any
     _app_of(clean, run.pid)
     os.kill(collector, 9)
     os.kill(sidecar, 9)
+    eventually(lambda: clean.backend("memwarden_collector") != collector)
+    eventually(lambda: clean.backend("memwarden_sidecar") != sidecar)
     result = clean.finish(run, "it\n")
     assert (result.code, result.out) == (0, "got it\n")
     assert "The collector ended while the command ran (signal SIGKILL) and was started again" in result.err
