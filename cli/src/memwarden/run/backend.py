@@ -146,6 +146,12 @@ class Backend:
         child.ask_to_end()
         return child
 
+    def note_end(self, name: str) -> None:
+        """It has ended as it was asked to; where somebody killed it meanwhile, that is kept."""
+        code = self.children[name].exit_code()
+        if code is not None and code < 0:
+            self.faults.append(Fault(name, how(self.children[name]), time.time()))
+
     def start_once_more(self, name: str) -> None:
         """One that has ended as it was asked to."""
         self._asked_to_end.discard(name)

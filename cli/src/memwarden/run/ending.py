@@ -98,6 +98,7 @@ class Ending:
                     "The sidecar did not finish its last flush; the last samples may be missing."
                 )
                 break
+            self.backend.note_end("sidecar")
             before, self.delivered = left, settle(self.backend.spool)
             left = self.delivered.left if self.delivered is not None else 0
             if left == 0 or left == before or self._signals >= _ENOUGH:
