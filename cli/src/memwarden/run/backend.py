@@ -156,6 +156,8 @@ class Backend:
         """One that has ended as it was asked to."""
         self._asked_to_end.discard(name)
         self._renew(name)
+        for fault in self.faults[-1:]:
+            fault.started_again = fault.started_again or fault.part == name
 
     def losses(self) -> tuple[str, ...]:
         """One sentence for each part that died, however often."""
