@@ -89,11 +89,11 @@ def test_the_program_and_its_tool_end_as_without_us(listener, environment, tmp_p
 
 
 def leak_of(listener):
-    """Live bytes of leak() in whichever process has them."""
+    """Live bytes of leak() in whichever process has all of them: it is known before it has made the last."""
     for peer in listener.peers:
         if peer.table is not None and peer.hello is not None:
             found = sum(s.bytes for s in peer.table.read_sites() if s.frames and s.frames[0][1] == "leak")
-            if found > 3.2e6:
+            if found > 0.95 * 200 * 20_033:
                 return found
     return None
 
