@@ -10,7 +10,8 @@
 enum {
     TIMED_EVERY = 16,     /* a reading of this clock costs some 200 ns */
     CALIBRATIONS = 8,
-    STRIKES = 3,          /* windows over budget at the longest interval, then the hook goes */
+    STRIKES = 3,          /* windows over budget with nothing left to thin, then the hook goes */
+    HOPELESS = 5,         /* times the budget: what ticks cost, which no thinning makes cheaper, may go so far */
     CALM_WINDOWS = 20,    /* windows far below it, then sampling gets denser again by half */
     FILTER_COMFORT = 8192 /* more live samples than this make many a free look like one of ours */
 };
@@ -29,7 +30,7 @@ static uint64_t ticks_ns;      /* since the start, or the fork */
 static uint64_t censuses_ns;   /* written by the census's thread */
 
 /* What had been used when the window began. */
-static struct { uint64_t wall_ns, cpu_ns, own_ns; } window, at_census;
+static struct { uint64_t wall_ns, cpu_ns, own_ns, sampling_ns; } window, at_census;
 
 static uint64_t read_clock(clockid_t clock) {
     struct timespec now;
@@ -54,15 +55,19 @@ static uint64_t total_of(const struct meter *meter) {
     return meter->timed ? (uint64_t)((double)meter->ns / (double)meter->timed * (double)meter->count) : 0;
 }
 
-/* Without censuses: fewer samples would not make them cheaper, and they have a rule of their own. */
-static uint64_t steady_ns(void) {
-    return total_of(&meter_samples) + total_of(&meter_frees) + total_of(&meter_looks) + ticks_ns;
+/* What fewer samples make cheaper. */
+static uint64_t sampling_ns(void) {
+    return total_of(&meter_samples) + total_of(&meter_frees) + total_of(&meter_looks);
 }
+
+/* Without censuses: they have a rule of their own. */
+static uint64_t steady_ns(void) { return sampling_ns() + ticks_ns; }
 
 static void begin_window(void) {
     window.wall_ns = clock_coarse_ns();
     window.cpu_ns = process_cpu_ns();
     window.own_ns = steady_ns();
+    window.sampling_ns = sampling_ns();
 }
 
 static uint64_t allowed(uint64_t cpu_ns, uint64_t wall_ns) {
@@ -153,16 +158,23 @@ static void relax(double used) {
     hook_set_average(half > wanted ? half : wanted);
 }
 
-static int settle_window(uint64_t own, uint64_t budget) {
-    double used = (double)own / (double)budget;
-    if (used > 1) {
+static int settle_window(uint64_t own, uint64_t sampling, uint64_t budget) {
+    double used = (double)own / (double)budget, by_sampling = (double)sampling / (double)budget;
+    if (by_sampling > 1) {
         calm = 0;
-        return thin(used);
+        return thin(by_sampling);
+    }
+    if (used > HOPELESS) {
+        header_of(truth)->over_ppm = (uint32_t)(used * share);
+        return ++strikes < STRIKES;
     }
     strikes = 0;
     relax(used);
     return 1;
 }
+
+/* The totals are estimates, and may come out a little lower than before. */
+static uint64_t since(uint64_t begun, uint64_t now) { return now > begun ? now - begun : 0; }
 
 int budget_keep(uint64_t tick_ns) {
     struct table_header *header = header_of(truth);
@@ -170,8 +182,7 @@ int budget_keep(uint64_t tick_ns) {
     uint64_t own = steady_ns(), cpu = process_cpu_ns() - window.cpu_ns, wall = clock_coarse_ns() - window.wall_ns;
     header->own_cost_ns = own + __atomic_load_n(&censuses_ns, __ATOMIC_RELAXED);
     if (share == 0 || (cpu < WINDOW_CPU_NS && wall < WINDOW_WALL_NS)) return 1;
-    /* The totals are estimates, and may come out a little lower than before. */
-    int kept = settle_window(own > window.own_ns ? own - window.own_ns : 0, allowed(cpu, wall));
+    int kept = settle_window(since(window.own_ns, own), since(window.sampling_ns, sampling_ns()), allowed(cpu, wall));
     begin_window();
     return kept;
 }
