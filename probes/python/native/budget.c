@@ -8,12 +8,13 @@
 #include "sample_table.h"
 
 enum {
-    TIMED_EVERY = 16,     /* a reading of this clock costs some 200 ns */
+    TIMED_EVERY = 16,        /* two readings of the clock cost as much as a look does */
+    INTERRUPTED_NS = 100000, /* what is metered takes less by itself: another thread had the core meanwhile */
     CALIBRATIONS = 8,
-    STRIKES = 3,          /* windows over budget with nothing left to thin, then the hook goes */
-    HOPELESS = 5,         /* times the budget: what ticks cost, which no thinning makes cheaper, may go so far */
-    CALM_WINDOWS = 20,    /* windows far below it, then sampling gets denser again by half */
-    FILTER_COMFORT = 8192 /* more live samples than this make many a free look like one of ours */
+    STRIKES = 3,             /* windows over budget with nothing left to thin, then the hook goes */
+    HOPELESS = 5,            /* times the budget: what no thinning makes cheaper, ticks and looks, may go so far */
+    CALM_WINDOWS = 20,       /* windows far below it, then sampling gets denser again by half */
+    FILTER_COMFORT = 8192    /* more live samples than this make many a free look like one of ours */
 };
 static const uint64_t MILLION = 1000000, WINDOW_CPU_NS = 250000000, WINDOW_WALL_NS = 10000000000;
 static const uint64_t LONGEST_AVERAGE = 64 << 20;
@@ -40,13 +41,15 @@ static uint64_t read_clock(clockid_t clock) {
 uint64_t budget_thread_ns(void) { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
 static uint64_t process_cpu_ns(void) { return read_clock(CLOCK_PROCESS_CPUTIME_ID); }
 
+/* Wall time, since it is read without a system call: after one, on a busy machine, the 100 ns of a look measure 2 µs. */
 uint64_t meter_begin(struct meter *meter) {
-    return meter->count++ % TIMED_EVERY == 0 ? budget_thread_ns() : 0;
+    return meter->count++ % TIMED_EVERY == 0 ? clock_exact_ns() : 0;
 }
 
 void meter_end(struct meter *meter, uint64_t begun) {
     if (begun == 0) return;
-    uint64_t took = budget_thread_ns() - begun;
+    uint64_t took = clock_exact_ns() - begun;
+    if (took > INTERRUPTED_NS) return;
     meter->ns += took > clock_cost_ns ? took - clock_cost_ns : 0;
     meter->timed++;
 }
@@ -56,12 +59,10 @@ static uint64_t total_of(const struct meter *meter) {
 }
 
 /* What fewer samples make cheaper. */
-static uint64_t sampling_ns(void) {
-    return total_of(&meter_samples) + total_of(&meter_frees) + total_of(&meter_looks);
-}
+static uint64_t sampling_ns(void) { return total_of(&meter_samples) + total_of(&meter_frees); }
 
 /* Without censuses: they have a rule of their own. */
-static uint64_t steady_ns(void) { return sampling_ns() + ticks_ns; }
+static uint64_t steady_ns(void) { return sampling_ns() + total_of(&meter_looks) + ticks_ns; }
 
 static void begin_window(void) {
     window.wall_ns = clock_coarse_ns();
@@ -77,7 +78,7 @@ static uint64_t allowed(uint64_t cpu_ns, uint64_t wall_ns) {
 static void calibrate(void) {
     clock_cost_ns = UINT64_MAX;
     for (int i = 0; i < CALIBRATIONS; i++) {
-        uint64_t begun = budget_thread_ns(), took = budget_thread_ns() - begun;
+        uint64_t begun = clock_exact_ns(), took = clock_exact_ns() - begun;
         if (took < clock_cost_ns) clock_cost_ns = took;
     }
 }
