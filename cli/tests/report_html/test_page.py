@@ -9,6 +9,7 @@ from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
 import pytest
 
 from memwarden.report.formats import html
@@ -159,6 +160,16 @@ def test_what_is_empty_says_why_and_what_to_do(make: Any, maker: str, expected: 
 
 def test_a_run_with_a_hook_and_without_a_profile(make: Any) -> None:
     page = make.parse(make.page_of(replace(make.leak(), profiles=(), stacks=())))
+    assert "No allocation was sampled yet" in page.text
+
+
+def test_a_run_that_ended_before_the_first_sample_of_the_heap(make: Any) -> None:
+    leak = make.leak()
+    nothing, cells = np.empty(0, np.int64), np.empty((0, leak.profiles[0].live_bytes.shape[1]))
+    empty = replace(
+        leak.profiles[0], stacks=nothing, live_bytes=cells, blocks=cells, samples=cells.astype(np.int64)
+    )
+    page = make.parse(make.page_of(replace(leak, profiles=(empty,), stacks=())))
     assert "No allocation was sampled yet" in page.text
 
 

@@ -115,16 +115,13 @@ def table(source: Heap) -> Table:
     """Live bytes of every stack at every moment."""
     recording, times, chosen = source.recording, source.times, source.columns
     size = len(recording.stacks)
-    keys: list[IntArray] = [p.process * size + p.stacks for column in chosen for p in column if size]
-    known, places = (
-        np.unique(np.concatenate(keys), return_inverse=True) if keys else (np.empty(0, np.int64), None)
-    )
+    keys: list[IntArray] = [p.process * size + p.stacks for column in chosen for p in column]
+    known, places = np.unique(np.concatenate([np.empty(0, np.int64), *keys]), return_inverse=True)
     values = np.zeros((known.size, times.size))
     samples = np.zeros(known.size, dtype=np.int64)
     begin = 0
     for column, profiles in enumerate(chosen):
         for profile in profiles:
-            assert places is not None
             rows = places[begin : begin + profile.stacks.size]
             begin += profile.stacks.size
             np.add.at(values[:, column], rows, np.nan_to_num(profile.live_bytes).sum(axis=1))
