@@ -12,9 +12,7 @@ export UV_PYTHON_DOWNLOADS=never
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 1577836800)}
 export SOURCE_DATE_EPOCH
 
-sh tools/zig.sh || exit 1
-.venv/bin/python probes/python/build.py --all --into build/native >/dev/null || fail "see the lines above"
-.venv/bin/python tools/native_objects.py build/native
+sh tools/native.sh build/native || fail "the native objects could not be built; see the lines above"
 rm -f "$folder"/memwarden*.whl
 .uv/bin/python -m uv build --quiet --wheel --all-packages --out-dir "$folder" || fail "a wheel could not be built; see the lines above"
 rm -f "$folder/.gitignore"

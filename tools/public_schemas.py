@@ -25,9 +25,13 @@ SHA256 = {
 FETCH_SECONDS = 180
 
 
+def _place(name: str) -> Path:
+    return Path.home() / ".cache/memwarden/schemas" / name
+
+
 def cached(name: str) -> Path | None:
     """Where the schema lies, if it is there and is the one that is meant."""
-    path = Path.home() / ".cache/memwarden/schemas" / name
+    path = _place(name)
     if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == SHA256[name]:
         return path
     return None
@@ -65,7 +69,7 @@ def fetch(name: str) -> None:
         content = (archive.extractfile(member) or io.BytesIO()).read()
     if hashlib.sha256(content).hexdigest() != SHA256[name]:
         raise ValueError("it is not the one that was pinned")
-    path = Path.home() / ".cache/memwarden/schemas" / name
+    path = _place(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
 

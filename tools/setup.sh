@@ -62,9 +62,7 @@ if ! .venv/bin/python probes/python/build.py >/dev/null 2>.venv/native.log; then
         fail "could not build the native object of the Python probe; see the lines above"
     fi
     say "no working C compiler: fetching zig from PyPI (90 MB, once)"
-    UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never \
-        .uv/bin/python -m uv sync --locked --inexact --all-packages --group native --quiet \
-        || fail "could not install zig from PyPI; or install a compiler: sudo apt-get install gcc libc6-dev"
+    sh tools/zig.sh || fail "there is no compiler then; or install one: sudo apt-get install gcc libc6-dev"
     .venv/bin/python probes/python/build.py >/dev/null \
         || fail "could not build the native object of the Python probe; see the lines above"
 fi

@@ -42,12 +42,7 @@ def linear_trend(time: FloatArray, memory: FloatArray, limit: float, interval: f
     explained = 1 - float(left @ left) / max(float(y @ y), 1e-9)
     error = math.sqrt(max(float(left @ left), 1e-9) / (time.size - 2) / power)
     gain = slope * float(time[-1] - time[0])
-    return slope / error > 3 and explained > 0.8 and gain > 0.03 * float(memory_level(memory, y))
-
-
-def memory_level(memory: FloatArray, deviation: FloatArray) -> float:
-    """Mean level of a window, from its deviations."""
-    return float((memory - deviation).mean())
+    return slope / error > 3 and explained > 0.8 and gain > 0.03 * float(memory.mean())
 
 
 def mann_kendall_alone(time: FloatArray, memory: FloatArray, limit: float, interval: float) -> bool:

@@ -4,7 +4,6 @@ Runs of one program are alike, so intervals are drawn by program: a bootstrap ov
 2008), and where nothing went wrong, the exact bound of Clopper and Pearson (1934) on the number of programs.
 """
 
-import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -192,7 +191,3 @@ def mistakes(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return [
         one for one in outcomes if one.said_leaking != one.truth.leak or one.final not in one.truth.verdicts
     ]
-
-
-def finite(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else value

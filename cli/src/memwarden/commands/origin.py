@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from memwarden.report.sources import Source
 
 _ENV_DATABASE_URL: Final = "MEMWARDEN_DATABASE_URL"
+ONE_RUN: Final = "a kept file has one run in it: --database-url, --scope and --list belong to a database"
 MOMENTS: Final = (
     "A moment is RFC 3339 (2026-11-21T12:00:00Z), counted from the start (5m), or from the end (--from=-5m)."
 )
@@ -49,8 +50,8 @@ def origin(arguments: argparse.Namespace) -> tuple[Path | None, str | None]:
     if arguments.file and arguments.keep:
         raise Usage("FILE and --keep name the same thing; give one of them")
     file = arguments.file or arguments.keep
-    if file and (arguments.database_url or arguments.scope or getattr(arguments, "list", False)):
-        raise Usage("a kept file has one run in it: --database-url, --scope and --list belong to a database")
+    if file and (arguments.database_url or arguments.scope):
+        raise Usage(ONE_RUN)
     if file:
         return file, None
     url = arguments.database_url or os.environ.get(_ENV_DATABASE_URL)

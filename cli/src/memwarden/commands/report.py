@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from memwarden import voice
 from memwarden.commands.conditions import add_conditions
-from memwarden.commands.origin import MOMENTS, add_origin, add_selection, origin, selection, source
+from memwarden.commands.origin import MOMENTS, ONE_RUN, add_origin, add_selection, origin, selection, source
 from memwarden.commands.sensitivity import add_sensitivity, judge_settings
 from memwarden.errors import Usage
 
@@ -93,7 +93,7 @@ def _list(url: str | None) -> int:
     from memwarden.report.sources import list_scopes
 
     if url is None:
-        raise Usage("--list belongs to a database: give --database-url")
+        raise Usage(ONE_RUN)
     found = list_scopes(url)
     for line in found:
         print(

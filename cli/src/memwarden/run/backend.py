@@ -129,8 +129,7 @@ class Backend:
             child.trim_log()
         for name in self.fallen():
             if name not in self._down:
-                self._down[name] = fault = Fault(name, how(self.children[name]), time.time())
-                self.faults.append(fault)
+                self._note_fault(name)
             if threading.active_count() == 1 and self._may_start_again(name):
                 self._start_again(name)
 
@@ -150,14 +149,15 @@ class Backend:
         """It has ended as it was asked to; where somebody killed it meanwhile, that is kept."""
         code = self.children[name].exit_code()
         if code is not None and code < 0:
-            self.faults.append(Fault(name, how(self.children[name]), time.time()))
+            self._note_fault(name)
 
     def start_once_more(self, name: str) -> None:
-        """One that has ended as it was asked to."""
+        """One that has ended as it was asked to, or was killed over it."""
         self._asked_to_end.discard(name)
-        self._renew(name)
-        for fault in self.faults[-1:]:
-            fault.started_again = fault.started_again or fault.part == name
+        if name in self._down:
+            self._start_again(name)
+        else:
+            self._renew(name)
 
     def losses(self) -> tuple[str, ...]:
         """One sentence for each part that died, however often."""
@@ -171,6 +171,10 @@ class Backend:
     def _may_start_again(self, name: str) -> bool:
         recently = time.time() - STARTS_SECONDS
         return sum(fault.part == name and fault.at > recently for fault in self.faults) <= STARTS_AGAIN
+
+    def _note_fault(self, name: str) -> None:
+        self._down[name] = fault = Fault(name, how(self.children[name]), time.time())
+        self.faults.append(fault)
 
     def _start_again(self, name: str) -> None:
         fault = self._down[name]

@@ -65,7 +65,7 @@ def compress(message: bytes) -> bytes:
 
 
 def is_whole(body: bytes) -> bool:
-    """Whether gzip\'s own check sum holds, in bounded memory: an empty file would be taken for an empty request."""
+    """Whether gzip's own check sum holds, in bounded memory: an empty file would be taken for an empty request."""
     unpacker = zlib.decompressobj(31)
     try:
         while not unpacker.eof and body:
