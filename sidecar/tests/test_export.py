@@ -89,6 +89,19 @@ def test_a_batch_arrives_with_its_id_token_and_path(line, receiver, ids):
 
 
 @pytest.mark.parametrize("with_spool", [True, False])
+def test_what_was_on_its_way_when_younger_ones_were_put_away_is_still_the_oldest(ids, tmp_path, with_spool):
+    backlog = Backlog(Spool(tmp_path, 1 << 20) if with_spool else None, Notices(), time.monotonic)
+    batches = [batch_of(ids) for _ in range(4)]
+    for number in (1, 2, 0, 3):
+        backlog.add(batches[number])
+    for batch in batches:
+        oldest = backlog.oldest()
+        assert oldest == batch
+        backlog.remove(oldest)
+    backlog.close()
+
+
+@pytest.mark.parametrize("with_spool", [True, False])
 def test_a_collector_that_was_away_gets_everything_once(line, receiver, ids, tmp_path, with_spool):
     receiver.stop()
     one = line(Spool(tmp_path / "spool", 1 << 20) if with_spool else None)

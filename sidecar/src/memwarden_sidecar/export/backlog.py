@@ -45,7 +45,10 @@ class Backlog:
         self._keep_in_memory(batch, sending)
 
     def _keep_in_memory(self, batch: Batch, sending: str | None) -> None:
-        self._ring.append(batch)
+        place = len(self._ring)
+        while place and self._ring[place - 1].id > batch.id:  # it was on its way while younger ones came here
+            place -= 1
+        self._ring.insert(place, batch)
         self._ring_bytes += len(batch.body)
         lost = 0
         while self._ring_bytes > MEMORY_RING_BYTES:

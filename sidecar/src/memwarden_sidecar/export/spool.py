@@ -41,8 +41,11 @@ class Spool:
                 self._take_in(entry.name, entry.stat().st_size)
 
     def _take_in(self, name: str, size: int) -> None:
+        newest = next(reversed(self._files), "")
         self._files[name] = blocks = -(-size // BLOCK_BYTES) * BLOCK_BYTES
         self._bytes += blocks
+        if name < newest:  # it was on its way while younger ones came here
+            self._files = dict(sorted(self._files.items()))
 
     def __len__(self) -> int:
         return len(self._files)
