@@ -27,7 +27,7 @@ RUNS = (
 def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str | None], Finished]:
     """Run all of them side by side: each has its own database, and none may disturb another."""
     folder = tmp_path_factory.mktemp("six")
-    options = ["--duration", f"{DURATION_SECONDS}s", "--quiet"]
+    options = ["--duration", f"{DURATION_SECONDS}s", "--memory-limit", "192MiB", "--quiet"]
     runs = {}
     with ExitStack() as stack:
         for app, version in RUNS:

@@ -256,7 +256,7 @@ def test_constant_memory_is_healthy(value: float) -> None:
 
 
 def test_no_limit_means_no_forecast() -> None:
-    verdict = last(record(service(LEAK, limit_bytes=None), 100, 14))
+    verdict = last(record(service(LEAK, limit_bytes=None), 200, 14))
     assert verdict.kind is Kind.LEAKING
     assert verdict.forecast is None
     assert not verdict.at_risk
@@ -365,7 +365,7 @@ def test_every_gate_and_setting_is_documented() -> None:
 
 def test_what_one_run_may_say_many_may_not() -> None:
     """What is rare enough for one workload alone can be common among many of them."""
-    recording = record(_leaking_shape(0.08), 140, 5)
+    recording = record(_leaking_shape(0.08), 220, 5)
     alone = judge(recording, now=recording.ended)
     assert alone.kind is Kind.LEAKING
     assert 0 < alone.chance < 1e-3

@@ -33,7 +33,8 @@ class Family:
     ticks: int
     shape: Callable[[np.random.Generator], Shape]
     within: int | None = None
-    """For leaks: ticks in which most must be found."""
+    """For leaks: ticks in which most must be found: `patience` of the time to the limit of 512 MiB for the slowest, and
+    what a second judgement takes."""
     begins: int = 0
     undecidable: bool = False
     site: str = "remember"
@@ -205,11 +206,11 @@ def _gappy(generator: np.random.Generator) -> Shape:
 
 
 FAMILIES: tuple[Family, ...] = (
-    Family("leak-fast", True, 150, _leak((0.5, 2.0)), 90),
+    Family("leak-fast", True, 150, _leak((0.5, 2.0)), 115),
     Family("leak-late", True, 400, _leak((0.5, 2.0), 240), 100, begins=240),
     Family("leak-slow", True, 400, _leak((0.08, 0.2)), 300),
     Family("leak-slow-in-noise", True, 500, _leak((0.1, 0.2), noise_bytes=1.5 * MB), 400),
-    Family("leak-staircase", True, 240, _staircase, 110),
+    Family("leak-staircase", True, 280, _staircase, 200),
     Family("leak-native", True, 200, _native, 110),
     Family("leak-in-workers", True, 200, _leaky_workers, 100),
     Family("leak-with-gap", True, 240, _leak((0.5, 1.5), gaps=[(40, 52)]), 130),

@@ -31,10 +31,13 @@ NAMES: Final = (
 )
 
 
-def gates(findings: Findings, settings: JudgeSettings, allowed_chance: float = 1.0) -> tuple[Gate, ...]:
+def gates(
+    findings: Findings, settings: JudgeSettings, allowed_chance: float = 1.0, known_since: float | None = None
+) -> tuple[Gate, ...]:
     """All gates but "confirmed", which needs the verdicts before.
 
     `allowed_chance`: the rise must be rarer by chance than this, because so many others are watched (`discovery`).
+    `known_since`: since when the verdicts before have seen growth without a break.
     """
     found = [_watched(findings, settings), _season(findings, settings)]
     growth = findings.growth
@@ -49,7 +52,7 @@ def gates(findings: Findings, settings: JudgeSettings, allowed_chance: float = 1
     found.append(_load(findings))
     found += sites
     found.append(_strong_drift(growth, attributed, allowed_chance, settings))
-    found.append(_lasting(findings, growth, attributed, settings))
+    found.append(_lasting(findings, growth, attributed, known_since, settings))
     return tuple(found)
 
 
@@ -245,26 +248,36 @@ def _strong_drift(growth: Growth, attributed: bool, allowed_chance: float, setti
 
 
 def lasting_needed(findings: Findings, growth: Growth, attributed: bool, settings: JudgeSettings) -> float:
-    """Seconds that a growth must have gone on to be called a leak."""
-    ticks = settings.lasting_ticks if attributed else settings.lasting_unattributed_ticks
-    if not is_fast(findings, growth, settings):
-        ticks = max(ticks, settings.lasting_slow_ticks)
-    return ticks * findings.interval
+    """Seconds that a growth must have gone on to be called a leak.
+
+    A share of the time that is left until the limit, since who has time can see whether it ends by itself; within what
+    the settings allow."""
+    interval = findings.interval
+    least = (settings.lasting_ticks if attributed else settings.lasting_unattributed_ticks) * interval
+    most = settings.patient_ticks * interval
+    left = time_left(findings, growth)
+    if left is not None and left <= settings.soon_seconds:
+        most = min(most, settings.found_within_seconds(interval) - settings.overhead_ticks * interval)
+    if left is None:
+        return max(least, most)
+    return max(least, min(most, settings.patience * left), settings.least_patience * left)
 
 
-def is_fast(findings: Findings, growth: Growth, settings: JudgeSettings) -> bool:
-    """Whether it matters soon: a tenth more than at the start, or the limit met within the horizon."""
-    if growth.gain_share >= settings.fast_gain_share:
-        return True
+def time_left(findings: Findings, growth: Growth) -> float | None:
+    """Seconds to the limit at the pace of now; None without a limit or growth."""
     if findings.limit is None or findings.anon is None or growth.trend.slope <= 0:
-        return False
-    return (findings.limit.bytes - findings.anon) / growth.trend.slope <= settings.horizon_seconds
+        return None
+    return max(0.0, findings.limit.bytes - findings.anon) / growth.trend.slope
 
 
-def _lasting(findings: Findings, growth: Growth, attributed: bool, settings: JudgeSettings) -> Gate:
+def _lasting(
+    findings: Findings, growth: Growth, attributed: bool, known_since: float | None, settings: JudgeSettings
+) -> Gate:
     needed = lasting_needed(findings, growth, attributed, settings)
     # Floors lie up to one window inside the span that was watched.
     went_on = growth.trend.span + growth.floors.window_seconds
+    if known_since is not None:
+        went_on = max(went_on, float(growth.floors.time[-1]) - known_since)
     ok = went_on >= needed
     text = f"it has grown for {duration(went_on)}; {duration(needed)} are needed"
     return Gate("lasting", ok, went_on, needed, "s", text)

@@ -45,7 +45,8 @@ def judge(
     """
     earlier = [verdict for verdict in previous if verdict.at < now][-1:]
     findings = examine(recording, now, settings)
-    found = gates(findings, settings, allowed_chance)
+    known_since = earlier[-1].since if earlier and earlier[-1].kind in (Kind.GROWING, Kind.LEAKING) else None
+    found = gates(findings, settings, allowed_chance, known_since)
     raw = classify(findings, found, settings)
     agreed = False
     if raw.kind is Kind.LEAKING and not any(has_agreement(verdict) for verdict in earlier):
@@ -122,8 +123,12 @@ class _Composer:
             return self.decision.kept.since
         if not grows or growth is None:
             return None
-        if last is not None and last.kind is Kind.LEAKING and self.decision.kind is Kind.LEAKING:
+        if last is None or last.since is None:
+            return growth.since
+        if last.kind is Kind.LEAKING and self.decision.kind is Kind.LEAKING:
             return last.since
+        if last.kind is Kind.GROWING and self.decision.kind is not Kind.CACHE_FILLING:
+            return min(last.since, growth.since)
         return growth.since
 
     def _sites(self) -> tuple[Site, ...]:

@@ -29,12 +29,21 @@ class JudgeSettings:
     warm_up_ticks: int = 30
     """Before so many ticks the verdict is `WarmingUp`, whatever the numbers say."""
     lasting_ticks: int = 55
-    """Growth with a known site must have gone on so long. Caches that fill within it are never convicted."""
-    lasting_slow_ticks: int = 110
-    """The same for growth that is neither a tenth of what was there nor near a limit: there is time to be
-    sure."""
+    """Growth with a known site must have gone on so long, however near the limit is. Caches that fill within it are
+    never convicted."""
     lasting_unattributed_ticks: int = 80
     """Growth that no site explains must go on longer: C libraries have caches and arenas too."""
+    patience: float = 0.10
+    """Growth must have gone on for this share of the time that it would take to the limit: a cache that fills for a
+    while is told from a leak by waiting, and waiting costs that share of what is left."""
+    patient_ticks: int = 165
+    """… but no longer than this, also where no limit is known (under three minutes of one-second ticks)."""
+    least_patience: float = 0.03
+    """… unless that is below this share of it: what needs days to the limit is not called a leak after minutes."""
+    soon_seconds: float = 6000.0
+    """Growth that needs less to the limit (1 % of it a minute) is to be found within `found_within_seconds`."""
+    overhead_ticks: int = 12
+    """What is spent of that on starting, windows, a second judgement and the judge's own rhythm."""
     confirm_ticks: int = 4
     """A second judgement, so many ticks later, must agree before `Leaking` is said."""
     stop_ticks: int = 30
@@ -108,8 +117,6 @@ class JudgeSettings:
     leak's."""
     held_share: float = 0.25
     """Memory given back by the heap but kept by the process, as a share of all, to be called fragmented."""
-    fast_gain_share: float = 0.10
-    """A gain of a tenth is worth a quick word (see lasting_slow_ticks)."""
 
     # ── Sites ────────────────────────────────────────────────────────────────────────────────────────────
     site_samples: int = 10
@@ -144,6 +151,11 @@ class JudgeSettings:
     bootstrap_seed: int = 20261121
     """Fixed, so that the same recording has the same verdict."""
 
+    @staticmethod
+    def found_within_seconds(interval: float) -> float:
+        """What is promised for leaks of 1 % of the limit a minute: 5 minutes at ticks up to 5 s, else 20."""
+        return 300.0 if interval <= 5 else 1200.0
+
     @classmethod
     def of(cls, sensitivity: Sensitivity) -> "JudgeSettings":
         """The settings of one position of the dial. Only how long and how certain a growth must be changes: what a
@@ -153,7 +165,8 @@ class JudgeSettings:
             return replace(
                 usual,
                 lasting_ticks=2 * usual.lasting_ticks,
-                lasting_slow_ticks=2 * usual.lasting_slow_ticks,
+                patience=2 * usual.patience,
+                patient_ticks=2 * usual.patient_ticks,
                 lasting_unattributed_ticks=2 * usual.lasting_unattributed_ticks,
                 confirm_ticks=3 * usual.confirm_ticks,
                 drift_t_leak=6.0,
@@ -163,7 +176,8 @@ class JudgeSettings:
             return replace(
                 usual,
                 lasting_ticks=35,
-                lasting_slow_ticks=70,
+                patience=0.04,
+                patient_ticks=70,
                 lasting_unattributed_ticks=55,
                 confirm_ticks=2,
                 drift_t_leak=3.6,
