@@ -71,6 +71,19 @@ PROBE_SILENCE: Final = "memwarden.probe.silence"  # s: since the process last al
 OBJECTS_COUNT: Final = "memwarden.objects.count"  # {object}: census, live objects of a type
 OBJECTS_SIZE: Final = "memwarden.objects.size"  # By: census, shallow size
 OBJECT_TYPE: Final = "memwarden.object.type"  # attribute of OBJECTS_*
+CACHE_ENTRIES: Final = "memwarden.cache.entries"  # {entry}: census, of what may have a bound
+CACHE_BOUND: Final = "memwarden.cache.bound"  # {entry}: no point where there is none
+CACHE_HITS: Final = "memwarden.cache.hits"  # {hit}: as the cache itself counts; it may be cleared
+CACHE_MISSES: Final = "memwarden.cache.misses"  # {miss}
+CACHE_KIND: Final = "memwarden.cache.kind"  # attribute of CACHE_*: "lru_cache", "deque" or a type's name
+CACHE_NAME: Final = "memwarden.cache.name"  # attribute of CACHE_*: function or variable
+CACHE_ID: Final = "memwarden.cache.id"  # attribute of CACHE_*: stays as it is from census to census
+CODE_FILE: Final = "code.file.path"  # attribute of CACHE_*: of a cached function
+CODE_LINE: Final = "code.line.number"  # attribute of CACHE_*: its first line
+CONTAINER_ENTRIES: Final = "memwarden.container.entries"  # {entry}: census
+CONTAINER_TYPE: Final = "memwarden.container.type"  # attribute of CONTAINER_ENTRIES
+CONTAINER_NAME: Final = "memwarden.container.name"  # of CONTAINER_ENTRIES: the variable
+CONTAINER_ID: Final = "memwarden.container.id"  # attribute of CONTAINER_ENTRIES
 
 # ── Profiles (OTLP v1development): one request holds, per process and moment, three Profiles on one dictionary
 PROFILE_SPACE: Final = "inuse_space"  # unit bytes: estimated live bytes
