@@ -1,20 +1,34 @@
-"""How sure the judge is, from how clearly each gate was passed.
+"""How sure the judge is: the share of like verdicts that were right on the training programs of the corpus.
 
-An opinion with a formula, not yet a probability: it is to be fitted on recorded programs, and until then
-says only which of two verdicts rests on more. Never above 98 %.
+A verdict's class (what is said, and on what it rests) and its strength (how clearly its gates were passed) give its
+log-odds by a line for each class, fitted by `python -m accuracy.fit`; docs/design/20261121-judge.md has when, on what.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-from memwarden_core.examination import Findings
 from memwarden_core.gates import AT_MOST
-from memwarden_core.settings import JudgeSettings
 from memwarden_core.verdict import Gate, Kind
 
-_DECISIVE = (
+_DECISIVE: Final = (
     "trend", "gain", "thirds", "drift", "above-before", "still-growing", "strong-drift", "lasting",
     "heap-explains", "site-samples", "site-ages", "sites-explain",
 )  # fmt: skip
+_LONG: Final = 8
+"""Watched for so many times the warm-up counts as long."""
+
+LINES: Final[Mapping[str, tuple[float, float]]] = {
+    "growing": (2.18, 0.47),  # worth 31.2 runs, 93 % right
+    "healthy": (1.80, 2.03),  # worth 44.8 runs, 93 % right
+    "leak that is kept": (2.49, 0.36),  # worth 1.8 runs, 100 % right
+    "leak with a site": (3.00, 1.06),  # worth 16.6 runs, 100 % right
+    "leak without a site": (2.26, 0.11),  # worth 1.0 runs, 94 % right
+    "slowing": (-0.12, 0.03),  # worth 8.5 runs, 38 % right
+}
+"""Class → log-odds at strength 0, and what strength 1 adds."""
+LEAST, MOST = 0.5, 0.98
+"""Fifty programs bear out no claim beyond."""
 
 
 def margin(gate: Gate) -> float:
@@ -25,39 +39,45 @@ def margin(gate: Gate) -> float:
     return min(1.0, max(0.0, beyond / abs(gate.threshold)))
 
 
-def confidence(
-    kind: Kind,
-    findings: Findings,
-    found: Iterable[Gate],
-    attributed: bool,
-    kept: bool,
-    settings: JudgeSettings,
-) -> float:
-    """Leaking: 0.75 + 0.23 m, unattributed 0.65 + 0.25 m, where m is the mean margin of the gates that
-    passed.
+def classed(kind: Kind, attributed: bool, kept: bool) -> str:
+    """What is said, and on what it rests; "" for verdicts that claim nothing."""
+    if kind is Kind.LEAKING:
+        if kept:
+            return "leak that is kept"
+        return "leak with a site" if attributed else "leak without a site"
+    if kind in (Kind.CACHE_FILLING, Kind.FRAGMENTED):
+        return "slowing"
+    return {Kind.HEALTHY: "healthy", Kind.GROWING: "growing"}.get(kind, "")
 
-    Healthy: 0.60 + 0.38 × the mean of how far drift is from its threshold and how long was watched (full at
-    four times `lasting_ticks`). Others in between; a leak kept by hysteresis alone counts nine tenths.
+
+def strength(kind: Kind, found: Sequence[Gate]) -> float:
+    """How clearly the gates speak for it, 0 to 1.
+
+    Leaking, Growing: the mean margin of what was passed. Healthy: how far drift is from its threshold, and how long was
+    watched. Slowing: how far the pace at the end has fallen below what is still called a line.
     """
     gates = {gate.name: gate for gate in found}
-    margins = [margin(gates[name]) for name in _DECISIVE if name in gates and gates[name].passed]
-    mean = sum(margins) / len(margins) if margins else 0.0
-    if kind is Kind.LEAKING:
-        value = 0.75 + 0.23 * mean if attributed else 0.65 + 0.25 * mean
-        value *= 0.9 if kept else 1.0
-    elif kind is Kind.HEALTHY:
-        drift = gates.get("drift")
-        near = (
-            max(0.0, drift.value) / settings.drift_t if drift is not None and drift.value is not None else 1.0
+    if kind is Kind.HEALTHY:
+        near = _over_threshold(gates.get("drift"), 1.0)
+        return 0.5 * (1 - min(1.0, max(0.0, near))) + 0.5 * min(
+            1.0, _over_threshold(gates.get("watched"), 0.0) / _LONG
         )
-        long = findings.watched / (4 * settings.lasting_ticks * findings.interval)
-        value = 0.60 + 0.38 * (0.5 * (1 - min(1.0, near)) + 0.5 * min(1.0, long))
-    elif kind is Kind.GROWING:
-        value = 0.60 + 0.30 * mean
-    elif kind in (Kind.CACHE_FILLING, Kind.FRAGMENTED):
-        growth = findings.growth
-        slowing = min(1.0, max(0.0, growth.shape.bic_gain) / (8 * settings.slowing_bic)) if growth else 0.0
-        value = 0.60 + 0.30 * slowing
-    else:
-        value = 0.5
-    return round(min(0.98, max(0.0, value)), 3)
+    if kind in (Kind.CACHE_FILLING, Kind.FRAGMENTED):
+        return 1 - min(1.0, max(0.0, _over_threshold(gates.get("not-slowing"), 1.0)))
+    margins = [margin(gates[name]) for name in _DECISIVE if name in gates and gates[name].passed]
+    return sum(margins) / len(margins) if margins else 0.0
+
+
+def _over_threshold(gate: Gate | None, unknown: float) -> float:
+    if gate is None or gate.value is None or not gate.threshold:
+        return unknown
+    return gate.value / gate.threshold
+
+
+def confidence(kind: Kind, found: Sequence[Gate], attributed: bool, kept: bool) -> float:
+    """Probability that the verdict is right; one half where nothing is claimed."""
+    line = LINES.get(classed(kind, attributed, kept))
+    if line is None:
+        return LEAST
+    odds = line[0] + line[1] * strength(kind, found)
+    return round(min(MOST, max(LEAST, 1 / (1 + math.exp(-odds)))), 3)

@@ -90,7 +90,7 @@ class _Composer:
         ahead = self._forecast() if kind in (Kind.LEAKING, Kind.GROWING) else None
         at_risk = self._at_risk(ahead)
         named = sites[0] if sites and attributed else None
-        sure = confidence(kind, findings, self.gates, attributed, kept is not None, self.settings)
+        sure = confidence(kind, self.gates, attributed, kept is not None)
         by_chance = chance(growth, self.raw.attributed) if growth is not None else 1.0
         told = cause(kind, findings, attributed and kept is None, findings.attribution)
         return Verdict(
