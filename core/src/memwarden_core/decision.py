@@ -8,6 +8,7 @@ _ORDER = (
     "watched",
     *TREND_GATES,
     "not-slowing",
+    "no-known-bound",
     "still-growing",
     "load",
     "strong-drift",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from memwarden_core.attribution import Attribution, attribute
+from memwarden_core.bounds import Filling, filling
 from memwarden_core.floors import floors
 from memwarden_core.growth import Growth, growth
 from memwarden_core.load import Load, load
@@ -41,6 +42,8 @@ class Findings:
     """What the heap gave back long ago and the process still holds; 0 where unknown."""
     load: Load | None
     attribution: Attribution | None
+    filling: Filling | None
+    """A cache with a known bound that this growth goes into."""
     limit: MemoryLimit | None
 
     @property
@@ -85,12 +88,15 @@ def examine(recording: Recording, at: float, settings: JudgeSettings) -> Finding
     slope = held = None
     work: Load | None = None
     sites: Attribution | None = None
+    into: Filling | None = None
     if signal is not None and measured is not None and not trouble:
         until = float(signal.time[-1])
         slope = heap_slope(signal, measured.since, interval, settings)
         held = _held(signal, interval, settings)
         work = load(recording, measured.floors, until, measured.gain_share, settings)
         sites = attribute(recording, measured.since, until + interval, slope, settings)
+        seen = Series(signal.time, signal.anon)
+        into = filling(recording, measured, sites, seen, recording.limit, settings)
     return Findings(
         at=at,
         interval=interval,
@@ -108,6 +114,7 @@ def examine(recording: Recording, at: float, settings: JudgeSettings) -> Finding
         held_bytes=held or 0.0,
         load=work,
         attribution=sites,
+        filling=into,
         limit=recording.limit,
     )
 

@@ -23,6 +23,7 @@ NAMES: Final = (
     *TREND_GATES,
     "still-growing",
     "not-slowing",
+    "no-known-bound",
     "load",
     *SITE_GATES,
     "strong-drift",
@@ -49,6 +50,7 @@ def gates(
     sites = _site_gates(findings, settings)
     attributed = all(gate.passed for gate in sites)
     found += _shape_gates(growth, attributed, settings)
+    found.append(_no_known_bound(findings))
     found.append(_load(findings))
     found += sites
     found.append(_strong_drift(growth, attributed, allowed_chance, settings))
@@ -159,6 +161,19 @@ def _shape_gates(growth: Growth, attributed: bool, settings: JudgeSettings) -> l
             else "growth does not slow towards a bound",
         ),
     ]  # fmt: skip
+
+
+def _no_known_bound(findings: Findings) -> Gate:
+    into = findings.filling
+    if into is None or into.cache.bound is None:
+        text = "it does not go into a cache whose bound is known and not met yet"
+        return Gate("no-known-bound", True, None, None, "ratio", text)
+    share = into.cache.size / into.cache.bound
+    text = (
+        f"it goes into {into.name}, which holds {into.cache.size:.0f} of at most {into.cache.bound:.0f} entries; "
+        f"some {amount(into.still_to_come)} are still to come"
+    )
+    return Gate("no-known-bound", False, share, None, "ratio", text)
 
 
 def _load(findings: Findings) -> Gate:

@@ -115,7 +115,9 @@ def _after_leak(
     if has_given_back(findings, last):
         reason = f"what had grown was given back; {raw.reason}"
         return Decision(_calm(raw), reason, gate, None)
-    if raw.kind is Kind.CACHE_FILLING and _clearly_slows(findings, settings):
+    if raw.kind is Kind.CACHE_FILLING and (
+        findings.filling is not None or _clearly_slows(findings, settings)
+    ):
         return Decision(raw.kind, raw.reason, gate, None)
     if has_stopped(findings, last, settings):
         return Decision(_calm(raw), f"growth has stopped; {raw.reason}", gate, None)

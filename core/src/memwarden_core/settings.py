@@ -102,6 +102,12 @@ class JudgeSettings:
     """… and by which its slope must have fallen from the first to the last moment, to be called slowing."""
     settled_ratio: float = 0.25
     """Growth in the last part below this share of the whole: it has come to rest."""
+    full_share: float = 0.98
+    """A cache with so much of its bound is full: growth that goes on is not its."""
+    census_points: int = 4
+    """So many counts of a cache's entries are needed to say that memory goes in step with them."""
+    census_fit: float = 0.95
+    """… and so much of the memory's movement they must explain (R²)."""
     load_rise: float = 0.2
     """CPU time and allocation rate must rise by so much to count as a reason."""
     load_correlation: float = 0.8

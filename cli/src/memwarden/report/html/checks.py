@@ -30,7 +30,7 @@ GROUPS: Final = (
         "Does memory really rise?",
         ("season", "trend", "slope", "gain", "thirds", "drift", "step", "above-before"),
     ),
-    Group("Could it be a cache, or more work?", ("still-growing", "not-slowing", "load")),
+    Group("Could it be a cache, or more work?", ("still-growing", "not-slowing", "no-known-bound", "load")),
     Group("Is it known who keeps it?", ("heap-explains", "site-samples", "site-ages", "sites-explain")),
     Group("Is it certain enough to say leak?", ("strong-drift", "lasting", "confirmed")),
 )
@@ -88,6 +88,11 @@ WORDS: Final = {
         "Does it grow without an end in sight?",
         "A curve that flattens towards a bound is fitted beside a straight line. The number is the pace at the end "
         "over the pace at the start.",
+    ),
+    "no-known-bound": Words(
+        "Is it no cache that is still filling?",
+        "Some caches tell their bound. Growth into one that is not full yet ends by itself. The number is how full "
+        "it is.",
     ),
     "load": Words(
         "Does it grow without more work to do?",

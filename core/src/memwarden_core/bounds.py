@@ -1,0 +1,101 @@
+"""A cache whose bound is known and that is not full yet: is it what grows?
+
+Growth into it ends by itself, so it is no leak. It must be shown that memory grows into this one: by the code that
+allocates what grows (the cached function), or by a number of entries that rises in step with the memory. What the
+cache will hold when it is full must fit below the limit; else it doesn't matter that it has a bound.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from memwarden_core.attribution import Attribution
+from memwarden_core.containers import Cache, caches
+from memwarden_core.growth import Growth
+from memwarden_core.recording import FloatArray, MemoryLimit, Recording, Series
+from memwarden_core.settings import JudgeSettings
+from memwarden_core.verdict import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """A cache that fills, and the memory with it."""
+
+    cache: Cache
+    bytes_per_entry: float
+    still_to_come: float
+    """Bytes until it is full, at what an entry takes now."""
+
+    @property
+    def name(self) -> str:
+        """As a person would point at it."""
+        return self.cache.name or f"a {self.cache.kind}"
+
+
+def filling(
+    recording: Recording,
+    growth: Growth,
+    sites: Attribution | None,
+    memory: Series,
+    limit: MemoryLimit | None,
+    settings: JudgeSettings,
+) -> Filling | None:
+    """The cache that this growth goes into, the largest to come first; None where none explains it."""
+    until = float(memory.time[-1])
+    found = []
+    for cache in caches(recording, until):
+        if cache.bound is None or cache.size >= settings.full_share * cache.bound:
+            continue
+        entries = _since(cache.entries, growth.since, until, recording.interval)
+        gained = float(entries.value[-1] - entries.value[0]) if entries.value.size > 1 else 0.0
+        if gained <= 0 or not _explains(cache, entries, sites, memory, settings):
+            continue
+        span = float(entries.time[-1] - entries.time[0])
+        each = growth.trend.slope * span / gained
+        found.append(Filling(cache, each, each * (cache.bound - cache.size)))
+    largest = max(found, key=lambda one: one.still_to_come, default=None)
+    if largest is None or (
+        limit is not None and float(memory.value[-1]) + largest.still_to_come > limit.bytes
+    ):
+        return None
+    return largest
+
+
+def _since(series: Series, since: float, until: float, interval: float) -> Series:
+    """Censuses are far apart: the last one before the growth began counts as its beginning."""
+    first = max(0, int(np.searchsorted(series.time, since + interval, side="right")) - 1)
+    last = int(np.searchsorted(series.time, until, side="right"))
+    return Series(series.time[first:last], series.value[first:last])
+
+
+def _explains(
+    cache: Cache, entries: Series, sites: Attribution | None, memory: Series, settings: JudgeSettings
+) -> bool:
+    """Of a cached function the code decides: whether most of what grows is allocated inside it."""
+    if cache.file and cache.name and sites is not None and sites.sites:
+        inside = (one.site.growth_share for one in sites.sites if _passes_through(one.site, cache))
+        return sum(inside) >= settings.site_share
+    return _in_step(entries, memory, settings)
+
+
+def _passes_through(site: Site, cache: Cache) -> bool:
+    # Before 3.11 a frame's name is not qualified.
+    names = {cache.name, cache.name.rpartition(".")[2]}
+    frames: Iterable[tuple[str, str, int]] = (
+        (site.file, site.function, site.line),
+        *((frame.file, frame.function, frame.line) for frame in site.stack),
+    )
+    return any(
+        file == cache.file and line >= cache.line and function in names for file, function, line in frames
+    )
+
+
+def _in_step(entries: Series, memory: Series, settings: JudgeSettings) -> bool:
+    """Whether memory is a straight line of the number of entries, over enough censuses."""
+    if entries.time.size < settings.census_points:
+        return False
+    held: FloatArray = np.interp(entries.time, memory.time, memory.value)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlation = float(np.corrcoef(entries.value, held)[0, 1])
+    return bool(np.isfinite(correlation)) and correlation**2 >= settings.census_fit
