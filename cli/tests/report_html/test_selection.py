@@ -68,7 +68,7 @@ def test_processes_that_a_range_never_saw_are_gone_and_the_others_keep_their_ser
 
 
 def test_one_process_is_judged_without_the_limit_of_all(make: Any) -> None:
-    base = make.leak()
+    base = make.leak(ticks=220)
     alone, note = of_process(base, 100)
     assert alone.limit is None
     assert "counts all processes" in note
