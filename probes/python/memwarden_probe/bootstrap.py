@@ -212,12 +212,14 @@ def start_hook(name):
         return None
     if reason is not None:
         return reason
-    wrong = load("self_test")["find_mismatch"](hook.walk)
+    tests = load("self_test")
+    wrong = tests["find_mismatch"](hook.walk)
     if wrong:
         hook.refuse()
         return "the self-test failed: " + wrong
     path, budget = os.environ["MEMWARDEN_SOCKET"], budget_parts_per_million()
-    reason = hook.start(path, identity(name, ""), average_bytes(), budget, gc_thresholds())
+    knows_attributes = not tests["find_attribute_mismatch"](hook.attributes)
+    reason = hook.start(path, identity(name, ""), average_bytes(), budget, gc_thresholds(), knows_attributes)
     if reason is not None:
         return reason
     os.register_at_fork(before=hook.before_fork)

@@ -77,3 +77,64 @@ def find_mismatch(walk):
         code = code.replace(co_filename="<memwarden %s>" % name, co_firstlineno=301, **names)
         type(named)(code, {})(look)
     return wrong[0] if wrong else ""
+
+
+def seen(value):
+    """What the hook says of an attribute's value."""
+    if isinstance(value, (dict, list, set)):
+        return len(value)
+    return value if type(value) is int and 0 <= value < 2**60 else -1
+
+
+def attributes_of(instance, slots=()):
+    found = dict(getattr(instance, "__dict__", {}))
+    found.update((name, getattr(instance, name)) for name in slots if hasattr(instance, name))
+    return sorted((name, seen(value)) for name, value in found.items() if type(name) is str)
+
+
+def find_attribute_mismatch(attributes):
+    """Return an empty string, or which shape's attributes were read wrongly."""
+
+    class Plain:
+        def __init__(self):
+            self.maxsize, self.b, self.c, self.d, self.e, self.f = 0, 1, 2**30 - 1, 2**30, 2**60 - 1, 2**60
+            self.g, self.h, self._i, self._j, self.__k, self.l = 2**90, -1, -(2**40), True, None, 1.5
+            self._kept = [1] * 5
+
+    class Slim:
+        def __init__(self):
+            self.by_name = {1: 2, 3: 4}
+
+    class Mapping(dict):
+        pass
+
+    class Slotted:
+        __slots__ = ("capacity", "kept", "unset")
+
+        def __init__(self):
+            self.capacity = 100
+            self.kept = {1, 2, 3}
+
+    class Both(Slotted):
+        pass
+
+    slots = Slotted.__slots__
+    with_dict, with_number, with_many, deleted = Plain(), Slim(), Slim(), Slim()
+    vars(with_dict)["added"] = Mapping(a=1)  # from here on it has a dict
+    vars(with_number)[5] = 6
+    for number in range(31):  # more than instances share the keys of
+        setattr(with_many, "n%d" % number, number)
+    del deleted.by_name
+    shapes = [("plain", Plain(), ()), ("with a dict", with_dict, ()), ("not only str", with_number, ())]
+    shapes += [("with many", with_many, ()), ("deleted", deleted, ())]
+    mapping = Mapping(b=2)
+    mapping.max_len = 9
+    shapes.append(("dict", mapping, ()))
+    both = Both()
+    both.limit = 11
+    shapes += [("slots", Slotted(), slots), ("slots and dict", both, slots), ("empty", Mapping(), ())]
+    for shape, instance, named in shapes:
+        found = attributes(instance)
+        if sorted(found) != attributes_of(instance, named):
+            return shape
+    return ""

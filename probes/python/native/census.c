@@ -9,6 +9,8 @@
 #include "cpython.h"
 #include "frame_walk.h"
 #include "hash_index.h"
+#include "holders.h"
+#include "holdings.h"
 #include "json_scan.h"
 #include "object_size.h"
 #include "peek.h"
@@ -19,6 +21,7 @@ enum {
     /* struct _gc_runtime_state, as far as it is the same from 3.9 to 3.14 */
     GENERATIONS_MIN = 20, GENERATIONS_MAX = 24, GENERATION_BYTES = 24, THRESHOLD = 16, STATS_BYTES = 24,
     GC_NEXT = 0, GC_PREVIOUS = 8, GC_HEADER = 16,
+    HOLDINGS_BYTES = 384 * 1024, /* of the answer, for what is not types */
     TYPE_LIMIT = 32768, RINGS = 4, CLOCK_EVERY = 128, MAX_RESTARTS = 2, COLLECTING_WAITS = 200,
 };
 static const uintptr_t GC_FLAGS = 3;
@@ -27,6 +30,7 @@ static const uint64_t STEP_NS = 4000000; /* "at least every 5 ms" with room for 
 struct counted_type {
     const uint8_t *type;
     struct type_facts facts;
+    struct holding_facts holding;
     uint64_t objects, bytes;
 };
 
@@ -37,6 +41,7 @@ struct census {
     struct hash_index by_type;
     uint32_t type_count;
     uint64_t objects;
+    struct holdings holdings;
     struct peek_pipe guard;
     const int *stop;
     int partial;
@@ -107,7 +112,8 @@ static struct counted_type *entry_for(struct census *census, const uint8_t *type
     if (number == 0) {
         if (census->type_count == TYPE_LIMIT || !index_add(&census->by_type, hash, census->type_count + 1)) return NULL;
         number = ++census->type_count;
-        census->types[number - 1] = (struct counted_type){.type = type, .facts = object_type_facts(type)};
+        census->types[number - 1] = (struct counted_type){.type = type, .facts = object_type_facts(type),
+                                                          .holding = holding_facts(type)};
     }
     return &census->types[number - 1];
 }
@@ -123,12 +129,15 @@ static void count(struct census *census, const uint8_t *object) {
     }
     entry->objects++;
     entry->bytes += object_shallow_bytes(object, &entry->facts);
+    holdings_see(&census->holdings, object, entry->type, &entry->holding, entry->objects);
 }
 
 static void start_over(struct census *census) {
     index_clear(&census->by_type);
     census->type_count = 0;
     census->objects = 0;
+    holdings_clear(&census->holdings);
+    holders_forget_names();
 }
 
 /* ---- Walking ------------------------------------------------------------------------------------------------ */
@@ -212,6 +221,31 @@ static void take(struct census *census) {
     census->partial = 1;
 }
 
+/* ---- What holds much ---------------------------------------------------------------------------------------- */
+
+static int is_there(const void *context, const struct holding *holding) {
+    const struct census *census = context;
+    const uint8_t *type;
+    return (holding->is_untracked || is_linked(&census->guard, holding->object - GC_HEADER)) &&
+           peek_copy(&census->guard, holding->object + OBJECT_TYPE, &type, sizeof type) && type == holding->type;
+}
+
+/* Ends as the walk does: what is kept is there, and stays there as long as nothing gives the GIL back. */
+static void find_holders(struct census *census) {
+    uint64_t began = clock_exact_ns(), position = 0;
+    const struct holders_look look = {holdings_see_value, &census->holdings};
+    const uint8_t *objects[3 * HOLDINGS];
+    holdings_settle(&census->holdings, is_there, census);
+    holders_want(objects, holdings_objects(&census->holdings, objects));
+    while (holders_see_module(&position, &look)) {
+        if (clock_exact_ns() - began < STEP_NS) continue;
+        yield_gil(50);
+        if (__atomic_load_n(census->stop, __ATOMIC_ACQUIRE)) break;
+        began = clock_exact_ns();
+    }
+    holdings_settle(&census->holdings, is_there, census);
+}
+
 /* ---- The answer --------------------------------------------------------------------------------------------- */
 
 static struct counted_type *largest(struct census *census) {
@@ -256,16 +290,19 @@ static void release(struct census *census) {
 }
 
 size_t census_reply(const uint8_t *collector, uint32_t top, const int *stop, const char *id, char *out, size_t limit) {
-    struct census census = {.collector = collector, .stop = stop};
+    struct census census = {.collector = collector, .stop = stop, .holdings.guard = &census.guard};
     uint64_t began = clock_exact_ns();
     if (!prepare(&census))
         return (size_t)snprintf(out, limit, "{\"jsonrpc\":\"2.0\",\"id\":%s,\"error\":{\"code\":-32000,\"message\":"
                                             "\"no memory or descriptor left for a census\"}}\n", id);
     find_rings(collector, census.rings);
     take(&census);
+    find_holders(&census);
     char *at = out + snprintf(out, limit, "{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":{\"types\":[", id);
-    at = put_types(&census, top, at, out + limit);
-    at += snprintf(at, 200, "],\"objects\":%llu,\"partial\":%s,\"seconds\":%.4f}}\n", (unsigned long long)census.objects,
+    at = put_types(&census, top, at, out + limit - HOLDINGS_BYTES);
+    *at++ = ']';
+    at = holdings_put(&census.holdings, at, out + limit - 512);
+    at += snprintf(at, 200, ",\"objects\":%llu,\"partial\":%s,\"seconds\":%.4f}}\n", (unsigned long long)census.objects,
                    census.partial ? "true" : "false", (double)(clock_exact_ns() - began) / 1e9);
     release(&census);
     return (size_t)(at - out);

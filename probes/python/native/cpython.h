@@ -24,7 +24,7 @@ typedef struct {
     const char *ml_doc;
 } PyMethodDef;
 
-enum { METH_VARARGS = 0x0001, METH_NOARGS = 0x0004 };
+enum { METH_VARARGS = 0x0001, METH_NOARGS = 0x0004, METH_O = 0x0008 };
 
 /* PyModuleDef with its PyModuleDef_Base spelled out (GIL builds only: a free-threaded PyObject is larger). */
 typedef struct {
@@ -64,6 +64,7 @@ extern int PyList_Append(PyObject *, PyObject *);
 extern PyObject *Py_BuildValue(const char *, ...);
 extern PyObject *PyUnicode_FromStringAndSize(const char *, Py_ssize_t);
 extern PyObject *PyDict_GetItemString(PyObject *, const char *);
+extern PyObject *PyImport_GetModuleDict(void); /* borrowed */
 extern void PyErr_Clear(void);
 extern void Py_DecRef(PyObject *);
 
@@ -79,7 +80,15 @@ enum {
     BYTES_DATA = 32,   /* PyBytesObject.ob_sval */
     STR_LENGTH = 16,   /* PyASCIIObject.length */
     STR_STATE = 32,    /* PyASCIIObject.state */
-    TSTATE_INTERP = 16 /* PyThreadState.interp */
+    TSTATE_INTERP = 16, /* PyThreadState.interp */
+    /* PyTypeObject */
+    TYPE_NAME = 24, TYPE_BASICSIZE = 32, TYPE_ITEMSIZE = 40, TYPE_FLAGS = 168, TYPE_MEMBERS = 240, TYPE_BASE = 256,
+    TYPE_DICT = 264, TYPE_DICT_OFFSET = 288,
 };
+#define TYPE_IS_HEAP (1ull << 9)
+#define TYPE_IS_READY (1ull << 12)
+#define TYPE_IS_LIST (1ull << 25)
+#define TYPE_IS_DICT (1ull << 29)
+#define TYPE_IS_METATYPE (1ull << 31)
 
 #endif

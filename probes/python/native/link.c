@@ -17,6 +17,7 @@
 #include "budget.h"
 #include "command.h"
 #include "hash_index.h"
+#include "holdings.h"
 #include "json_scan.h"
 #include "process.h"
 #include "sample_table.h"
@@ -152,7 +153,9 @@ static int send_hello(int fd, int table_fd) {
     if (handed.count > 1)
         snprintf(folders, sizeof folders, "\"descriptors\":[\"table\",\"proc\"%s],\"proc_pid\":%d,",
                  handed.count > 2 ? ",\"cgroup\"" : "", handed.proc_pid);
-    const char *census = command_has_census() ? ",\"census\"" : "";
+    const char *census = !command_has_census()   ? ""
+                         : holdings_are_trusted() ? ",\"census\",\"caches\""
+                                                  : ",\"census\"";
     int length = snprintf(hello, sizeof hello,
                           "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hello\",\"params\":{\"protocol\":1,\"pid\":%d,"
                           "\"ppid\":%d,\"capabilities\":[\"stats\",\"sites\"%s],%s%s}}\n",

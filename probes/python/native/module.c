@@ -6,11 +6,14 @@
 #include <string.h>
 
 #include "allocator_hook.h"
+#include "attributes.h"
 #include "budget.h"
 #include "census.h"
 #include "command.h"
+#include "container_kind.h"
 #include "cpython.h"
 #include "frame_walk.h"
+#include "holdings.h"
 #include "link.h"
 #include "peek.h"
 #include "process.h"
@@ -74,6 +77,34 @@ static PyObject *walk(PyObject *module, PyObject *arguments) {
     return list;
 }
 
+/* A container as its length, an int from 0 to 2**60 as itself, anything else as −1. */
+static PyObject *seen_value(const uint8_t *object) {
+    enum container_kind kind = container_kind(peek_pointer(object, OBJECT_TYPE));
+    int64_t number = -1;
+    if (kind != NO_CONTAINER) number = (int64_t)container_length(object, kind);
+    else if (!whole_number(object, &number)) number = -1;
+    return Py_BuildValue("L", (long long)number);
+}
+
+/* Only for the self-test: the attributes of an instance, as the census would read them. */
+static PyObject *attributes(PyObject *module, PyObject *object) {
+    (void)module;
+    static struct attribute found[ATTRIBUTES];
+    PyObject *list = PyList_New(0);
+    if (list == NULL || peek_guard == NULL) return list;
+    size_t count = attributes_read((const uint8_t *)object, found);
+    for (size_t i = 0; i < count; i++) {
+        PyObject *name = PyUnicode_FromStringAndSize(found[i].name, found[i].bytes);
+        PyObject *item = Py_BuildValue("(NN)", name, seen_value(found[i].value));
+        int appended = item != NULL && PyList_Append(list, item) == 0;
+        if (item != NULL) Py_DecRef(item);
+        if (appended) continue;
+        PyErr_Clear();
+        break;
+    }
+    return list;
+}
+
 static PyObject *refuse(PyObject *module, PyObject *nothing) {
     (void)module, (void)nothing;
     end_guard();
@@ -85,9 +116,9 @@ static PyObject *start(PyObject *module, PyObject *arguments) {
     const char *path, *identity;
     unsigned long long average;
     unsigned budget;
-    int thresholds[3];
-    if (!PyArg_ParseTuple(arguments, "ssKI(iii)", &path, &identity, &average, &budget, &thresholds[0], &thresholds[1],
-                          &thresholds[2]))
+    int thresholds[3], knows_attributes;
+    if (!PyArg_ParseTuple(arguments, "ssKI(iii)i", &path, &identity, &average, &budget, &thresholds[0], &thresholds[1],
+                          &thresholds[2], &knows_attributes))
         return NULL;
     const uint8_t *interpreter = peek_pointer(python.thread_state(), TSTATE_INTERP);
     const uint8_t *collector = census_find_collector(interpreter, thresholds);
@@ -96,6 +127,7 @@ static PyObject *start(PyObject *module, PyObject *arguments) {
         return reason_or_none("no memory for the sample table, or the socket's path is too long");
     budget_start(budget, average);
     command_enable_census(collector);
+    if (knows_attributes) holdings_trust_attributes();
     tick_start(collector);
     tick(clock_coarse_ns()); /* says hello before the hook sees its first block */
     hook_install();
@@ -111,8 +143,9 @@ static PyObject *before_fork(PyObject *module, PyObject *nothing) {
 static PyMethodDef METHODS[] = {
     {"prepare", prepare, METH_VARARGS, "prepare(version_hex) -> reason or None"},
     {"walk", walk, METH_VARARGS, "walk(limit) -> [(file, function, line, first line)], leaf first"},
+    {"attributes", attributes, METH_O, "attributes(instance) -> [(name, number)]"},
     {"refuse", refuse, METH_NOARGS, "refuse(): the self-test failed; leave nothing open"},
-    {"start", start, METH_VARARGS, "start(socket, identity, average_bytes, budget, gc_thresholds) -> reason or None"},
+    {"start", start, METH_VARARGS, "start(socket, identity, average_bytes, budget, gc_thresholds, knows_attributes) -> reason or None"},
     {"before_fork", before_fork, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -2,17 +2,14 @@
 
 #include <string.h>
 
-#include "frame_walk.h"
+#include "dict_entries.h"
 #include "python_layout.h"
 
 enum {
-    TYPE_BASICSIZE = 32, TYPE_ITEMSIZE = 40, TYPE_FLAGS = 168,
     LIST_ALLOCATED = 32,
-    DICT_KEYS = 32, DICT_VALUES = 40,
     SET_MASK = 32, SET_TABLE = 40, SET_SMALL_TABLE = 64, SET_ENTRY = 16,
     GC_HEADER = 16,
 };
-static const uint64_t LIST_SUBCLASS = 1u << 25, DICT_SUBCLASS = 1u << 29;
 
 static uint64_t load(const uint8_t *base, size_t offset) {
     uint64_t value;
@@ -23,20 +20,16 @@ static uint64_t load(const uint8_t *base, size_t offset) {
 struct type_facts object_type_facts(const uint8_t *type) {
     struct type_facts facts = {(int64_t)load(type, TYPE_BASICSIZE), (int64_t)load(type, TYPE_ITEMSIZE), BODY_FIXED};
     uint64_t flags = load(type, TYPE_FLAGS);
-    if (flags & LIST_SUBCLASS) facts.body = BODY_LIST;
-    else if (flags & DICT_SUBCLASS) facts.body = BODY_DICT;
+    if (flags & TYPE_IS_LIST) facts.body = BODY_LIST;
+    else if (flags & TYPE_IS_DICT) facts.body = BODY_DICT;
     else if (type == python.set_type || type == python.frozenset_type) facts.body = BODY_SET;
     return facts;
 }
 
 /* A dict's hash table is an index (1, 2, 4 or 8 bytes a slot) followed by room for two thirds as many entries. */
 static uint64_t dict_keys_bytes(const uint8_t *keys) {
-    if (walk_layout->minor >= 11) {
-        uint64_t slots = 1ull << (keys[8] & 63), entry = keys[10] == 0 ? 24 : 16; /* all-str keys need no hash */
-        return 32 + (1ull << (keys[9] & 63)) + (slots << 1) / 3 * entry;
-    }
-    uint64_t slots = load(keys, 8), width = slots <= 0xff ? 1 : slots <= 0xffff ? 2 : slots <= 0xffffffff ? 4 : 8;
-    return 40 + slots * width + (slots << 1) / 3 * 24;
+    struct keys_shape shape;
+    return keys_measure(keys, &shape) ? shape.before_entries + (shape.slots << 1) / 3 * shape.entry_bytes : 0;
 }
 
 static uint64_t dict_body_bytes(const uint8_t *dict) {
@@ -46,8 +39,8 @@ static uint64_t dict_body_bytes(const uint8_t *dict) {
     /* Keys that several dicts share, the empty ones included, are nobody's. */
     if (load(keys, 0) == 1) bytes += dict_keys_bytes(keys);
     if (load(dict, DICT_VALUES) != 0) {
-        uint64_t slots = walk_layout->minor >= 11 ? 1ull << (keys[8] & 63) : load(keys, 8);
-        bytes += (slots << 1) / 3 * 8;
+        struct keys_shape shape;
+        if (keys_measure(keys, &shape)) bytes += (shape.slots << 1) / 3 * 8;
     }
     return bytes;
 }

@@ -126,6 +126,8 @@ int layout_resolve_symbols(const char **reason) {
         {&python.dict_type, "PyDict_Type"}, {&python.set_type, "PySet_Type"},
         {&python.frozenset_type, "PyFrozenSet_Type"}, {&python.type_type, "PyType_Type"},
         {&python.function_type, "PyFunction_Type"}, {&python.str_type, "PyUnicode_Type"},
+        {&python.long_type, "PyLong_Type"}, {&python.float_type, "PyFloat_Type"},
+        {&python.module_type, "PyModule_Type"}, {&python.method_type, "PyMethod_Type"},
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) *types[i].into = dlsym(RTLD_DEFAULT, types[i].name);
     if (load == NULL || finalizing == NULL || python.code_type == NULL || python.type_type == NULL) {

@@ -38,7 +38,7 @@ struct python_symbols {
     PyThreadState *(*thread_state)(void); /* a single load, NULL instead of a fatal error */
     int (*is_finalizing)(void);           /* a single load */
     const void *code_type, *list_type, *dict_type, *set_type, *frozenset_type, *type_type, *function_type,
-        *str_type;
+        *str_type, *long_type, *float_type, *module_type, *method_type;
 };
 extern struct python_symbols python;
 int layout_resolve_symbols(const char **reason);

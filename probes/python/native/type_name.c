@@ -5,8 +5,7 @@
 #include "cpython.h"
 #include "frame_walk.h"
 
-enum { TYPE_NAME = 24, TYPE_FLAGS = 168, TYPE_DICT = 264, STATIC_NAME_BYTES = 200 };
-static const uint64_t FLAG_HEAP = 1u << 9, FLAG_READY = 1u << 12, FLAG_TYPE_SUBCLASS = 1u << 31;
+enum { STATIC_NAME_BYTES = 200 };
 
 static const uint8_t *guarded_pointer(const struct peek_pipe *guard, const uint8_t *base, size_t offset) {
     const uint8_t *value;
@@ -18,8 +17,8 @@ static int is_type(const struct peek_pipe *guard, const uint8_t *type, uint64_t 
     uint64_t meta_flags;
     const uint8_t *meta = guarded_pointer(guard, type, OBJECT_TYPE);
     return meta != NULL && peek_copy(guard, meta + TYPE_FLAGS, &meta_flags, sizeof meta_flags) &&
-           meta_flags & FLAG_TYPE_SUBCLASS && peek_copy(guard, type + TYPE_FLAGS, flags, sizeof *flags) &&
-           *flags & FLAG_READY;
+           meta_flags & TYPE_IS_METATYPE && peek_copy(guard, type + TYPE_FLAGS, flags, sizeof *flags) &&
+           *flags & TYPE_IS_READY;
 }
 
 /* One page at most lies between a name and unreadable memory: byte by byte is slow only for the few that are printed. */
@@ -54,7 +53,7 @@ size_t type_name(const struct peek_pipe *guard, const uint8_t *type, uint8_t *na
     uint64_t flags = 0;
     size_t bytes = 0;
     if (limit >= 2 * NAME_BYTES && is_type(guard, type, &flags))
-        bytes = flags & FLAG_HEAP ? heap_name(guard, type, name) : static_name(guard, type, name);
+        bytes = flags & TYPE_IS_HEAP ? heap_name(guard, type, name) : static_name(guard, type, name);
     if (bytes == 0) name[bytes++] = '?';
     return bytes;
 }

@@ -139,7 +139,7 @@ def test_hello_describes_the_process(listener, run, version):
     assert hello["container"] == "web"
     assert hello["executable"] == executable
     assert hello["argv0"].endswith("program.py")
-    assert hello["capabilities"] == ["stats", "sites", "census"]
+    assert hello["capabilities"] == ["stats", "sites", "census", "caches"]
     assert hello["reason"] == ""
     assert any(version in prefix for prefix in hello["stdlib"])
     assert any(prefix.endswith("-packages") for prefix in hello["site_packages"])

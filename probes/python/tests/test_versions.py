@@ -44,7 +44,7 @@ def test_each_known_version_proves_itself_and_is_hooked(listener, run, version):
     assert run(version, "print(sum(range(10)))").finish() == ("45\n", "")
     hello = listener.peer().hello["params"]
     assert hello["reason"] == ""
-    census = ["census"] if version in interpreters.WITH_CENSUS else []
+    census = ["census", "caches"] if version in interpreters.WITH_CENSUS else []
     assert hello["capabilities"] == ["stats", "sites", *census]
 
 
