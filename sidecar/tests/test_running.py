@@ -267,10 +267,16 @@ def test_every_bound_has_a_sentence():
 # ── What it costs ────────────────────────────────────────────────────────────────────────────────────────
 
 MANY_SITES = """
+import functools
 import time
 class Session:
     pass
 sessions = [Session() for _ in range(300)]
+@functools.lru_cache(maxsize=500)
+def price(number):
+    return [number]
+for number in range(200):
+    price(number), price(number % 7)
 kept = []
 source = "".join(f"def f{i}():\\n  return bytearray(40_000)\\n" for i in range(400))
 space = {}
@@ -301,6 +307,24 @@ def types_of(requests, pid: int) -> dict[str, int]:
     return found
 
 
+def labelled(receiver, metric: str, pid: int, labels: dict[str, str]) -> list[float]:
+    """Values of the points of a process that have these labels, in the first request that has any."""
+    for request in receiver.metrics():
+        for block in request.resource_metrics:
+            if pid not in {pair.value.int_value for pair in block.resource.attributes}:
+                continue
+            found = [
+                point.as_int
+                for one in block.scope_metrics[0].metrics
+                if one.name == metric
+                for point in one.gauge.data_points
+                if labels.items() <= {pair.key: pair.value.string_value for pair in point.attributes}.items()
+            ]
+            if found:
+                return found
+    return []
+
+
 def full_profiles(receiver) -> set[int]:
     """Processes that have sent a profile of 1 900 stacks."""
     return {
@@ -324,6 +348,17 @@ def test_five_processes_with_2000_stacks_and_a_census_in_48_mib(sidecar, receive
     assert receiver.last(names.OBJECTS_SIZE, pid) > 0
     counted = types_of(receiver.metrics(), pid)
     assert counted["__main__.Session"] == 300
+    labels = {names.CACHE_KIND: "lru_cache", names.CACHE_NAME: "price", names.CODE_FILE: "<string>"}
+    for metric, value in (
+        (names.CACHE_ENTRIES, 200),
+        (names.CACHE_BOUND, 500),
+        (names.CACHE_HITS, 200),
+        (names.CACHE_MISSES, 200),
+    ):
+        assert labelled(receiver, metric, pid, labels) == [value], metric
+    assert labelled(receiver, names.CONTAINER_ENTRIES, pid, {names.CONTAINER_NAME: "__main__.sessions"}) == [
+        300
+    ]
     status = Path(f"/proc/{run.process.pid}/status").read_text()
     peak = int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
     run.stop()

@@ -33,10 +33,10 @@ int whole_number(const uint8_t *object, int64_t *number) {
 }
 
 int attribute_name(const uint8_t *string, struct attribute *attribute) {
-    struct { uint64_t references; const void *type; uint64_t length, hash; uint32_t state; } head; /* PyASCIIObject */
-    if (string == NULL || !peek(string, &head, sizeof head) || head.type != python.str_type) return 0;
-    uint64_t length = head.length;
-    if ((head.state >> 5 & 3) != 3 || length == 0 || length > ATTRIBUTE_NAME_BYTES) return 0; /* compact and ASCII */
+    uint64_t head[3], length; /* PyASCIIObject: length, hash, state */
+    if (peek_pointer(string, OBJECT_TYPE) != python.str_type || !peek(string + STR_LENGTH, head, sizeof head)) return 0;
+    length = head[0];
+    if ((head[2] >> 5 & 3) != 3 || length == 0 || length > ATTRIBUTE_NAME_BYTES) return 0; /* compact and ASCII */
     attribute->bytes = (uint8_t)length;
     attribute->name[length] = 0;
     return peek(string + walk_layout->str_ascii, attribute->name, length);

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from memwarden_sidecar.probes.census import TypeCount
+from memwarden_sidecar.probes.census import Census
 from memwarden_sidecar.probes.table import Counters
 from memwarden_sidecar.sources.memory_limit import Room
 from memwarden_sidecar.sources.proc_files import ProcessKey
@@ -50,7 +50,7 @@ class ProcessSample:
     threads: int | None
     descriptors: int | None
     heap: HeapSample | None
-    types: tuple[TypeCount, ...]
+    census: Census | None
 
 
 @dataclass(frozen=True, slots=True)

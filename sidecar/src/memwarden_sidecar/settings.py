@@ -37,6 +37,8 @@ LAST_PROFILES_SECONDS: Final = 1.0
 """Time for the profiles of the end, largest heaps first."""
 CENSUS_TYPES: Final = 100
 """Types that are asked for in a census, largest first."""
+CENSUS_HOLDINGS: Final = 16
+"""Caches of one process that are sent with a census, and as many containers: those that grow first."""
 CENSUS_ANSWER_SECONDS: Final = 120.0
 """An answer to a census that comes later is not used; a process that allocates nothing answers never."""
 COMMAND_LINE_BYTES: Final = 1024

@@ -8,7 +8,7 @@ from memwarden_sidecar.errors import Unreadable
 from memwarden_sidecar.identities import Identities
 from memwarden_sidecar.notices import Notices
 from memwarden_sidecar.observation import HeapSample, Observation, ProcessIdentity, ProcessSample, ScopeSample
-from memwarden_sidecar.probes.census import TypeCount
+from memwarden_sidecar.probes.census import Census
 from memwarden_sidecar.probes.linked import Linked, LinkedProcesses
 from memwarden_sidecar.settings import MAX_PROCESSES
 from memwarden_sidecar.sources.anonymous_memory import AnonymousMemory, Measured
@@ -123,11 +123,11 @@ class Watch:
 
     def _sample(self, stat: Stat, resident: Resident | None, share: int | None) -> ProcessSample:
         linked = self._linked.get(stat.key)
-        types: tuple[TypeCount, ...] = ()
+        counted: Census | None = None
         heap = None
         if linked is not None and not stat.ended:
             heap = self.heap(linked)
-            types, linked.types = linked.types or (), None
+            counted, linked.counted = linked.counted, None
             if heap is not None:
                 self._identities.note_silence(stat.key, heap.silence)
         return ProcessSample(
@@ -138,7 +138,7 @@ class Watch:
             threads=None if stat.ended else stat.threads,
             descriptors=None if stat.ended else self._proc.fd_count(stat.key.pid),
             heap=heap,
-            types=types,
+            census=counted,
         )
 
     def heap(self, linked: Linked) -> HeapSample | None:
@@ -171,5 +171,5 @@ class Watch:
             threads=None,
             descriptors=None,
             heap=self.heap(linked),
-            types=linked.types or (),
+            census=linked.counted,
         )

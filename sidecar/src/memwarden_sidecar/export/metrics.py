@@ -3,7 +3,8 @@
 The message is MetricsData, which has the bytes of an ExportMetricsServiceRequest.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Final, Literal
 
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
@@ -22,10 +23,13 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from memwarden_api import names
 from memwarden_sidecar.export.resources import ScopeIdentity, attributes, process_resource, scope_resource
 from memwarden_sidecar.observation import HeapSample, Observation, ProcessSample, ScopeSample
+from memwarden_sidecar.probes.census import Census
+from memwarden_sidecar.probes.holdings import CacheSize, ContainerSize
 from memwarden_sidecar.settings import PROCESSES_A_REQUEST
 
 LIBRARY: Final = InstrumentationScope(name="memwarden_sidecar")
 Shape = Literal["gauge", "up-down", "counter"]
+Labels = Sequence[tuple[str, str | int]]
 
 
 def encode(scope: ScopeIdentity, seen: Observation, started: float) -> Iterator[bytes]:
@@ -69,12 +73,8 @@ class _Pen:
         yield self._one(names.PROCESS_FD_COUNT, "{file_descriptor}", "up-down", seen.descriptors)
         if seen.heap is not None:
             yield from self._heap(seen.heap)
-        if seen.types:
-            of_type = [(attributes([(names.OBJECT_TYPE, entry.name)]), entry) for entry in seen.types]
-            count = [self._point(entry.objects, labels) for labels, entry in of_type]
-            size = [self._point(entry.size, labels) for labels, entry in of_type]
-            yield self._metric(names.OBJECTS_COUNT, "{object}", "gauge", count)
-            yield self._metric(names.OBJECTS_SIZE, "By", "gauge", size)
+        if seen.census is not None:
+            yield from self._census(seen.census)
 
     def _heap(self, heap: HeapSample) -> Iterator[Metric | None]:
         counters = heap.counters
@@ -90,6 +90,26 @@ class _Pen:
                 for generation, count in enumerate(counters.collections)
             ]
             yield self._metric(names.GC_COLLECTIONS, "{collection}", "counter", points)
+
+    def _census(self, census: Census) -> Iterator[Metric | None]:
+        of_type = [([(names.OBJECT_TYPE, entry.name)], entry) for entry in census.types]
+        yield self._points(names.OBJECTS_COUNT, "{object}", [(key, entry.objects) for key, entry in of_type])
+        yield self._points(names.OBJECTS_SIZE, "By", [(key, entry.size) for key, entry in of_type])
+        of_cache = [(_cache_labels(cache), cache) for cache in census.caches]
+        for name, unit, value in (
+            (names.CACHE_ENTRIES, "{entry}", attrgetter("entries")),
+            (names.CACHE_BOUND, "{entry}", attrgetter("bound")),
+            (names.CACHE_HITS, "{hit}", attrgetter("hits")),
+            (names.CACHE_MISSES, "{miss}", attrgetter("misses")),
+        ):
+            yield self._points(name, unit, [(key, value(cache)) for key, cache in of_cache])
+        of_container = [(_container_labels(one), one.entries) for one in census.containers]
+        yield self._points(names.CONTAINER_ENTRIES, "{entry}", of_container)
+
+    def _points(self, name: str, unit: str, values: Iterable[tuple[Labels, int | None]]) -> Metric | None:
+        """A gauge with a point for each value that is known; None where none is."""
+        points = [self._point(value, attributes(key)) for key, value in values if value is not None]
+        return self._metric(name, unit, "gauge", points) if points else None
 
     def _one(
         self, name: str, unit: str, shape: Shape, value: float | None, labels: Iterable[KeyValue] = ()
@@ -119,6 +139,24 @@ class _Pen:
             is_monotonic=shape == "counter",
         )
         return Metric(name=name, unit=unit, sum=total)
+
+
+def _cache_labels(cache: CacheSize) -> Labels:
+    return [
+        (names.CACHE_ID, cache.id),
+        (names.CACHE_KIND, cache.kind),
+        (names.CACHE_NAME, cache.name),
+        (names.CODE_FILE, cache.file),
+        (names.CODE_LINE, cache.line or ""),
+    ]
+
+
+def _container_labels(container: ContainerSize) -> Labels:
+    return [
+        (names.CONTAINER_ID, container.id),
+        (names.CONTAINER_TYPE, container.type),
+        (names.CONTAINER_NAME, container.name),
+    ]
 
 
 def _nanoseconds(seconds: float) -> int:

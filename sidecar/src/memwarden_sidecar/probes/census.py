@@ -1,9 +1,10 @@
-"""Censuses: live objects by type, asked for on a schedule and matched to their answers by id."""
+"""Censuses: objects by type, caches, large containers; asked for on a schedule, matched to their answers by id."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from memwarden_sidecar.probes.holdings import CacheSize, ContainerSize, Growing, bounded, caches, containers
 from memwarden_sidecar.schedule import FIRST_CENSUS_SECONDS
 from memwarden_sidecar.settings import CENSUS_ANSWER_SECONDS, CENSUS_TYPES
 
@@ -19,15 +20,26 @@ class TypeCount(NamedTuple):
     size: int
 
 
+class Census(NamedTuple):
+    """One answer."""
+
+    types: tuple[TypeCount, ...]
+    caches: tuple[CacheSize, ...]
+    containers: tuple[ContainerSize, ...]
+
+
 @dataclass(slots=True)
 class CensusSchedule:
-    """When to ask one process. Times are those of the elapsed clock, in seconds."""
+    """When to ask one process, and what of its answers is followed. Times are those of the elapsed clock, in
+    seconds."""
 
     next_due: float
     interval: float
     _asked: int | None = None
     _asked_at: float = 0.0
     _number: int = 100
+    _caches: Growing = field(default_factory=Growing)
+    _containers: Growing = field(default_factory=Growing)
 
     @classmethod
     def starting(cls, now: float, interval: float) -> "CensusSchedule":
@@ -47,14 +59,20 @@ class CensusSchedule:
             CENSUS_TYPES,
         )
 
-    def accept(self, message: Mapping[str, object]) -> tuple[TypeCount, ...] | None:
-        """Types of an answer that was awaited; None for anything else, errors included."""
+    def accept(self, message: Mapping[str, object]) -> Census | None:
+        """What an answer says that was awaited; None for anything else, errors included."""
         if self._asked is None or message.get("id") != self._asked:
             return None
         self._asked = None
         result = message.get("result")
         types = result.get("types") if isinstance(result, dict) else None
-        return None if not isinstance(types, list) else tuple(_counts(types))
+        if not isinstance(result, dict) or not isinstance(types, list):
+            return None
+        return Census(
+            types=tuple(_counts(types)),
+            caches=self._caches.choose(caches(result)),
+            containers=self._containers.choose(containers(result)),
+        )
 
 
 def _counts(types: list[object]) -> list[TypeCount]:
@@ -66,10 +84,5 @@ def _counts(types: list[object]) -> list[TypeCount]:
         if isinstance(name, str) and name and isinstance(count, int) and isinstance(size, int):
             name = name[:NAME]
             before = merged.get(name, TypeCount(name, 0, 0))
-            merged[name] = TypeCount(name, before.objects + _bounded(count), before.size + _bounded(size))
+            merged[name] = TypeCount(name, before.objects + bounded(count), before.size + bounded(size))
     return list(merged.values())
-
-
-def _bounded(number: int) -> int:
-    """Fits into OTLP's signed 64 bits."""
-    return min(max(number, 0), 2**60)

@@ -20,7 +20,7 @@ from typing import Final
 
 from memwarden_sidecar.errors import Refused, Unreadable
 from memwarden_sidecar.notices import LOGGER, Notices
-from memwarden_sidecar.probes.census import CensusSchedule, TypeCount
+from memwarden_sidecar.probes.census import Census, CensusSchedule
 from memwarden_sidecar.probes.connection import Connection
 from memwarden_sidecar.probes.hello import Hello
 from memwarden_sidecar.probes.table import Counters, Site, Table
@@ -44,7 +44,7 @@ class Linked:
     """None: it is watched from outside, `hello.reason` says why."""
     connection: Connection | None
     census: CensusSchedule
-    types: tuple[TypeCount, ...] | None = None
+    counted: Census | None = None
     """A census that has not been sent yet."""
     inherited_size: float = 0.0
     inherited_samples: int = 0
@@ -146,9 +146,9 @@ class LinkedProcesses:
         linked = self._by_pid.get(connection.pid)
         if linked is None or linked.connection is not connection:
             return
-        types = linked.census.accept(message)
-        if types is not None:
-            linked.types = types
+        counted = linked.census.accept(message)
+        if counted is not None:
+            linked.counted = counted
         elif "error" in message:
             self._notices.count("census-refused")
 
