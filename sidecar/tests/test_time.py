@@ -57,5 +57,6 @@ def test_a_tick_that_ends_exactly_at_the_next_moment_does_not_repeat_it():
 
 
 def test_a_census_is_rare():
-    assert census_interval(1) == 30
+    assert census_interval(0.1) == 5
+    assert census_interval(1) == 20
     assert census_interval(15) == 300

@@ -9,8 +9,8 @@ PROFILE_TICKS: Final = 5
 FIRST_PROFILE_TICKS: Final = 2
 """The first profile comes early, so that a short run has one."""
 CENSUS_TICKS: Final = 20
-CENSUS_SECONDS: Final = 30.0
-"""A census walks all objects of the process: at most one in this time."""
+CENSUS_SECONDS: Final = 5.0
+"""A census walks all objects of the process: at most one in this time. A dear one the probe refuses by its budget."""
 FIRST_CENSUS_SECONDS: Final = 10.0
 
 
