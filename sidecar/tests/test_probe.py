@@ -87,6 +87,40 @@ def test_a_leak_is_seen_with_its_function_and_ages(sidecar, receiver, app, probe
     assert receiver.last(names.PROBE_SILENCE, leaking.pid) < 2
 
 
+SLOW_LEAK = """
+import threading, time
+kept, going = [], True
+def obey():
+    global going
+    input()
+    going = False
+threading.Thread(target=obey, daemon=True).start()
+print("up", flush=True)
+while True:
+    if going:
+        kept.append(bytearray(4_000))
+    bytearray(100_000)
+    time.sleep(0.01)
+"""
+
+
+def test_a_slow_rise_is_sampled_finer_until_it_ends(sidecar, receiver, app, probe_env):
+    run = sidecar()
+    leaking = app(SLOW_LEAK, env=probe_env(run.socket, sampling=131072))
+    leaking.line()
+    run.tell(f'{{"pid": {leaking.pid}}}')
+
+    def sampled(average):
+        return lambda: receiver.last(names.HEAP_SAMPLING_INTERVAL, leaking.pid) == average
+
+    wait_for(lambda: receiver.last(names.HEAP_SAMPLES, leaking.pid), what="the first samples")
+    assert sampled(131072)()
+    wait_for(sampled(65536), what="finer samples")
+    leaking.process.stdin.write("\n")
+    leaking.process.stdin.flush()
+    wait_for(sampled(131072), what="the usual samples again")
+
+
 def test_the_average_is_told_to_the_probe(sidecar, receiver, app, probe_env):
     run = sidecar("--sampling-bytes", "64k")
     leaking = app(LEAK, env=probe_env(run.socket))

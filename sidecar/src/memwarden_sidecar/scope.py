@@ -57,8 +57,10 @@ class WatchedScope:
     def tick(self) -> None:
         self._send_metrics(self.watch.observe())
 
-    def ask_for_censuses(self) -> None:
+    def ask_probes(self) -> None:
+        """What a tick asks of them."""
         self.linked.ask_for_censuses()
+        self.linked.ask_for_samples()
 
     def begin_profiles(self) -> None:
         self._round.begin(self._with_table())

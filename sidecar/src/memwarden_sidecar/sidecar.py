@@ -177,7 +177,7 @@ class Sidecar:
             self._guarded(scope.tick)
             if with_profiles:
                 self._guarded(scope.begin_profiles)
-            self._guarded(scope.ask_for_censuses)
+            self._guarded(scope.ask_probes)
         if abs(jump := self._clock.jump()) > JUMP_WORTH_SAYING_SECONDS:
             self._notices.once(
                 "clock-jumped",

@@ -23,6 +23,7 @@ from memwarden_sidecar.notices import LOGGER, Notices
 from memwarden_sidecar.probes.census import Census, CensusSchedule
 from memwarden_sidecar.probes.connection import Connection
 from memwarden_sidecar.probes.hello import Hello
+from memwarden_sidecar.probes.suspicion import Suspicion
 from memwarden_sidecar.probes.table import Counters, Site, Table
 from memwarden_sidecar.schedule import census_interval
 from memwarden_sidecar.settings import MAX_CONNECTIONS
@@ -30,6 +31,8 @@ from memwarden_sidecar.sources.proc_files import ProcessKey, ProcFolder, Stat
 
 ANCESTORS: Final = 4096
 """Parents that are remembered of processes that have ended."""
+SAMPLING_REQUEST: Final = 50
+"""Id of requests for another rate; censuses count from above it."""
 GENERATIONS: Final = 64
 """Steps up from a process to an ancestor, at most."""
 
@@ -44,6 +47,7 @@ class Linked:
     """None: it is watched from outside, `hello.reason` says why."""
     connection: Connection | None
     census: CensusSchedule
+    suspicion: Suspicion
     counted: Census | None = None
     """A census that has not been sent yet."""
     inherited_size: float = 0.0
@@ -100,7 +104,7 @@ class LinkedProcesses:
             self._replace(before, key)
             if before.key == key:  # who connects again and again is not asked more often for it
                 census.next_due = before.census.next_due
-        linked = Linked(key, hello, table, connection, census)
+        linked = Linked(key, hello, table, connection, census, Suspicion(self._sampling_bytes))
         self._by_pid[key.pid] = linked
         connection.send(self._answer(linked))
         self._on_arrival(stat)
@@ -145,6 +149,10 @@ class LinkedProcesses:
     def answered(self, connection: Connection, message: Mapping[str, object]) -> None:
         linked = self._by_pid.get(connection.pid)
         if linked is None or linked.connection is not connection:
+            return
+        if message.get("id") == SAMPLING_REQUEST:
+            if "error" in message:
+                self._notices.count("sampling-refused")
             return
         counted = linked.census.accept(message)
         if counted is not None:
@@ -213,6 +221,29 @@ class LinkedProcesses:
                 question = linked.census.question(now)
                 if question is not None and not linked.connection.send(question):
                     self._notices.count("census-not-asked")
+
+    def ask_for_samples(self) -> None:
+        """Once a tick: more samples of a heap that rises slowly, the usual when it has stopped.
+
+        A probe that samples less than it was asked to, for its budget or its table, is left alone.
+        """
+        for linked in self:
+            seen = linked.last
+            if linked.connection is None or linked.table is None or seen is None:
+                continue
+            if seen.off or seen.restraint or seen.rate_doublings:
+                continue
+            wanted = linked.suspicion.wish(seen.live_size, seen.average)
+            if wanted is None:
+                continue
+            request = {
+                "jsonrpc": "2.0",
+                "id": SAMPLING_REQUEST,
+                "method": "set_sampling",
+                "params": {"average_bytes": wanted},
+            }
+            linked.connection.send(json.dumps(request).encode() + b"\n")
+            LOGGER.debug("process %d: one sample in %d bytes is asked for", linked.key.pid, wanted)
 
     def counters(self, linked: Linked) -> Counters | None:
         """The header now, else as it was last. After goodbye it stays as it was then."""
