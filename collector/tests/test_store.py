@@ -18,6 +18,7 @@ from memwarden_collector.store.cache import StagedCache
 from memwarden_collector.store.connection import Database, translated
 from memwarden_collector.store.past import ProfileMeta, choose
 from memwarden_collector.store.recordings import RecordingLoader
+from memwarden_core import containers
 from memwarden_core.recording import Recording, SeriesKey
 
 
@@ -45,6 +46,47 @@ def assert_equal(one: Recording, other: Recording) -> None:
             for stack, row in zip(right.stacks, right.live_bytes, strict=True)
         }
         assert mine == theirs
+
+
+def test_caches_and_containers_come_back_with_what_they_are(
+    start: Callable[..., Any], database_url: str
+) -> None:
+    collector = start(database_url)
+    ended = time.time()
+    cache = {
+        names.CACHE_ID: "00ff", names.CACHE_KIND: "lru_cache", names.CACHE_NAME: "Shop.price",
+        names.CODE_FILE: "/srv/a,b=c/shop.py", names.CODE_LINE: 12,
+    }  # fmt: skip
+    container = {names.CONTAINER_ID: "11aa", names.CONTAINER_TYPE: "builtins.dict"}
+    for tick in range(3):
+        request = otlp.metrics("run", ended - 60 + 30 * tick, 1e8, 100)
+        held = {**container, names.CONTAINER_NAME: "shop.ORDERS"} if tick else container
+        points = [
+            (names.CACHE_ENTRIES, 10 * tick, cache),
+            (names.CACHE_BOUND, 50, cache),
+            (names.CACHE_HITS, 30 * tick, cache),
+            (names.CACHE_MISSES, 10 * tick, cache),
+            (names.CONTAINER_ENTRIES, 300 + tick, held),
+        ]
+        otlp.add_resource(request, otlp.process_attributes("run", 100), ended - 60 + 30 * tick, points)
+        assert otlp.post_metrics(collector.client, request).is_success
+    database = Database(database_url)
+    recording = RecordingLoader(database, Analysis()).load("run")
+    database.close()
+    assert recording is not None
+    (found,) = containers.caches(recording)
+    assert (found.kind, found.name, found.file, found.line) == (
+        "lru_cache",
+        "Shop.price",
+        cache[names.CODE_FILE],
+        12,
+    )
+    assert (found.bound, found.hit_rate, found.entries.value.tolist()) == (50, 0.75, [0, 10, 20])
+    assert recording.processes[found.process].pid == 100
+    (orders,) = containers.containers(recording)
+    assert (orders.name, orders.type, orders.entries.value.tolist()) == (
+        "shop.ORDERS", "builtins.dict", [300, 301, 302],
+    )  # fmt: skip
 
 
 def test_what_is_kept_in_memory_is_what_a_new_load_gives(
