@@ -15,7 +15,16 @@ from memwarden_api.report import Report
 VERDICT: dict[str, Any] = {
     "scope": "s", "command": "python app.py", "headline": "LEAKING: 31 MB/min at app.py:7", "processes": [
         {"pid": 7, "command": "python <b>app</b>.py", "runtime": "cpython 3.11.7", "probe": "hooked",
-         "anon_bytes": 84_000_000, "started_at": "2026-11-21T12:00:00Z"},
+         "anon_bytes": 84_000_000, "started_at": "2026-11-21T12:00:00Z",
+         "caches": [
+             {"id": "1", "kind": "lru_cache", "name": "price|<i>", "file": "shop.py", "line": 31, "entries": 900,
+              "bound": 1000, "hit_rate": 0.75, "growth_entries": 800},
+             {"id": "2", "kind": "queue.Queue", "name": "", "file": "", "line": 0, "entries": 40, "bound": None,
+              "hit_rate": None, "growth_entries": 0},
+         ],
+         "containers": [
+             {"id": "3", "type": "builtins.dict", "name": "shop.ORDERS", "entries": 5000, "growth_entries": 4700},
+         ]},
         {"pid": 8, "command": "sh", "runtime": "", "probe": "outside", "probe_reason": "not a Python program",
          "anon_bytes": None, "started_at": "2026-11-21T12:00:00Z"},
     ], "verdict": "Leaking", "reason": "floors rise", "at_risk": True, "confidence": 0.97,
@@ -74,9 +83,15 @@ def test_markdown_says_it_all_and_escapes_what_the_app_says() -> None:
         "dict",
         "trend",
         "1.50 s",
+        "| `price\\|<i>` `shop.py:31` | `lru_cache` | 7 | 900 | 1,000 | 75 % | +800 |",
+        "|  | `queue.Queue` | 7 | 40 | none |  | +0 |",
+        "| `shop.ORDERS` | `builtins.dict` | 7 | 5,000 | +4,700 |",
     ):
         assert part in page
     assert "handle|" not in page, "a bar would end the cell of the table"
+    without = VERDICT | {"processes": VERDICT["processes"][1:]}
+    assert "### Caches" not in of_suffix(".md").render(report(without))
+    assert "### Large containers" not in of_suffix(".md").render(report(without))
     assert "<b>" not in page.replace("`python <b>app</b>.py`", "")
 
 

@@ -104,10 +104,53 @@ def hostile() -> Recording:
         series[SeriesKey("memwarden.objects.count", 0, f"{name}{number}")] = Series(
             times, np.array([1.0, 9.0 + number])
         )
+    series |= {
+        key: one
+        for key, one in holding(*HOSTILE).series.items()
+        if ".cache." in key.metric or ".container." in key.metric
+    }
     return replace(
         base, scope=HOSTILE[1], command=" ".join(HOSTILE[:6]), processes=processes, stacks=stacks,
         profiles=tuple(profiles), series=series,
     )  # fmt: skip
+
+
+def holding(*names: str) -> Recording:
+    """A leak in a process with caches and containers; `names` replace theirs."""
+    base = leak()
+    ticks = np.array([EPOCH + 10, EPOCH + 40, EPOCH + 70])
+    series = dict(base.series)
+
+    def add(metric: str, labels: str, *values: float) -> None:
+        series[SeriesKey(f"memwarden.{metric}", 0, labels)] = Series(
+            ticks[: len(values)], np.array([float(value) for value in values])
+        )
+
+    of_function = "code.file.path=/srv/shop/prices.py,code.line.number=31,memwarden.cache.id=1,"
+    for metric, values in (
+        ("entries", (100, 400, 900)),
+        ("bound", (1000, 1000, 1000)),
+        ("hits", (50, 1000, 2700)),
+        ("misses", (100, 400, 900)),
+    ):
+        labels = of_function + "memwarden.cache.kind=lru_cache,memwarden.cache.name=Shop.price"
+        add(f"cache.{metric}", labels, *values)
+    add(
+        "cache.entries",
+        "memwarden.cache.id=2,memwarden.cache.kind=lru_cache,memwarden.cache.name=shop.PAGES",
+        5,
+        7,
+    )
+    for number, name in enumerate(names or ("shop.ORDERS", "")):
+        kind = f"memwarden.container.name={name},memwarden.container.type=builtins.dict"
+        add("container.entries", f"memwarden.container.id={number},{kind}", 300, 5000 + number)
+        if names:
+            add(
+                "cache.entries",
+                f"code.file.path={name},memwarden.cache.id=n{number},memwarden.cache.kind={name}",
+                3,
+            )
+    return replace(base, series=series)
 
 
 def many_stacks(count: int, depth: int = 24, moments: int = 3) -> Recording:
@@ -188,6 +231,7 @@ class Make:
     empty: Callable[[], Recording] = empty
     one_sample: Callable[[], Recording] = one_sample
     hostile: Callable[[], Recording] = hostile
+    holding: Callable[..., Recording] = holding
     many_stacks: Callable[..., Recording] = many_stacks
     chosen: Callable[..., Selected] = chosen
     page_of: Callable[[Recording], str] = page_of

@@ -29,6 +29,7 @@ def test_it_says_all_that_a_report_has_to_say(make: Any) -> None:
         "heap",
         "sites",
         "types",
+        "held",
         "ages",
         "checks",
         "processes",
@@ -44,6 +45,20 @@ def test_it_says_all_that_a_report_has_to_say(make: Any) -> None:
     assert "remember.py:10" in page.text
     assert "from inside" in page.text
     assert [note for note in selected.report.notes if note in page.text] == list(selected.report.notes)
+
+
+def test_caches_and_containers_are_listed_with_all_that_is_known_of_them(make: Any) -> None:
+    page = make.parse(make.page_of(make.holding()))
+    held = page.source.split('<section id="held"')[1].split("</section>")[0]
+    for said in (
+        "prices.py:31", "Shop.price", "lru_cache", ">900<", ">1,000<", ">90 %<", ">75 %<", ">+800<",
+        "shop.PAGES", ">none<", ">+2<",
+        "shop.ORDERS", "builtins.dict", ">5,000<", ">+4,700<", "held by no variable that was found",
+    ):  # fmt: skip
+        assert said in held, said
+    assert held.index("Shop.price") < held.index("shop.PAGES"), "what grew most comes first"
+    bare = make.parse(make.page_of(make.leak()))
+    assert "Nothing that holds many entries was found" in bare.text
 
 
 def test_every_check_of_the_judge_has_words_and_a_place() -> None:

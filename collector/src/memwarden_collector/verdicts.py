@@ -6,17 +6,21 @@ UTC; a number that is not finite becomes null, or for a forecast ten years, beca
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal, cast
 
 from memwarden_api import report
 from memwarden_api.names import PROCESS_MEMORY_ANON
+from memwarden_core import containers as core_containers
 from memwarden_core.recording import Frame as CoreFrame
 from memwarden_core.recording import MemoryLimit, ProcessInfo, Recording, SeriesKey
 from memwarden_core.verdict import Advice, Forecast, Gate, Kind, Site, TypeGrowth, Verdict
 
 _FAR_SECONDS: Final = 10 * 365 * 86_400.0
+_HELD: Final = 48
+"""Caches of a scope in its verdict, and as many containers: a hundred workers must not make it large."""
 
 
 def report_verdict(
@@ -24,11 +28,14 @@ def report_verdict(
 ) -> report.Verdict:
     """The public form of a verdict about a recording."""
     growth = verdict.growth_interval
+    held = _held(recording)
     return report.Verdict(
         scope=recording.scope,
         command=recording.command,
         headline=verdict.headline,
-        processes=tuple(_process(recording, place, one) for place, one in enumerate(recording.processes)),
+        processes=tuple(
+            _process(recording, place, one, held) for place, one in enumerate(recording.processes)
+        ),
         verdict=verdict.kind.value,
         reason=verdict.reason,
         at_risk=verdict.at_risk,
@@ -101,7 +108,53 @@ def utc(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _process(recording: Recording, place: int, process: ProcessInfo) -> report.Process:
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """By process: what grew by most entries first, then the largest. Bounded over all processes of a scope."""
+
+    caches: Mapping[int, list[report.Cache]]
+    containers: Mapping[int, list[report.Container]]
+
+
+def _held(recording: Recording) -> _Held:
+    caches: dict[int, list[report.Cache]] = {}
+    containers: dict[int, list[report.Container]] = {}
+    for cache in sorted(core_containers.caches(recording), key=_by_growth)[:_HELD]:
+        caches.setdefault(cache.process, []).append(_cache(cache))
+    for container in sorted(core_containers.containers(recording), key=_by_growth)[:_HELD]:
+        containers.setdefault(container.process, []).append(_container(container))
+    return _Held(caches, containers)
+
+
+def _by_growth(one: core_containers.Cache | core_containers.Container) -> tuple[float, float, str]:
+    return -one.growth, -one.size, one.id
+
+
+def _cache(cache: core_containers.Cache) -> report.Cache:
+    return report.Cache(
+        id=cache.id,
+        kind=cache.kind,
+        name=cache.name,
+        file=cache.file,
+        line=cache.line,
+        entries=round(cache.size),
+        bound=None if cache.bound is None else round(cache.bound),
+        hit_rate=cache.hit_rate,
+        growth_entries=round(cache.growth),
+    )
+
+
+def _container(container: core_containers.Container) -> report.Container:
+    return report.Container(
+        id=container.id,
+        type=container.type,
+        name=container.name,
+        entries=round(container.size),
+        growth_entries=round(container.growth),
+    )
+
+
+def _process(recording: Recording, place: int, process: ProcessInfo, held: _Held) -> report.Process:
     anon = recording.series.get(SeriesKey(PROCESS_MEMORY_ANON, place))
     return report.Process(
         pid=process.pid,
@@ -113,6 +166,8 @@ def _process(recording: Recording, place: int, process: ProcessInfo) -> report.P
         anon_bytes=None if anon is None or not len(anon.value) else _whole(float(anon.value[-1])),
         started_at=utc(process.started),
         ended_at=utc(process.last_seen) if process.ended else None,
+        caches=tuple(held.caches.get(place, ())),
+        containers=tuple(held.containers.get(place, ())),
     )
 
 

@@ -59,6 +59,11 @@ class Cache:
         return float(self.entries.value[-1])
 
     @property
+    def growth(self) -> float:
+        """Entries more than when it was first seen."""
+        return self.size - float(self.entries.value[0])
+
+    @property
     def is_full(self) -> bool:
         return self.bound is not None and self.size >= self.bound
 
@@ -87,6 +92,11 @@ class Container:
     def size(self) -> float:
         """Entries at the last census."""
         return float(self.entries.value[-1])
+
+    @property
+    def growth(self) -> float:
+        """Entries more than when it was first seen."""
+        return self.size - float(self.entries.value[0])
 
 
 def caches(recording: Recording, until: float | None = None) -> tuple[Cache, ...]:

@@ -21,6 +21,32 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class Cache(Model):
+    """Something that gives up old entries for new ones, as the probe last counted it."""
+
+    id: str = Field(description="The same as long as the cache lives")
+    kind: str = Field(description='"lru_cache", "deque", or a class that keeps to a bound of its own')
+    name: str = Field(
+        description='The cached function, or the variable that holds it; "" where neither is known'
+    )
+    file: str = Field(description='Of the cached function, or ""')
+    line: int = Field(description="First line of the cached function, or 0")
+    entries: int
+    bound: int | None = Field(description="Entries at most; null: it has no bound")
+    hit_rate: float | None = Field(description="Share of look-ups that found something; null: not counted")
+    growth_entries: int = Field(description="Entries more than when it was first counted")
+
+
+class Container(Model):
+    """One of the largest dicts, lists, sets and deques that no known bound keeps small."""
+
+    id: str = Field(description="The same as long as the container lives")
+    type: str
+    name: str = Field(description='The variable or attribute that holds it; "" where it was not found')
+    entries: int
+    growth_entries: int = Field(description="Entries more than when it was first counted")
+
+
 class Process(Model):
     """One process of the scope."""
 
@@ -38,6 +64,8 @@ class Process(Model):
     anon_bytes: int | None = Field(description="Its share of the scope's anonymous memory when last seen")
     started_at: datetime
     ended_at: datetime | None = Field(None, description="null while it lives")
+    caches: tuple[Cache, ...] = Field((), description="Those that grew by most entries first")
+    containers: tuple[Container, ...] = Field((), description="Those that grew by most entries first")
 
 
 class Frame(Model):

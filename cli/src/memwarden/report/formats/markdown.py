@@ -35,6 +35,8 @@ def _verdict(verdict: Verdict) -> Iterable[str]:
     yield from _facts(verdict)
     yield from _sites(verdict.sites)
     yield from _types(verdict.types)
+    yield from _caches(verdict.processes)
+    yield from _containers(verdict.processes)
     yield from _advice(verdict)
     yield from _gates(verdict)
     yield from _processes(verdict.processes)
@@ -102,6 +104,39 @@ def _types(types: tuple[TypeGrowth, ...]) -> Iterable[str]:
             f"| {_code(growth.name)} | {growth.count:,} | {amount(growth.bytes)} | "
             f"{growth.growth_count_per_second * _MINUTE:+,.0f} objects/min |"
         )
+    yield ""
+
+
+def _caches(processes: tuple[Process, ...]) -> Iterable[str]:
+    found = [(process.pid, cache) for process in processes for cache in process.caches]
+    if not found:
+        return
+    yield "### Caches"
+    yield ""
+    yield "| Cache | Kind | PID | Entries | Bound | Hit rate | More entries |"
+    yield "|---|---|--:|--:|--:|--:|--:|"
+    for pid, cache in found[:_TOP]:
+        where = f" {_code(f'{cache.file}:{cache.line}')}" if cache.file else ""
+        bound = "none" if cache.bound is None else f"{cache.bound:,}"
+        rate = "" if cache.hit_rate is None else percent(cache.hit_rate)
+        yield (
+            f"| {_code(cache.name)}{where} | {_code(cache.kind)} | {pid} | {cache.entries:,} | {bound} | {rate} | "
+            f"{cache.growth_entries:+,} |"
+        )
+    yield ""
+
+
+def _containers(processes: tuple[Process, ...]) -> Iterable[str]:
+    found = [(process.pid, container) for process in processes for container in process.containers]
+    if not found:
+        return
+    yield "### Large containers"
+    yield ""
+    yield "| Container | Type | PID | Entries | More entries |"
+    yield "|---|---|--:|--:|--:|"
+    for pid, container in found[:_TOP]:
+        growth = f"{container.growth_entries:+,}"
+        yield f"| {_code(container.name)} | {_code(container.type)} | {pid} | {container.entries:,} | {growth} |"
     yield ""
 
 

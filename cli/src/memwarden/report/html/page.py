@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from memwarden.report.html import sections
 from memwarden.report.html.chart import chart, end_level
+from memwarden.report.html.holdings import holdings
 from memwarden.report.html.markup import Content, Markup, data_block, shown, tag
 from memwarden.report.html.profile import Heap, Packed, ages, heap, pack, table
 from memwarden.report.html.types import types
@@ -99,8 +100,8 @@ def _packed_block(identity: str, packed: Packed) -> Markup:
 def _bar(compared: bool) -> Markup:
     names = [
         *([("difference", "Difference")] if compared else []),
-        ("memory", "Memory"), ("heap", "Flame graph"), ("sites", "Lines"), ("types", "Types"), ("ages", "Ages"),
-        ("checks", "Decision"), ("processes", "Processes"), ("measured", "Measured"),
+        ("memory", "Memory"), ("heap", "Flame graph"), ("sites", "Lines"), ("types", "Types"), ("held", "Held"),
+        ("ages", "Ages"), ("checks", "Decision"), ("processes", "Processes"), ("measured", "Measured"),
     ]  # fmt: skip
     links = (tag("a", name, href=f"#{identity}") for identity, name in names)
     toggle = tag("button", "Dark", type="button", id="theme", hidden=True)
@@ -123,6 +124,7 @@ def _parts(report: Report, verdict: Verdict, recording: Recording | None, why: s
             sections.section("memory", "Memory", missing),
             sections.advice(verdict),
             sections.sites(verdict, False),
+            holdings(verdict),
         ]
         return Parts([*found, *_end(report, verdict)], {"has": {}}, [])
     source = heap(recording)
@@ -139,6 +141,7 @@ def _parts(report: Report, verdict: Verdict, recording: Recording | None, why: s
         _flame(verdict, packed, source) if packed and named else _no_flame(verdict),
         sections.sites(verdict, named),
         _types(recording, verdict),
+        holdings(verdict),
         _ages(verdict) if named else Markup(),
         *_end(report, verdict),
     ]
