@@ -19,6 +19,7 @@ Line = tuple[str, int, str]
 class Signal(IntEnum):
     METRICS = 1
     PROFILES = 2
+    LOGS = 3
 
 
 def fingerprint(*parts: object) -> bytes:
@@ -46,6 +47,8 @@ class SeriesId(NamedTuple):
     metric: str
     attributes: str
     """Canonical JSON object."""
+    shape: str = ""
+    """"" for numbers, else the kind: one name may stand for a number and for a distribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +57,37 @@ class SeriesInfo:
 
     unit: str
     kind: str
-    """gauge, sum."""
+    """gauge, sum, histogram, exponential_histogram, summary."""
     temporality: str
     """"", cumulative, delta."""
     monotonic: bool
     attribute: str
     """"" or the value of the one attribute; several as `key=value,key=value`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """A point that is not one number: of a histogram, an exponential histogram or a summary; what its kind has
+    not is None or empty.
+    """
+
+    count: int
+    sum: float | None = None
+    min: float | None = None
+    max: float | None = None
+    bounds: tuple[float, ...] = ()
+    """Upper bounds of a histogram's buckets but the last; of a summary, its quantiles."""
+    buckets: tuple[int, ...] = ()
+    """Counts: one more than bounds; of an exponential histogram, those of positive values."""
+    negative_buckets: tuple[int, ...] = ()
+    scale: int | None = None
+    """Exponential: bucket i holds values over base^i up to base^(i+1), base being 2^(2^-scale)."""
+    positive_offset: int | None = None
+    negative_offset: int | None = None
+    zero_count: int | None = None
+    zero_threshold: float | None = None
+    quantiles: tuple[float, ...] = ()
+    """Of a summary: the value of each of `bounds`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +123,25 @@ class ResourceBlock:
     wide: dict[int, dict[str, float | str]] = field(default_factory=dict)
     """Time → column → value: the scalars that the wide table knows."""
     narrow: list[tuple[int, SeriesId, float]] = field(default_factory=list)
+    distributions: list[tuple[int, SeriesId, Distribution]] = field(default_factory=list)
     series: dict[SeriesId, SeriesInfo] = field(default_factory=dict)
     profiles: list[ProfileRow] = field(default_factory=list)
+    items: int = 0
+    """Points or Profiles of the request that are in it."""
 
     @property
     def rows(self) -> int:
-        return len(self.wide) + len(self.narrow) + sum(len(profile.stacks) + 1 for profile in self.profiles)
+        points = len(self.wide) + len(self.narrow) + len(self.distributions)
+        return points + sum(len(profile.stacks) + 1 for profile in self.profiles)
 
     def span(self) -> tuple[int, int] | None:
         """The oldest and the newest time in it, None when it holds nothing."""
-        times = [*self.wide, *(row[0] for row in self.narrow), *(profile.time for profile in self.profiles)]
+        times = [
+            *self.wide,
+            *(row[0] for row in self.narrow),
+            *(row[0] for row in self.distributions),
+            *(profile.time for profile in self.profiles),
+        ]
         return (min(times), max(times)) if times else None
 
 

@@ -25,7 +25,12 @@ _INT4: Final = struct.Struct("!ii")
 _FLOAT8: Final = struct.Struct("!id")
 _COUNT: Final = struct.Struct("!h")
 _ARRAY: Final = struct.Struct("!iiiii")
-_ARRAY_TYPES: Final = {"int2": (21, 2, "h"), "int4": (23, 4, "i"), "int8": (20, 8, "q")}
+_ARRAY_TYPES: Final = {
+    "int2": (21, 2, "h"),
+    "int4": (23, 4, "i"),
+    "int8": (20, 8, "q"),
+    "float8": (701, 8, "d"),
+}
 
 
 def int8(value: int) -> bytes:
@@ -56,12 +61,17 @@ def timestamp(microseconds: int) -> bytes:
     return _INT8.pack(8, microseconds - POSTGRES_EPOCH)
 
 
-def array(kind: str, values: Sequence[int]) -> bytes:
-    """A one-dimensional array field of int2, int4 or int8, without nulls."""
+def null() -> bytes:
+    """A field without a value."""
+    return _NULL
+
+
+def array(kind: str, values: Sequence[float]) -> bytes:
+    """A one-dimensional array field of int2, int4, int8 or float8, without nulls."""
     oid, size, code = _ARRAY_TYPES[kind]
     if not values:
         return struct.pack("!iiii", 12, 0, 0, oid)
-    mixed = [size] * (2 * len(values))
+    mixed: list[float] = [size] * (2 * len(values))
     mixed[1::2] = values
     body = struct.pack("!" + f"i{code}" * len(values), *mixed)
     return struct.pack("!i", _ARRAY.size + len(body)) + _ARRAY.pack(1, 0, oid, len(values), 1) + body

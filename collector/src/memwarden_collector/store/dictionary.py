@@ -21,6 +21,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _RESOURCES: Final = 50_000
 _SERIES: Final = 200_000
 _STACKS: Final = 200_000
+_BOUNDS: Final = 10_000
 _SEEN_STEP: Final = 1_000_000
 """Microseconds by which `seen_last` must have moved before a row is written again."""
 
@@ -73,7 +74,8 @@ class Dictionary:
         self._resources: StagedCache[bytes, KnownResource] = StagedCache(_RESOURCES)
         self._series: StagedCache[SeriesId, int] = StagedCache(_SERIES)
         self._stacks: StagedCache[bytes, int] = StagedCache(_STACKS)
-        self._caches = (self._scopes, self._resources, self._series, self._stacks)
+        self._bounds: StagedCache[tuple[float, ...], int] = StagedCache(_BOUNDS)
+        self._caches = (self._scopes, self._resources, self._series, self._stacks, self._bounds)
 
     def commit(self) -> None:
         for cache in self._caches:
@@ -150,6 +152,22 @@ class Dictionary:
             for fp, number in known.items():
                 self._stacks.stage(fp, number)
         return {fp: stack_id for fp in wanted if (stack_id := self._stacks.get(fp)) is not None}
+
+    def bounds(
+        self, connection: Connection, wanted: Iterable[tuple[float, ...]]
+    ) -> dict[tuple[float, ...], int]:
+        """Id by the bounds of a distribution's buckets."""
+        known = {one: self._bounds.get(one) for one in wanted}
+        missing = {fingerprint("bounds", *one): one for one, number in known.items() if number is None}
+        if missing:
+            keys = sorted(missing)
+            # repr of a float is exact, and PostgreSQL reads it back to the same bits.
+            arrays = ["{" + ",".join(map(repr, missing[key])) + "}" for key in keys]
+            columns = {"bounds": ("float8[]", arrays)}
+            ids = ensure(connection, "distribution_bounds", "bounds_id", keys, columns)
+            for key, made in ids.items():
+                self._bounds.stage(missing[key], made)
+        return {one: number for one in known if (number := self._bounds.get(one)) is not None}
 
     def _known(self, fp: bytes) -> KnownResource:
         known = self._resources.get(fp)
@@ -414,5 +432,6 @@ def command_text(attributes: Attributes) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _hex(one: SeriesId) -> tuple[str, str, str]:
-    return one.resource_fp.hex(), one.metric, one.attributes
+def _hex(one: SeriesId) -> tuple[str, ...]:
+    # A number's series has no shape: its fingerprint is what it was before there were shapes.
+    return one.resource_fp.hex(), one.metric, one.attributes, *((one.shape,) if one.shape else ())

@@ -24,6 +24,7 @@ from memwarden_collector.errors import DatabaseAway, DataRefused, Overloaded, St
 from memwarden_collector.store.connection import Connection, Database, translated
 from memwarden_collector.store.copying import array, copy_in, float8, int4, int8, row, text, timestamp
 from memwarden_collector.store.dictionary import Dictionary, KnownResource, LazyFrames, moment
+from memwarden_collector.store.distributions import write_distributions
 
 _log = logging.getLogger(__name__)
 _GROUP_ROWS: Final = 20_000
@@ -170,6 +171,7 @@ class Writer:
             resources = self._dictionary.resources(connection, blocks)
             _write_wide(connection, blocks, resources)
             self._write_narrow(connection, blocks, resources)
+            write_distributions(connection, self._dictionary, blocks, resources)
             self._write_profiles(connection, blocks, resources)
             _write_changes(connection, blocks, resources)
         return new
@@ -179,7 +181,7 @@ class Writer:
     ) -> None:
         infos: dict[SeriesId, SeriesInfo] = {}
         for block in blocks:
-            infos.update(block.series)
+            infos.update((series, info) for series, info in block.series.items() if not series.shape)
         if not infos:
             return
         ids = self._dictionary.series(connection, infos, resources)

@@ -1,0 +1,3 @@
+drop table distribution;
+drop table distribution_bounds;
+delete from series where kind in ('histogram', 'exponential_histogram', 'summary');
