@@ -9,6 +9,7 @@ import ctypes
 import importlib.util
 import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -133,6 +134,7 @@ class Collector:
                     "-m",
                     "memwarden_collector",
                     *("--database-url", url, "--listen", "127.0.0.1:0", "--port-file", str(self.port_file)),
+                    *("--grpc-listen", "off"),  # what a test gives after it counts
                     *options,
                 ],
                 stderr=log,
@@ -149,6 +151,12 @@ class Collector:
         self.start_seconds = time.monotonic() - started
         self.url = self.port_file.read_text().strip()
         self.client = httpx.Client(base_url=self.url, timeout=30, trust_env=False, verify=False)
+
+    def grpc_address(self) -> str:
+        """HOST:PORT of its gRPC door, which it says before it is ready."""
+        found = re.search(r"listening on (\S+) for OTLP over gRPC", self.log.read_text())
+        assert found is not None, self.log.read_text()
+        return found[1]
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""

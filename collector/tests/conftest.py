@@ -15,6 +15,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
+# gRPC, a client here, would start threads again in every child between fork and exec; and a child with threads gets no
+# user namespace for PostgreSQL.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 # The modules beside this one: import-mode importlib puts no folder of tests on the path.
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -177,7 +177,7 @@ def test_own_numbers(collector: Collector) -> None:
     otlp.post_metrics(collector.client, b"\xff\xff")
     text = collector.client.get("/metrics").text
     assert 'memwarden_collector_batches_total{result="stored",signal="metrics"} 1' in text
-    assert 'memwarden_collector_refused_total{reason="protobuf",status="400"} 1' in text
+    assert 'memwarden_collector_refused_total{door="http",reason="protobuf",status="400"} 1' in text
     assert "memwarden_collector_database_up 1" in text
 
 

@@ -97,7 +97,10 @@ def test_a_damaged_spool(
         damage(file, kind)
     (spool / "notes.txt").write_text("not ours")
     processes.append(
-        module("memwarden_collector", "--listen", f"127.0.0.1:{port}", "--database-url", database.url)
+        module(
+            "memwarden_collector",
+            *("--listen", f"127.0.0.1:{port}", "--grpc-listen", "off", "--database-url", database.url),
+        )
     )
     ready.unlink()
     second = module("memwarden_sidecar", *options)

@@ -20,10 +20,12 @@ from typing import TYPE_CHECKING, Final
 import uvicorn
 
 from memwarden_api.names import EXIT_FAILED
+from memwarden_collector.bearer import Token
 from memwarden_collector.clock import Clock
 from memwarden_collector.errors import CollectorError, StoreError
 from memwarden_collector.listen import open_socket, url_of, write_port_file
 from memwarden_collector.otlp.doors import OtlpDoors
+from memwarden_collector.otlp.intake import Intake
 from memwarden_collector.root import App, Root
 from memwarden_collector.settings import Settings
 from memwarden_collector.store.connection import Connection, Database
@@ -33,6 +35,7 @@ from memwarden_collector.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from memwarden_collector.analysis.analyst import Analyst
+    from memwarden_collector.otlp.grpc_doors import GrpcDoors
 
 _log = logging.getLogger(__name__)
 _REQUESTS_SECONDS: Final = 3  # for requests in flight, when the collector is told to end
@@ -97,6 +100,17 @@ class _Server(uvicorn.Server):
         self._ready.set()
 
 
+async def _open_grpc(settings: Settings, intake: Intake, token: Token) -> "GrpcDoors | None":
+    """The gRPC doors, open, if they are wanted: gRPC is 20 MB of memory that `memwarden run` does without."""
+    if settings.grpc_listen is None:
+        return None
+    from memwarden_collector.otlp.grpc_doors import GrpcDoors
+
+    doors = GrpcDoors(intake, token, *settings.grpc_listen)
+    _log.info("listening on %s for OTLP over gRPC", await doors.start())
+    return doors
+
+
 class Collector:
     """All parts of one process."""
 
@@ -119,9 +133,9 @@ class Collector:
     async def serve(self) -> None:
         """Until a signal; then requests in flight are answered, what waits is committed."""
         settings = self._settings
-        doors = OtlpDoors(self._writer, settings.limits, self._telemetry, self._clock, self._decoders)
-        token = settings.token.get_secret_value() if settings.token else None
-        root = Root(doors, self._load_interface, self._trouble, self._telemetry, token)
+        intake = Intake(self._writer, settings.limits, self._telemetry, self._clock, self._decoders)
+        token = Token(settings.token.get_secret_value() if settings.token else None)
+        root = Root(OtlpDoors(intake), self._load_interface, self._trouble, self._telemetry, token)
         config = uvicorn.Config(
             root,
             http="httptools",
@@ -150,6 +164,7 @@ class Collector:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop)
         self._writer.start()
+        grpc = await _open_grpc(settings, intake, token)
         serving = asyncio.create_task(server.serve(sockets=[self._listener]))
         try:
             await asyncio.wait(
@@ -165,6 +180,8 @@ class Collector:
             await asyncio.wait([warming])
         finally:
             server.should_exit = True
+            if grpc is not None:
+                await grpc.stop(_REQUESTS_SECONDS)
             await asyncio.wait([serving])
             await asyncio.to_thread(self._close)
 

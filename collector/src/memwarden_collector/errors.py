@@ -4,7 +4,9 @@ CollectorError
 ├── ListenFailed             the address can't be bound
 ├── PortFileFailed           the port file can't be written
 ├── Refused                  a request is answered with an error (status, message)
-│   └── Overloaded           …for now: 503 with Retry-After
+│   └── Postponed            …for now: it may come again
+│       ├── Overloaded       503
+│       └── OverQuota        429
 └── StoreError
     ├── DatabaseAway         not reachable, shut down, connection lost
     ├── DatabaseFull         no space left where the database lives
@@ -26,8 +28,10 @@ __all__ = [
     "DatabaseReadOnly",
     "DatabaseTooOld",
     "ListenFailed",
+    "OverQuota",
     "Overloaded",
     "PortFileFailed",
+    "Postponed",
     "Refused",
     "SchemaChanged",
     "SchemaNewer",
@@ -58,11 +62,26 @@ class Refused(CollectorError):
         """A short word for counters."""
 
 
-class Overloaded(Refused):
-    """Refused for now; the client comes again."""
+class Postponed(Refused):
+    """Refused for now; the client comes again, after some time that the answer names."""
+
+    retry_seconds = 1.0
+    """Not before."""
+
+
+class Overloaded(Postponed):
+    """The collector or its database can't do more now."""
 
     def __init__(self, message: str, *, reason: str) -> None:
         super().__init__(503, message, reason=reason)
+
+
+class OverQuota(Postponed):
+    """Who asks has had his share."""
+
+    def __init__(self, message: str, *, reason: str, retry_seconds: float) -> None:
+        super().__init__(429, message, reason=reason)
+        self.retry_seconds = retry_seconds
 
 
 class StoreError(CollectorError):

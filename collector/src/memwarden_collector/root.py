@@ -6,20 +6,20 @@ than everything else, and a sidecar must not wait for it.
 """
 
 import contextlib
-import hmac
 import json
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from memwarden_collector.errors import Refused
+from memwarden_collector.bearer import Token
 from memwarden_collector.otlp.body import Incoming, Receive, Scope, Send, drain, headers_of
-from memwarden_collector.otlp.doors import DOORS, OtlpDoors, send_answer, send_error
+from memwarden_collector.otlp.doors import OtlpDoors, send_answer
 from memwarden_collector.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 API_PREFIX: Final = "/api/v1"
+_OTLP_PREFIXES: Final = ("/v1/", "/v1development/")
 _JSON: Final = b"application/json"
 _PROBLEM: Final = b"application/problem+json"
 
@@ -33,13 +33,13 @@ class Root:
         interface: Callable[[], Awaitable[App]],
         trouble: Callable[[], Awaitable[str | None]],
         telemetry: Telemetry,
-        token: str | None,
+        token: Token,
     ) -> None:
         self._doors = doors
         self._interface = interface
         self._trouble = trouble
         self._telemetry = telemetry
-        self._expected = f"Bearer {token}".encode() if token else None
+        self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -51,9 +51,9 @@ class Root:
             await _send_json(send, 200, {"status": "ok"})
         elif path == "/readyz":
             await self._ready(send)
-        elif not self._may(scope):
+        elif not self._token.fits(headers_of(scope).get(b"authorization", b"")):
             await self._unauthorised(scope, receive, send)
-        elif path in DOORS:
+        elif path.startswith(_OTLP_PREFIXES):
             await self._doors(scope, receive, send)
         elif path.startswith(API_PREFIX + "/"):
             interface = await self._interface()
@@ -69,22 +69,14 @@ class Root:
                 send, 404, "Not Found", f"there is nothing at {path[:200]}; the interface is {API_PREFIX}"
             )
 
-    def _may(self, scope: Scope) -> bool:
-        if self._expected is None:
-            return True
-        given = headers_of(scope).get(b"authorization", b"")
-        return hmac.compare_digest(given, self._expected)
-
     async def _unauthorised(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = headers_of(scope)
-        text = "the bearer token is missing or wrong; send the value of MEMWARDEN_TOKEN"
-        self._telemetry.count("refused_total", status="401", reason="token")
-        await drain(headers, Incoming(receive))
-        if scope["path"] in DOORS:
-            as_json = headers.get(b"content-type", b"").startswith(_JSON)
-            await send_error(send, Refused(401, text, reason="token"), as_json=as_json)
-        else:
-            await _send_problem(send, 401, "Unauthorized", text)
+        headers, incoming, refused = headers_of(scope), Incoming(receive), self._token.refusal()
+        if scope["path"].startswith(_OTLP_PREFIXES):
+            await self._doors.refuse(refused, headers, incoming, send)
+            return
+        self._telemetry.count("refused_total", status="401", reason=refused.reason, door="interface")
+        await drain(headers, incoming)
+        await _send_problem(send, 401, "Unauthorized", refused.message)
 
     async def _ready(self, send: Send) -> None:
         trouble = await self._trouble()

@@ -19,6 +19,7 @@ from memwarden_core.settings import Sensitivity
 
 ENV_DATABASE_URL: Final = "MEMWARDEN_DATABASE_URL"
 DEFAULT_PORT: Final = 4318  # OTLP over HTTP
+DEFAULT_GRPC_PORT: Final = 4317  # OTLP over gRPC
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -38,8 +39,29 @@ class Limits(_Model):
     max_inflate_ratio: int = Field(
         default=200, ge=1, description="Inflated to sent bytes, after the first MiB (413)"
     )
+    max_decoded_bytes: int = Field(
+        default=160 << 20,
+        ge=1 << 20,
+        description="Memory that a parsed request may take, estimated before parsing it (413)",
+    )
     max_points: int = Field(
         default=50_000, ge=1, description="Points stored of one metrics request (partial success)"
+    )
+    max_buckets: int = Field(
+        default=1024,
+        ge=1,
+        description="Buckets of a histogram's point, or quantiles of a summary's (partial success)",
+    )
+    max_points_per_second: float = Field(
+        default=0, ge=0, description="Rows that all senders together may store in a second, 0 for any (429)"
+    )
+    max_scope_points_per_second: float = Field(
+        default=10_000,
+        ge=0,
+        description="Rows of one scope in a second, 0 for any (429; partial success where others come with it)",
+    )
+    quota_burst_seconds: float = Field(
+        default=60, gt=0, description="So much of a quota may be used at once by who was silent before"
     )
     max_attributes: int = Field(default=30, ge=0, description="Attributes of one point (partial success)")
     max_resource_attributes: int = Field(
@@ -119,6 +141,10 @@ class Settings(_Model):
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on; loopback unless said otherwise")
     port: int = Field(DEFAULT_PORT, ge=0, le=65_535, description="Port to listen on; 0 takes a free one")
+    grpc_listen: tuple[str, int] | None = Field(
+        default=("127.0.0.1", DEFAULT_GRPC_PORT),
+        description="HOST:PORT for OTLP over gRPC; port 0 takes a free one, off opens none",
+    )
     port_file: Path | None = Field(
         default=None, description="File that gets the URL, whole, once the collector is ready"
     )
@@ -163,6 +189,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=f"127.0.0.1:{DEFAULT_PORT}",
         help="where to listen; port 0 takes a free one (default: %(default)s)",
     )
+    parser.add_argument(
+        "--grpc-listen",
+        metavar="HOST:PORT",
+        default=f"127.0.0.1:{DEFAULT_GRPC_PORT}",
+        help=f"{_help(Settings, 'grpc_listen')} (default: %(default)s)",
+    )
     parser.add_argument("--port-file", metavar="PATH", help=_help(Settings, "port_file"))
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     for title, model in (("limits", Limits), ("analysis", Analysis)):
@@ -191,11 +223,13 @@ def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) ->
     url = arguments.database_url or environ.get(ENV_DATABASE_URL)
     if not url:
         raise ValueError(f"no database: give --database-url or set {ENV_DATABASE_URL}")
-    host, port = parse_listen(arguments.listen)
+    host, port = parse_listen(arguments.listen, "--listen")
+    grpc = arguments.grpc_listen
     return Settings(
         database_url=SecretStr(url),
         host=host,
         port=port,
+        grpc_listen=None if grpc == "off" else parse_listen(grpc, "--grpc-listen"),
         port_file=Path(arguments.port_file) if arguments.port_file else None,
         log_level=arguments.log_level,
         token=SecretStr(environ[ENV_TOKEN]) if environ.get(ENV_TOKEN) else None,
@@ -204,11 +238,11 @@ def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) ->
     )
 
 
-def parse_listen(listen: str) -> tuple[str, int]:
+def parse_listen(listen: str, option: str = "--listen") -> tuple[str, int]:
     """`HOST:PORT` or `[IPv6]:PORT` to its parts; ValueError says what is wrong."""
     host, colon, port = listen.rpartition(":")
     if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
-        raise ValueError(f"--listen {listen!r} is not HOST:PORT with a port from 0 to 65535")
+        raise ValueError(f"{option} {listen!r} is not HOST:PORT with a port from 0 to 65535")
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 

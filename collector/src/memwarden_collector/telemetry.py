@@ -12,9 +12,12 @@ _HELP: Final = {
     "memwarden_collector_points_total": ("counter", "Points (metrics) and profiles stored, by signal"),
     "memwarden_collector_rejected_total": (
         "counter",
-        "Points and profiles rejected by partial success, by reason",
+        "Points, profiles and log records rejected by partial success, by reason, limit and its value",
     ),
-    "memwarden_collector_refused_total": ("counter", "Requests answered with an error, by status and reason"),
+    "memwarden_collector_refused_total": (
+        "counter",
+        "Requests answered with an error, by door, status, reason, limit and its value",
+    ),
     "memwarden_collector_judgements_total": ("counter", "Judgements made, by verdict"),
     "memwarden_collector_errors_total": ("counter", "Errors of jobs, by job and cause"),
     "memwarden_collector_inflight_bytes": ("gauge", "Bytes of requests being worked on"),

@@ -96,6 +96,7 @@ AGE_BOUNDS_SECONDS: Final = (1, 2, 5, 10, 30, 60, 300, 900, 3600)  # ten buckets
 
 # ── HTTP ─────────────────────────────────────────────────────────────────────────────────────────────────
 METRICS_PATH: Final = "/v1/metrics"
+LOGS_PATH: Final = "/v1/logs"
 PROFILES_PATH: Final = "/v1development/profiles"
 BATCH_ID_HEADER: Final = "memwarden-batch-id"  # UUIDv7, made once: a batch sent twice counts once
 

@@ -253,6 +253,7 @@ class Backend:
             [
                 *environment.python("memwarden_collector"),
                 "--listen", listen,
+                "--grpc-listen", "off",  # nobody but our sidecar sends here
                 "--port-file", str(url_file),
                 "--sensitivity", self.plan.sensitivity,
             ],

@@ -1,12 +1,11 @@
-"""The body of a request: read with a bound, inflated with a bound.
+"""The body of a request over HTTP: read with a bound.
 
-A size is refused by Content-Length before a byte is read, else while reading; inflating stops at the limit,
-and at a ratio that only a bomb has. Refused bytes are read on and thrown away for a moment, because closing
-on a client that still sends destroys the answer on its way (RFC 9112, 9.6).
+A size is refused by Content-Length before a byte is read, else while reading. Refused bytes are read on and
+thrown away for a moment, because closing on a client that still sends destroys the answer on its way (RFC 9112,
+9.6).
 """
 
 import asyncio
-import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
@@ -18,10 +17,6 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-_RATIO_AFTER_BYTES: Final = 1 << 20
-_STEP_BYTES: Final = 256 << 10
-_INPUT_BYTES: Final = 16 << 10
-_MAX_MEMBERS: Final = 64
 _DRAIN_BYTES: Final = 64 << 20
 _DRAIN_SECONDS: Final = 2.0
 
@@ -46,18 +41,6 @@ class Incoming:
 def headers_of(scope: Scope) -> dict[bytes, bytes]:
     """Header names in lower case; of several with one name the last."""
     return dict(scope["headers"])
-
-
-def encoding_of(headers: dict[bytes, bytes]) -> str:
-    """ "gzip" or "identity"; raises Refused (415)."""
-    encoding = headers.get(b"content-encoding", b"identity").strip().lower().decode("latin-1") or "identity"
-    if encoding not in ("gzip", "identity", "none"):
-        raise Refused(
-            415,
-            f"content-encoding {encoding[:40]!r} is not known; use gzip or none",
-            reason="content_encoding",
-        )
-    return "gzip" if encoding == "gzip" else "identity"
 
 
 async def read_body(
@@ -103,59 +86,9 @@ async def drain(headers: dict[bytes, bytes], receive: Incoming) -> None:
         return
 
 
-def inflate(body: bytes, encoding: str, limits: Limits, reservation: Reservation) -> bytes:
-    """The body as meant. Computes: call it in a thread. Raises Refused (400, 413), Overloaded."""
-    if encoding == "identity":
-        if len(body) > limits.max_inflated_bytes:
-            raise _inflated_too_large(limits)
-        return body
-    result = bytearray()
-    place = members = 0
-    try:
-        while place < len(body):
-            members += 1
-            if members > _MAX_MEMBERS:
-                raise Refused(400, f"more than {_MAX_MEMBERS} gzip members in one body", reason="gzip")
-            member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-            while not member.eof:
-                # Small pieces of input: what zlib leaves over is copied each time.
-                piece = body[place : place + _INPUT_BYTES]
-                step = member.decompress(piece, _STEP_BYTES)
-                place += len(piece) - len(member.unconsumed_tail) - len(member.unused_data)
-                if not step and not piece and not member.eof:
-                    raise Refused(400, "the gzip stream ends too early", reason="gzip")
-                reservation.grow(len(step))
-                result += step
-                _check_inflated(len(result), len(body), limits)
-    except zlib.error as error:
-        raise Refused(400, f"the body is not gzip: {error}", reason="gzip") from None
-    return bytes(result)
-
-
-def _check_inflated(inflated: int, sent: int, limits: Limits) -> None:
-    if inflated > limits.max_inflated_bytes:
-        raise _inflated_too_large(limits)
-    if inflated > _RATIO_AFTER_BYTES and inflated > sent * limits.max_inflate_ratio:
-        raise Refused(
-            413,
-            f"{sent} bytes inflate to more than {inflated}: over"
-            f" max_inflate_ratio={limits.max_inflate_ratio}",
-            reason="inflate_ratio",
-        )
-
-
 def _too_large(what: str, limits: Limits) -> Refused:
     return Refused(
         413,
         f"{what}: over max_request_bytes={limits.max_request_bytes}; send smaller requests",
         reason="request_bytes",
-    )
-
-
-def _inflated_too_large(limits: Limits) -> Refused:
-    return Refused(
-        413,
-        f"the body inflates to more than max_inflated_bytes={limits.max_inflated_bytes}; send smaller"
-        f" requests",
-        reason="inflated_bytes",
     )

@@ -1,16 +1,16 @@
 """Metrics: an ExportMetricsServiceRequest becomes blocks for the store.
 
-Number points of gauges and sums are stored; histograms, summaries and exponential histograms are answered as
-partial success. A point without a finite value, without a time, or with a time outside the limits is rejected
-and counted; a point flagged "no recorded value" says that there is nothing to store, and is not.
+Points of gauges, sums, histograms, exponential histograms and summaries are stored. A point without a finite value,
+without a time, or with a time outside the limits is rejected and counted; a point flagged "no recorded value" says
+that there is nothing to store, and is not.
 """
 
 import json
 import math
 from collections.abc import Callable, Sequence
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
-from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
@@ -18,11 +18,18 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, NumberDataPoint, ResourceMetrics
 
 from memwarden_api.names import LIMIT_SOURCE
-from memwarden_collector.batch import Attributes, Json, ResourceBlock, ResourceId, SeriesId, SeriesInfo
+from memwarden_collector.batch import (
+    Attributes,
+    Distribution,
+    Json,
+    ResourceBlock,
+    SeriesId,
+    SeriesInfo,
+)
 from memwarden_collector.clock import Now
 from memwarden_collector.columns import LIMIT_SOURCES, WIDE, Column, level_of
-from memwarden_collector.errors import Refused
 from memwarden_collector.otlp.attributes import AttributeReader, BadAttributes
+from memwarden_collector.otlp.distributions import READERS, BadDistribution
 from memwarden_collector.otlp.identity import identify
 from memwarden_collector.otlp.rejections import Rejections
 from memwarden_collector.settings import Limits
@@ -31,28 +38,23 @@ _NO_RECORDED_VALUE: Final = 1
 _TEMPORALITY: Final = {0: "", 1: "delta", 2: "cumulative"}
 
 
-def decode_metrics(body: bytes, limits: Limits, now: Now) -> tuple[list[ResourceBlock], Rejections]:
-    """Blocks and what was rejected. Raises Refused (400)."""
-    request = ExportMetricsServiceRequest()
-    try:
-        request.ParseFromString(body)
-    except DecodeError as error:
-        raise Refused(
-            400, f"the body is not an ExportMetricsServiceRequest: {error}", reason="protobuf"
-        ) from None
+def decode_metrics(
+    request: ExportMetricsServiceRequest, limits: Limits, now: Now
+) -> tuple[list[ResourceBlock], Rejections]:
+    """Blocks and what was rejected."""
     walk = _Walk(limits, now)
     for resource in request.resource_metrics:
         walk.resource(resource)
     return [block for block in walk.blocks.values() if block.rows], walk.rejections
 
 
-def metrics_response(rejections: Rejections) -> bytes:
+def metrics_response(rejections: Rejections) -> ExportMetricsServiceResponse:
     """The answer to a request that was taken, as a whole or in part."""
     response = ExportMetricsServiceResponse()
     if message := rejections.message():
         response.partial_success.rejected_data_points = rejections.count
         response.partial_success.error_message = message
-    return response.SerializeToString()
+    return response
 
 
 class _Walk:
@@ -87,10 +89,7 @@ class _Walk:
     def _metric(self, metric: Metric, block: ResourceBlock, column: Column | None) -> None:
         kind = metric.WhichOneof("data")
         points = _points(metric)
-        if kind not in ("gauge", "sum"):
-            self.rejections.reject(
-                "not_stored", f"a metric of type {kind or 'none'} is not stored yet", len(points)
-            )
+        if kind is None:
             return
         try:
             name = self._reader.key(metric.name)
@@ -100,10 +99,12 @@ class _Walk:
         except BadAttributes as bad:
             self.rejections.reject(bad.reason, f"metric: {bad.text}", len(points))
             return
-        temporality = _TEMPORALITY.get(metric.sum.aggregation_temporality, "") if kind == "sum" else ""
-        monotonic = kind == "sum" and bool(metric.sum.is_monotonic)
+        data = getattr(metric, kind)
+        temporality = _TEMPORALITY.get(getattr(data, "aggregation_temporality", 0), "")
+        info = SeriesInfo(unit, kind, temporality, kind == "sum" and bool(data.is_monotonic), "")
+        read = READERS.get(kind)
         for point in points:
-            value = self._value(point)
+            value = self._value(point) if read is None else self._distribution(point, read)
             if value is None:
                 continue
             try:
@@ -114,15 +115,15 @@ class _Walk:
                 self.rejections.reject(bad.reason, f"point: {bad.text}")
                 continue
             time = int(point.time_unix_nano) // 1000
-            if column is not None and column.takes(attributes):
-                self._wide(block.wide, time, column, value, attributes)
-                continue
-            series = _series(block.identity, name, attributes)
-            if series not in block.series:
-                block.series[series] = SeriesInfo(
-                    unit, kind, temporality, monotonic, attribute_text(attributes)
-                )
-            block.narrow.append((time, series, value))
+            if isinstance(value, Distribution):
+                series = _series(block, name, attributes, info, shape=kind)
+                block.distributions.append((time, series, value))
+            elif column is not None and column.takes(attributes):
+                if not self._wide(block.wide, time, column, value, attributes):
+                    continue
+            else:
+                block.narrow.append((time, _series(block, name, attributes, info), value))
+            block.items += 1
 
     def _wide(
         self,
@@ -131,15 +132,16 @@ class _Walk:
         column: Column,
         value: float,
         attributes: Attributes,
-    ) -> None:
+    ) -> bool:
         source = next(iter(attributes.values()), None)
         if source is not None and source not in LIMIT_SOURCES:
             self.rejections.reject("limit_source", f"{LIMIT_SOURCE} is none of {', '.join(LIMIT_SOURCES)}")
-            return
+            return False
         row = rows.setdefault(time, {})
         row[column.name] = value
         if source is not None:
             row[column.text_column] = str(source)
+        return True
 
     def _value(self, point: NumberDataPoint) -> float | None:
         """The number of a point that may be stored; everything else is counted here."""
@@ -151,14 +153,31 @@ class _Walk:
             self.rejections.reject("no_value", "the point has no value")
         elif not math.isfinite(value):
             self.rejections.reject("not_finite", "the value is NaN or infinite")
-        elif (late := self._check_time(point.time_unix_nano)) is not None:
+        elif self._admits(point.time_unix_nano):
+            return value
+        return None
+
+    def _distribution(self, point: Any, read: Callable[[Any, Limits], Distribution]) -> Distribution | None:
+        """As `_value`, of a point that is not one number."""
+        if point.flags & _NO_RECORDED_VALUE:
+            return None
+        try:
+            value = read(point, self._limits)
+        except BadDistribution as bad:
+            self.rejections.reject(bad.reason, bad.text)
+            return None
+        return value if self._admits(point.time_unix_nano) else None
+
+    def _admits(self, time: int) -> bool:
+        """Whether one more point of this time is taken; counted if not."""
+        if (late := self._check_time(time)) is not None:
             self.rejections.reject(*late)
         elif self._points >= self._limits.max_points:
             self.rejections.reject("points", f"over max_points={self._limits.max_points} in one request")
         else:
             self._points += 1
-            return value
-        return None
+            return True
+        return False
 
 
 def time_check(limits: Limits, now: Now) -> Callable[[int], tuple[str, str] | None]:
@@ -192,11 +211,17 @@ def _as_text(value: Json) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _series(identity: ResourceId, metric: str, attributes: Attributes) -> SeriesId:
+def _series(
+    block: ResourceBlock, metric: str, attributes: Attributes, info: SeriesInfo, shape: str = ""
+) -> SeriesId:
+    """The series of a point, entered into the block."""
     text = json.dumps(attributes, sort_keys=True, ensure_ascii=False) if attributes else "{}"
-    return SeriesId(identity.fp, metric, text)
+    series = SeriesId(block.identity.fp, metric, text, shape)
+    if series not in block.series:
+        block.series[series] = replace(info, attribute=attribute_text(attributes))
+    return series
 
 
-def _points(metric: Metric) -> Sequence[NumberDataPoint]:
+def _points(metric: Metric) -> Sequence[Any]:
     kind = metric.WhichOneof("data")
     return getattr(metric, kind).data_points if kind else ()

@@ -7,6 +7,10 @@ by (stack, age bucket). Other types are answered as partial success. A sample wi
 import bisect
 import math
 
+from opentelemetry.proto.collector.profiles.v1development.profiles_service_pb2 import (
+    ExportProfilesServiceRequest,
+)
+
 from memwarden_api import names
 from memwarden_collector.batch import Json, ProfileRow, ResourceBlock, StackTable
 from memwarden_collector.clock import Now
@@ -23,10 +27,12 @@ _Cells = dict[tuple[int, int], list[int]]
 """(stack, age bucket) → live bytes, blocks, samples."""
 
 
-def decode_profiles(body: bytes, limits: Limits, now: Now) -> tuple[list[ResourceBlock], Rejections]:
-    """Blocks and what was rejected. Raises Refused (400)."""
+def decode_profiles(
+    message: ExportProfilesServiceRequest, limits: Limits, now: Now
+) -> tuple[list[ResourceBlock], Rejections]:
+    """Blocks and what was rejected."""
     rejections = Rejections("profiles")
-    request = ProfilesRequest(body, limits, rejections)
+    request = ProfilesRequest(message, limits, rejections)
     walk = _Walk(request, rejections, limits, now)
     blocks: dict[bytes, ResourceBlock] = {}
     moments: dict[tuple[bytes, int], _Cells] = {}
@@ -41,6 +47,7 @@ def decode_profiles(body: bytes, limits: Limits, now: Now) -> tuple[list[Resourc
         for profile in resource.profiles:
             if walk.accepts(profile) and (found := walk.read(profile)) is not None:
                 _lay(moments.setdefault((identity.fp, profile.time // 1000), {}), found, profile.type)
+                block.items += 1
     table = StackTable(request.stacks.fingerprint, request.stacks.frames)
     for (fp, time), cells in moments.items():
         # A moment without a sample is kept too: nothing was alive.

@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.profiles.v1development.profiles_service_pb2 import (
     ExportProfilesServiceRequest,
     ExportProfilesServiceResponse,
@@ -16,7 +15,6 @@ from opentelemetry.proto.collector.profiles.v1development.profiles_service_pb2 i
 from opentelemetry.proto.profiles.v1development.profiles_pb2 import Profile, ProfilesDictionary
 
 from memwarden_collector.batch import Attributes, Json, Line
-from memwarden_collector.errors import Refused
 from memwarden_collector.otlp.attributes import AttributeReader, BadAttributes
 from memwarden_collector.otlp.rejections import Rejections
 from memwarden_collector.settings import Limits
@@ -49,16 +47,10 @@ class ResourceView:
 
 
 class ProfilesRequest:
-    """A parsed request. Raises Refused (400) when it is not one."""
+    """A parsed request."""
 
-    def __init__(self, body: bytes, limits: Limits, rejections: Rejections) -> None:
-        self._message = ExportProfilesServiceRequest()
-        try:
-            self._message.ParseFromString(body)
-        except DecodeError as error:
-            raise Refused(
-                400, f"the body is not an ExportProfilesServiceRequest: {error}", reason="protobuf"
-            ) from None
+    def __init__(self, message: ExportProfilesServiceRequest, limits: Limits, rejections: Rejections) -> None:
+        self._message = message
         self._limits = limits
         self._rejections = rejections
         strings = list(self._message.dictionary.string_table)
@@ -178,10 +170,10 @@ class StackReader:
         )
 
 
-def profiles_response(rejections: Rejections) -> bytes:
+def profiles_response(rejections: Rejections) -> ExportProfilesServiceResponse:
     """The answer to a request that was taken, as a whole or in part."""
     response = ExportProfilesServiceResponse()
     if message := rejections.message():
         response.partial_success.rejected_profiles = rejections.count
         response.partial_success.error_message = message
-    return response.SerializeToString()
+    return response

@@ -1,12 +1,27 @@
 """What was not taken from a request, and why: the text and the count of a partial success."""
 
+import re
 from collections import Counter
 from typing import Final
 
+from memwarden_collector.settings import Limits
 from memwarden_collector.telemetry import Telemetry
 
 _MAX_REASONS: Final = 8
 _MAX_TEXT: Final = 2000
+
+
+_LIMIT: Final = re.compile(r"\b([a-z]+(?:_[a-z]+)+)=")
+
+
+def limit_labels(text: str, limits: Limits) -> dict[str, str]:
+    """The limit that a message names, and its value, as labels. The value is the setting's, not the text's: a client's
+    words never become labels.
+    """
+    for name in _LIMIT.findall(text):
+        if name in Limits.model_fields:
+            return {"limit": name, "value": str(getattr(limits, name))}
+    return {}
 
 
 class Rejections:
@@ -35,10 +50,11 @@ class Rejections:
         parts += [f"{count}× {text}" for (_, text), count in self._most(self._warned)]
         return "; ".join(parts)[:_MAX_TEXT]
 
-    def report(self, telemetry: Telemetry, signal: str) -> None:
+    def report(self, telemetry: Telemetry, limits: Limits, signal: str) -> None:
         """Add to the counters."""
-        for (reason, _), count in self._rejected.items():
-            telemetry.count("rejected_total", count, signal=signal, reason=reason)
+        for (reason, text), count in self._rejected.items():
+            labels = limit_labels(text, limits)
+            telemetry.count("rejected_total", count, signal=signal, reason=reason, **labels)
 
     @staticmethod
     def _most(counter: Counter[tuple[str, str]]) -> list[tuple[tuple[str, str], int]]:

@@ -1,0 +1,132 @@
+"""The way of a request behind either door: inflate, weigh, parse, decode, ask the quota, store, answer.
+
+It computes in a thread and is acknowledged after its commit. What a client has to know about a refusal is in the
+exception, what an operator has to know is counted. A database that is away is never a fault of the request: that is
+Overloaded.
+"""
+
+import asyncio
+import hashlib
+import random
+import uuid
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from google.protobuf.message import Message
+
+from memwarden_api.names import BATCH_ID_HEADER
+from memwarden_collector.batch import Batch
+from memwarden_collector.clock import Clock
+from memwarden_collector.errors import DataRefused, Overloaded, Postponed, Refused, StoreError
+from memwarden_collector.otlp.admission import Budget, Reservation
+from memwarden_collector.otlp.compression import Compression, inflate
+from memwarden_collector.otlp.encoding import Encoding
+from memwarden_collector.otlp.quota import Quota
+from memwarden_collector.otlp.rejections import Rejections, limit_labels
+from memwarden_collector.otlp.signals import Door
+from memwarden_collector.otlp.weight import check_weight
+from memwarden_collector.settings import Limits
+from memwarden_collector.telemetry import Telemetry
+
+_JITTER_SECONDS: Final = 2.0  # so that clients don't come back in one wave
+_MAX_RETRY_SECONDS: Final = 30.0
+
+
+class Sink(Protocol):
+    """Where batches go. The future ends after the commit: True stored, False seen before."""
+
+    def submit(self, batch: Batch) -> Future[bool]:
+        """Raises Overloaded when too much waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came through a door."""
+
+    body: bytes
+    compression: Compression
+    encoding: Encoding
+    key: bytes | None
+    """The client's id of this batch."""
+
+
+class Intake:
+    """All doors of a process share one."""
+
+    def __init__(
+        self, sink: Sink, limits: Limits, telemetry: Telemetry, clock: Clock, executor: Executor
+    ) -> None:
+        self.limits = limits
+        self.budget = Budget(limits.max_inflight_bytes)
+        self._sink = sink
+        self._telemetry = telemetry
+        self._clock = clock
+        self._executor = executor
+        self._quota = Quota(limits)
+        telemetry.gauge("inflight_bytes", lambda: self.budget.used)
+
+    async def take(self, door: Door, sent: Sent, reservation: Reservation) -> Message:
+        """The answer, once the request is stored; `reservation` holds its bytes as sent. Raises Refused."""
+        loop = asyncio.get_running_loop()
+        batch, rejections = await loop.run_in_executor(self._executor, self._decode, door, sent, reservation)
+        await self._store(batch)
+        rejections.report(self._telemetry, self.limits, door.signal.name.lower())
+        return door.respond(rejections)
+
+    def refused(self, refused: Refused, door: str) -> None:
+        """Count a request that gets no answer but an error."""
+        labels = limit_labels(refused.message, self.limits)
+        self._telemetry.count(
+            "refused_total", 1, status=str(refused.status), reason=refused.reason, door=door, **labels
+        )
+
+    def _decode(self, door: Door, sent: Sent, reservation: Reservation) -> tuple[Batch, Rejections]:
+        body = inflate(sent.body, sent.compression, self.limits, reservation)
+        reservation.grow(check_weight(body, sent.encoding, self.limits))
+        request = sent.encoding.parse(door.request, body)
+        blocks, rejections = door.decode(request, self.limits, self._clock.now())
+        blocks = self._quota.take(blocks, rejections, self._clock.monotonic())
+        return Batch(sent.key or hashlib.sha256(body).digest(), door.signal, blocks), rejections
+
+    async def _store(self, batch: Batch) -> None:
+        signal = batch.signal.name.lower()
+        if not batch.blocks:
+            self._telemetry.count("batches_total", signal=signal, result="empty")
+            return
+        try:
+            async with asyncio.timeout(self.limits.commit_seconds):
+                # Shielded: a batch that waits too long may still be committed; sent again it counts once.
+                committed = asyncio.wrap_future(self._sink.submit(batch))
+                committed.add_done_callback(lambda future: future.cancelled() or future.exception())
+                stored = await asyncio.shield(committed)
+        except TimeoutError:
+            raise Overloaded(
+                f"the database did not commit within commit_seconds={self.limits.commit_seconds:g};"
+                " send it again later",
+                reason="commit_seconds",
+            ) from None
+        except DataRefused as error:
+            raise Refused(400, str(error), reason="data") from error
+        except StoreError as error:
+            raise Overloaded(f"{error}; send it again later", reason=type(error).__name__) from error
+        self._telemetry.count("batches_total", signal=signal, result="stored" if stored else "duplicate")
+        if stored:
+            self._telemetry.count("points_total", batch.rows, signal=signal)
+
+
+def batch_id(text: str | None) -> bytes | None:
+    """The client's id of a batch, None without one; raises Refused (400)."""
+    if text is None:
+        return None
+    try:
+        return uuid.UUID(text).bytes
+    except ValueError:
+        raise Refused(400, f"{BATCH_ID_HEADER} is not a UUID", reason="batch_id") from None
+
+
+def retry_seconds(refused: Refused) -> float | None:
+    """When the client may come again, jittered; None for what had better not come again."""
+    if not isinstance(refused, Postponed):
+        return None
+    return min(_MAX_RETRY_SECONDS, refused.retry_seconds + random.uniform(0, _JITTER_SECONDS))  # noqa: S311 - jitter
