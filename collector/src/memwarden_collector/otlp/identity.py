@@ -5,7 +5,6 @@ scope, process id and creation time; its other attributes may change. Without, i
 scope is `service:<service.namespace>/<service.name>@<pod or host>`, and it is known by all its attributes.
 """
 
-import math
 from typing import Final
 
 from memwarden_api import names
@@ -15,6 +14,7 @@ from memwarden_collector.otlp.attributes import BadAttributes
 KIND_SERVICE: Final = "service"
 _MAX_SCOPE_BYTES: Final = 256
 _MAX_PID: Final = 2**31 - 1
+_YEAR_10000: Final = 253_402_300_800
 
 
 def identify(attributes: Attributes) -> ResourceId:
@@ -35,9 +35,11 @@ def _own(scope: object, attributes: Attributes) -> ResourceId:
     pid = _pid(attributes)
     created = attributes.get(names.PROCESS_CREATION_TIME) if pid is not None else None
     if created is not None and (
-        isinstance(created, bool) or not isinstance(created, int | float) or not math.isfinite(created)
+        isinstance(created, bool) or not isinstance(created, int | float) or not 0 <= created < _YEAR_10000
     ):
-        raise BadAttributes("identity", f"{names.PROCESS_CREATION_TIME} is not a number of Unix seconds")
+        raise BadAttributes(
+            "identity", f"{names.PROCESS_CREATION_TIME} is not a number of Unix seconds before the year 10000"
+        )
     moment = None if created is None else float(created)
     return ResourceId(scope, str(kind), pid, moment, fingerprint("own", scope, pid, moment))
 
