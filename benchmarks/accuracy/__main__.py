@@ -11,7 +11,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-from accuracy import cases, page, text
+from accuracy import cases, fleets, page, text
 from accuracy.figures import mistakes
 from accuracy.runs import Outcome
 from memwarden_core.settings import Sensitivity
@@ -57,11 +57,17 @@ def main() -> int:
                 allowed = "/".join(sorted(one.truth.verdicts))
                 print(f"  {one.truth.run}: {said}, ended {one.final}, right {allowed}")
             print()
+    groups = fleets.fleets(wanted, Sensitivity(chosen.sensitivity)) if not chosen.only else []
+    for part in wanted:
+        members = [one for one in groups if one.part == part]
+        if members:
+            print(f"{PARTS[part]}: " + "\n".join(fleets.lines(members)), end="\n\n")
     absent = cases.missing()
     if absent:
         print(f"{len(absent)} runs are not recorded, so not scored: {', '.join(absent[:5])}, …")
     if chosen.json:
-        chosen.json.write_text(json.dumps(text.document(parts), indent=1) + "\n", encoding="utf-8")
+        document = text.document(parts) | {"fleets": fleets.document(groups)}
+        chosen.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     if chosen.html:
         chosen.html.write_text(page.render({PARTS[part]: members for part, members in parts.items()}, absent))
     return 0
