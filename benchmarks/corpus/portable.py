@@ -33,6 +33,9 @@ def portable(recording: Recording, renaming: Renaming, labels: Mapping[str, str]
         recording,
         scope=labels["program"],
         command=name(recording.command),
+        series={
+            key._replace(attribute=name(key.attribute)): series for key, series in recording.series.items()
+        },
         processes=tuple(process(info) for info in recording.processes),
         stacks=tuple(
             tuple(Frame(name(frame.file), frame.line, frame.function) for frame in stack)
