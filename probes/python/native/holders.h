@@ -11,7 +11,7 @@
 #include "attributes.h"
 #include "peek.h"
 
-enum { HOLDERS_WANTED = 160 };
+enum { HOLDERS_WANTED = 256 };
 
 /* Is shown each attribute's value, before its name is looked for: it may want it. */
 struct holders_look {

@@ -37,21 +37,26 @@ struct holding_facts holding_facts(const uint8_t *type) {
 }
 
 void holdings_clear(struct holdings *holdings) {
-    holdings->lru_caches.count = holdings->bounded.count = holdings->containers.count = 0;
+    struct holding_list *lists[] = {&holdings->lru_caches, &holdings->bounded, &holdings->containers};
+    for (int i = 0; i < 3; i++) lists[i]->count = 0, lists[i]->least = 0;
+}
+
+static uint32_t place_of_least(const struct holding_list *list) {
+    uint32_t place = 0;
+    for (uint32_t i = 1; i < list->count; i++)
+        if (list->items[i].entries < list->items[place].entries) place = i;
+    return place;
 }
 
 /* Keeps the holding (1) if it has more entries than the least that is kept. */
 static int keep(struct holding_list *list, const struct holding *offered) {
-    uint32_t place = list->count;
-    if (place == HOLDINGS) {
-        place = 0;
-        for (uint32_t i = 1; i < HOLDINGS; i++)
-            if (list->items[i].entries < list->items[place].entries) place = i;
-        if (list->items[place].entries >= offered->entries) return 0;
+    if (list->count < HOLDINGS) {
+        list->items[list->count++] = *offered;
     } else {
-        list->count++;
+        if (offered->entries <= list->least) return 0;
+        list->items[place_of_least(list)] = *offered;
     }
-    list->items[place] = *offered;
+    if (list->count == HOLDINGS) list->least = list->items[place_of_least(list)].entries;
     return 1;
 }
 
@@ -131,23 +136,29 @@ static void see_container(struct holding *found, const uint8_t *object) {
     found->inner = object;
 }
 
-/* 1: an attribute is the bound of what it holds. Of several the largest counts: the least that may be relied on. */
-static int see_attributes(struct holdings *holdings, const uint8_t *object, const uint8_t *type,
-                          const struct attribute *attributes, size_t count) {
-    struct holding found = {.object = object, .type = type, .kind = HOLDS_BY_ATTRIBUTE};
+/* Of an instance: entries at most. Of several bounds the largest counts, the least that may be relied on. 0: it names
+ * none, or says that there is none. */
+static uint64_t bound_among(const struct attribute *attributes, size_t count) {
     int64_t bound = 0, value;
     double over = 0;
-    see_container(&found, object);
     for (size_t i = 0; i < count; i++) {
         const char *name = bare(attributes[i].name);
         if (is_bound(name) && whole_number(attributes[i].value, &value)) bound = value > bound ? value : bound;
         else if (strcmp(name, "threshold") == 0) over = slack(&attributes[i]);
         else if (strcmp(name, "getsizeof") == 0) return 0; /* cachetools: the bound is of sizes then, not of entries */
-        else see_container(&found, attributes[i].value);
     }
-    found.bound = (uint64_t)((double)bound * (1 + over));
-    found.has_bound = 1;
-    if (bound == 0 || found.entries > found.bound) return 0; /* it is something else's, or says that there is none */
+    return (uint64_t)((double)bound * (1 + over));
+}
+
+/* 1: an attribute is the bound of what it holds. */
+static int see_attributes(struct holdings *holdings, const uint8_t *object, const uint8_t *type,
+                          const struct attribute *attributes, size_t count) {
+    struct holding found = {.object = object, .type = type, .kind = HOLDS_BY_ATTRIBUTE, .has_bound = 1,
+                            .bound = bound_among(attributes, count)};
+    if (found.bound == 0) return 0;
+    see_container(&found, object);
+    for (size_t i = 0; i < count; i++) see_container(&found, attributes[i].value);
+    if (found.inner == NULL || found.entries > found.bound) return 0; /* it is something else's */
     if (found.entries >= LEAST_CACHE) keep(&holdings->bounded, &found);
     return 1;
 }

@@ -10,7 +10,7 @@
 
 #include "peek.h"
 
-enum { HOLDINGS = 32, CONTAINERS_SHOWN = 16 };
+enum { HOLDINGS = 64, CONTAINERS_SHOWN = 48 };
 
 enum holding_kind { HOLDS_PLAINLY, HOLDS_LRU_CACHE, HOLDS_DEQUE, HOLDS_BY_ATTRIBUTE };
 
@@ -30,6 +30,7 @@ struct holding_facts {
 
 struct holding_list {
     uint32_t count;
+    uint64_t least; /* entries, of what is kept, once there is no place left */
     struct holding items[HOLDINGS];
 };
 

@@ -137,7 +137,7 @@ def test_knows_each_kind_of_cache_and_who_holds_much(listener, run, version):
     identities = [entry["id"] for entry in (*second["caches"], *second["containers"])]
     assert len(identities) == len(set(identities))
     assert all(re.fullmatch("[0-9a-f]{16}", identity) for identity in identities)
-    assert len(second["containers"]) <= 16
+    assert len(second["containers"]) <= 48
     assert [entry["entries"] for entry in second["containers"]] == sorted(
         (entry["entries"] for entry in second["containers"]), reverse=True
     )
@@ -277,14 +277,16 @@ def test_a_forked_worker_keeps_sharing_what_it_holds(listener, run, version):
     if worker:
         print(worker, flush=True)
         os.waitpid(worker, 0)
+    while True:
+        time.sleep(0.02); bytes(1000)  # only who allocates can be asked
     """
-    program = run(version, source + WAIT)
+    program = run(version, source)
     worker = int(program.line())
     peer = listener.peer(worker)
     before = private_dirty(worker)
     answer = peer.ask("census", 3, top=10)["result"]
     after = private_dirty(worker)
-    assert sum(cache["kind"] != "lru_cache" for cache in answer["caches"]) == 32
+    assert sum(cache["kind"] != "lru_cache" for cache in answer["caches"]) == 64
     assert answer["caches"][0]["name"] == "price"
     assert answer["caches"][-1] | {"id": ""} == {
         "id": "", "kind": "__main__.Cache", "name": "", "entries": 20, "bound": 100,
