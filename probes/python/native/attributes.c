@@ -11,7 +11,7 @@
 enum {
     MEMBER_NAME = 0, MEMBER_TYPE = 8, MEMBER_OFFSET = 16, MEMBER_BYTES = 40, /* PyMemberDef */
     MEMBER_IS_OBJECT = 6, MEMBER_IS_SLOT = 16,
-    INSTANCE_DICT = -24, INSTANCE_VALUES_311 = -32, INLINE_VALUES = 16, VALUES_VALID = 3,
+    INSTANCE_DICT = -24, INSTANCE_VALUES_311 = -32, VALUES_VALID = 3, OBJECT_BYTES = 16, LONGEST_BODY = 1 << 20,
     LONG_SIZE = 16, LONG_DIGITS = 24, DIGIT_BITS = 30,
     BASES = 64,
 };
@@ -49,7 +49,7 @@ static int read_member(const uint8_t *object, const uint8_t *member, const uint8
     int64_t offset = 0;
     peek(member + MEMBER_TYPE, &type, sizeof type);
     peek(member + MEMBER_OFFSET, &offset, sizeof offset);
-    if ((type != MEMBER_IS_SLOT && type != MEMBER_IS_OBJECT) || offset < INLINE_VALUES || offset > (1 << 20)) return 0;
+    if ((type != MEMBER_IS_SLOT && type != MEMBER_IS_OBJECT) || offset < OBJECT_BYTES || offset > LONGEST_BODY) return 0;
     attribute->value = peek_pointer(object, (size_t)offset);
     if (attribute->value == NULL) return 0;
     for (uint32_t i = 0; i <= ATTRIBUTE_NAME_BYTES; i++) {
@@ -84,7 +84,7 @@ static int open_values(const uint8_t *type, const uint8_t *values, struct dict_c
 }
 
 /* From 3.11 on before the object: 3.11 has a word for the values and one for the dict, 3.12 one for both, whose lowest
- * bit says which; 3.13 has the values in the object, until there is a dict. */
+ * bit says which; 3.13 has the values behind the object's own body, until there is a dict. */
 static int open_managed(const uint8_t *object, const uint8_t *type, uint64_t flags, struct dict_cursor *cursor) {
     const uint8_t *dict = peek_pointer(object + INSTANCE_DICT, 0);
     if (walk_layout->minor == 11) {
@@ -94,8 +94,11 @@ static int open_managed(const uint8_t *object, const uint8_t *type, uint64_t fla
     if (walk_layout->minor == 12 && (uintptr_t)dict & 1) return open_values(type, dict + 1, cursor);
     if (dict == NULL && flags & HAS_INLINE_VALUES) {
         uint8_t are_valid = 0;
-        peek(object + INLINE_VALUES + VALUES_VALID, &are_valid, 1);
-        return are_valid && open_values(type, object + INLINE_VALUES, cursor);
+        uint64_t body = 0;
+        peek(type + TYPE_BASICSIZE, &body, sizeof body);
+        if (body < OBJECT_BYTES || body > LONGEST_BODY) return 0;
+        peek(object + body + VALUES_VALID, &are_valid, 1);
+        return are_valid && open_values(type, object + body, cursor);
     }
     return open_dict(dict, cursor);
 }

@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 import interpreters
 import pytest
@@ -88,12 +87,12 @@ def ours(entries):
 
 
 @pytest.mark.parametrize("version", interpreters.WITH_CENSUS)
-def test_knows_each_kind_of_cache_and_who_holds_much(listener, run, version):
+def test_knows_each_kind_of_cache_and_who_holds_much(listener, run, tmp_path, version):
     program = run(version, SHOP + GROW + WAIT)
     program.line()
     peer = listener.peer(program.pid)
     first = peer.ask("census", 2, top=5)["result"]
-    lines = (program_folder(program) / "program.py").read_text().splitlines()
+    lines = (tmp_path / "program.py").read_text().splitlines()
     caches = ours(first["caches"])
 
     prices = [entry for entry in first["caches"] if entry["name"] == "Shop.price"]
@@ -141,10 +140,6 @@ def test_knows_each_kind_of_cache_and_who_holds_much(listener, run, version):
     assert [entry["entries"] for entry in second["containers"]] == sorted(
         (entry["entries"] for entry in second["containers"]), reverse=True
     )
-
-
-def program_folder(program):
-    return Path(f"/proc/{program.pid}/cwd").resolve()
 
 
 @pytest.mark.parametrize("version", interpreters.WITH_CENSUS)

@@ -76,7 +76,7 @@ OTHER_RELEASES = [("bullseye", "python3.9"), ("trixie", "python3.13")]
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("release", "executable"), OTHER_RELEASES)
 def test_what_depends_on_the_version_with_others_of_debian(tmp_path, release, executable):
-    files = "test_versions or test_accuracy or test_census"
+    files = "test_versions or test_accuracy or test_census or test_holdings"
     with_debians_interpreter(tmp_path, release, executable, "-k", f"({files}) and {CHROOT_NOT}")
 
 
