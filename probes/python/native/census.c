@@ -263,11 +263,10 @@ static char *put_types(struct census *census, uint32_t top, char *out, const cha
         if (entry == NULL) break;
         uint8_t name[2 * NAME_BYTES];
         size_t bytes = type_name(&census->guard, entry->type, name, sizeof name);
-        if (limit - out < 512) break;
+        if (limit - out < (ptrdiff_t)bytes * 6 + 512) break; /* half an entry would make the answer no JSON */
         out += snprintf(out, 32, "%s{\"name\":", i ? "," : "");
-        char *after = json_put_string(out, limit - 256, name, bytes);
-        if (after == NULL) break;
-        out = after + snprintf(after, 128, ",\"count\":%llu,\"bytes\":%llu}", (unsigned long long)entry->objects,
+        out = json_put_string(out, limit, name, bytes);
+        out += snprintf(out, 128, ",\"count\":%llu,\"bytes\":%llu}", (unsigned long long)entry->objects,
                                (unsigned long long)entry->bytes);
         entry->type = NULL;
     }

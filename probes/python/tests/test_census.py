@@ -104,3 +104,22 @@ def test_bad_requests_do_no_harm(listener, run, version):
         peer.link.sendall(garbage)
     assert peer.ask("census", 1003, top=0)["result"]["types"] == []
     assert peer.ask("census", 1004, top=10**9)["result"]["partial"] is False
+
+
+@pytest.mark.parametrize("version", interpreters.REQUIRED)
+def test_what_does_not_fit_into_a_line_is_left_out_whole(listener, run, version):
+    source = r"""
+    import time
+    names = {"__module__": "\x02" * 1000, "__qualname__": "\x03" * 1000}  # six characters each, as JSON has them
+    kept = [[type("Long", (), names)() for _ in range(2)] for _ in range(400)]
+    print("ready", flush=True)
+    while True:
+        time.sleep(0.02); bytes(1000)  # only who allocates can be asked
+    """
+    program = run(version, source)
+    program.line()
+    answer = listener.peer(program.pid).ask("census", 2, top=1000)["result"]
+    long = [entry for entry in answer["types"] if entry["name"].startswith("\x02")]
+    assert 10 < len(long) < 400
+    assert answer["containers"]
+    assert answer["partial"] is False
