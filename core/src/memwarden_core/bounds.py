@@ -76,7 +76,9 @@ def _explains(
     if cache.file and cache.name and sites is not None and sites.sites:
         inside = (one.site.growth_share for one in sites.sites if _passes_through(one.site, cache))
         return sum(inside) >= settings.site_share
-    return _in_step(entries, memory, settings)
+    # Outside of the standard library a bound is an attribute with a telling name: that may be chance.
+    points = settings.census_points if cache.kind == "deque" else 2 * settings.census_points
+    return _in_step(entries, memory, points, settings)
 
 
 def _passes_through(site: Site, cache: Cache) -> bool:
@@ -91,9 +93,9 @@ def _passes_through(site: Site, cache: Cache) -> bool:
     )
 
 
-def _in_step(entries: Series, memory: Series, settings: JudgeSettings) -> bool:
+def _in_step(entries: Series, memory: Series, points: int, settings: JudgeSettings) -> bool:
     """Whether memory is a straight line of the number of entries, over enough censuses."""
-    if entries.time.size < settings.census_points:
+    if entries.time.size < points:
         return False
     held: FloatArray = np.interp(entries.time, memory.time, memory.value)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -207,7 +207,7 @@ def _gappy(generator: np.random.Generator) -> Shape:
 
 FAMILIES: tuple[Family, ...] = (
     Family("leak-fast", True, 150, _leak((0.5, 2.0)), 115),
-    Family("leak-late", True, 400, _leak((0.5, 2.0), 240), 100, begins=240),
+    Family("leak-late", True, 400, _leak((0.5, 2.0), 240), 125, begins=240),
     Family("leak-slow", True, 400, _leak((0.08, 0.2)), 300),
     Family("leak-slow-in-noise", True, 500, _leak((0.1, 0.2), noise_bytes=1.5 * MB), 400),
     Family("leak-staircase", True, 280, _staircase, 200),

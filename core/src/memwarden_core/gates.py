@@ -270,12 +270,20 @@ def lasting_needed(findings: Findings, growth: Growth, attributed: bool, setting
     interval = findings.interval
     least = (settings.lasting_ticks if attributed else settings.lasting_unattributed_ticks) * interval
     most = settings.patient_ticks * interval
+    if attributed and _calm_before(findings, growth) >= settings.calm_before_ticks * interval:
+        most = settings.calm_ticks * interval
     left = time_left(findings, growth)
     if left is not None and left <= settings.soon_seconds:
         most = min(most, settings.found_within_seconds(interval) - settings.overhead_ticks * interval)
     if left is None:
         return max(least, most)
-    return max(least, min(most, settings.patience * left), settings.least_patience * left)
+    hurried = min(settings.calm_ticks * interval, settings.haste * left)
+    return max(least, min(most, max(settings.patience * left, hurried)), settings.least_patience * left)
+
+
+def _calm_before(findings: Findings, growth: Growth) -> float:
+    """Seconds of the segment before the growth began."""
+    return growth.since - findings.segment.start if findings.segment is not None else 0.0
 
 
 def time_left(findings: Findings, growth: Growth) -> float | None:

@@ -36,8 +36,14 @@ class JudgeSettings:
     patience: float = 0.10
     """Growth must have gone on for this share of the time that it would take to the limit: a cache that fills for a
     while is told from a leak by waiting, and waiting costs that share of what is left."""
+    calm_ticks: int = 85
+    """… and for so long in any case, where the limit leaves time: a load of all data at the start is done by then."""
+    haste: float = 0.5
+    """… it leaves none where that is more than this share of what is left."""
     patient_ticks: int = 165
     """… but no longer than this, also where no limit is known (under three minutes of one-second ticks)."""
+    calm_before_ticks: int = 90
+    """After so long without growth `calm_ticks` are patience enough: caches fill from the start on."""
     least_patience: float = 0.03
     """… unless that is below this share of it: what needs days to the limit is not called a leak after minutes."""
     soon_seconds: float = 6000.0
@@ -105,7 +111,8 @@ class JudgeSettings:
     full_share: float = 0.98
     """A cache with so much of its bound is full: growth that goes on is not its."""
     census_points: int = 4
-    """So many counts of a cache's entries are needed to say that memory goes in step with them."""
+    """So many counts of a cache's entries are needed to say that memory goes in step with them; twice as many where the
+    bound is that of a class outside the standard library."""
     census_fit: float = 0.95
     """… and so much of the memory's movement they must explain (R²)."""
     load_rise: float = 0.2
@@ -173,6 +180,7 @@ class JudgeSettings:
                 lasting_ticks=2 * usual.lasting_ticks,
                 patience=2 * usual.patience,
                 patient_ticks=2 * usual.patient_ticks,
+                calm_ticks=2 * usual.calm_ticks,
                 lasting_unattributed_ticks=2 * usual.lasting_unattributed_ticks,
                 confirm_ticks=3 * usual.confirm_ticks,
                 drift_t_leak=6.0,
@@ -184,6 +192,7 @@ class JudgeSettings:
                 lasting_ticks=35,
                 patience=0.04,
                 patient_ticks=70,
+                calm_ticks=35,
                 lasting_unattributed_ticks=55,
                 confirm_ticks=2,
                 drift_t_leak=3.6,
