@@ -65,6 +65,11 @@ def refusal(call: Callable[[], object]) -> tuple[grpc.StatusCode, str, float | N
     if details is not None:
         status = status_pb2.Status.FromString(details)
         assert (status.code, status.message) == (error.code().value[0], error.details())
+        if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
+            bad = error_details_pb2.BadRequest()
+            assert status.details[0].Unpack(bad)
+            assert bad.field_violations[0].description == error.details()
+            return error.code(), error.details(), None
         for detail in status.details:
             info = error_details_pb2.RetryInfo()
             assert detail.Unpack(info)

@@ -8,7 +8,7 @@ protobuf's own json_format takes several times longer.
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -92,8 +92,7 @@ def _value_reader(field: FieldDescriptor) -> Reader:
     if field.cpp_type in _FLOATS:
         return _scalar(field, "a number", _float)
     if field.enum_type is not None:
-        numbers = {value.name: value.number for value in field.enum_type.values}
-        return _scalar(field, "a number of its enum", lambda value: _enum(value, numbers))
+        return _scalar(field, "the number of its enum", _integer)
     if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
         return _scalar(field, "true or false", _exactly(bool))
     if field.type == FieldDescriptor.TYPE_BYTES:
@@ -137,10 +136,6 @@ def _float(value: Any) -> float:
     if type(value) is bool:
         raise TypeError
     return float(value)
-
-
-def _enum(value: Any, numbers: Mapping[str, int]) -> int:
-    return numbers[value] if type(value) is str and value in numbers else _integer(value)
 
 
 def _hex(value: Any) -> bytes:

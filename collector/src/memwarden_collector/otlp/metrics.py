@@ -8,7 +8,6 @@ that there is nothing to store, and is not.
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
@@ -35,6 +34,8 @@ from memwarden_collector.otlp.rejections import Rejections
 from memwarden_collector.settings import Limits
 
 _NO_RECORDED_VALUE: Final = 1
+_canonical: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
+_WITH_TEMPORALITY: Final = frozenset({"sum", "histogram", "exponential_histogram"})
 _TEMPORALITY: Final = {0: "", 1: "delta", 2: "cumulative"}
 
 
@@ -100,8 +101,8 @@ class _Walk:
             self.rejections.reject(bad.reason, f"metric: {bad.text}", len(points))
             return
         data = getattr(metric, kind)
-        temporality = _TEMPORALITY.get(getattr(data, "aggregation_temporality", 0), "")
-        info = SeriesInfo(unit, kind, temporality, kind == "sum" and bool(data.is_monotonic), "")
+        temporality = _TEMPORALITY.get(data.aggregation_temporality, "") if kind in _WITH_TEMPORALITY else ""
+        info = (unit, kind, temporality, kind == "sum" and bool(data.is_monotonic))
         read = READERS.get(kind)
         for point in points:
             value = self._value(point) if read is None else self._distribution(point, read)
@@ -212,13 +213,16 @@ def _as_text(value: Json) -> str:
 
 
 def _series(
-    block: ResourceBlock, metric: str, attributes: Attributes, info: SeriesInfo, shape: str = ""
+    block: ResourceBlock,
+    metric: str,
+    attributes: Attributes,
+    info: tuple[str, str, str, bool],
+    shape: str = "",
 ) -> SeriesId:
-    """The series of a point, entered into the block."""
-    text = json.dumps(attributes, sort_keys=True, ensure_ascii=False) if attributes else "{}"
-    series = SeriesId(block.identity.fp, metric, text, shape)
+    """The series of a point, entered into the block. `info` is what a SeriesInfo begins with."""
+    series = SeriesId(block.identity.fp, metric, _canonical(attributes) if attributes else "{}", shape)
     if series not in block.series:
-        block.series[series] = replace(info, attribute=attribute_text(attributes))
+        block.series[series] = SeriesInfo(*info, attribute_text(attributes))
     return series
 
 
