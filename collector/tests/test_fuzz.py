@@ -120,9 +120,9 @@ def fuzz(start: Any, database_url: str, door: str, seed: int, count: int) -> tup
     return answers, growth
 
 
-@pytest.mark.parametrize("door", ["http", "grpc"])
-def test_requests_that_are_almost_right(start: Any, database_url: str, door: str) -> None:
-    answers, growth = fuzz(start, database_url, door, seed=1, count=5000)
+@pytest.mark.parametrize(("door", "count"), [("http", 3000), ("grpc", 2500)])
+def test_requests_that_are_almost_right(start: Any, database_url: str, door: str, count: int) -> None:
+    answers, growth = fuzz(start, database_url, door, 1, count)
     assert len(answers) >= 2, answers
     assert growth < MAX_GROWTH_BYTES
 
