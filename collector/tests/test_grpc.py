@@ -6,6 +6,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import collector_requests as otlp
@@ -198,3 +199,48 @@ def test_a_taken_port_is_said(opened: Opened) -> None:
 def test_without_grpc_nothing_of_it_is_loaded(collector: Collector) -> None:
     with open(f"/proc/{collector.process.pid}/maps") as maps:
         assert "cygrpc" not in maps.read()
+
+
+def test_clients_that_go_away_leave_nothing_behind(opened: Opened) -> None:
+    collector, channel = opened()
+    message = otlp.metrics("run", time.time())
+    for number in range(20_000):
+        message.resource_metrics[0].resource.attributes.add(key=f"key{number}").value.string_value = "x" * 100
+    body = gzip.compress(message.SerializeToString(), 1)
+    calls = [
+        channel.unary_unary(EXPORT).future(body, timeout=0.001 * (number % 50), wait_for_ready=True)
+        for number in range(200)
+    ]
+    codes = {call.code() for call in calls}
+    assert grpc.StatusCode.DEADLINE_EXCEEDED in codes
+    until = time.monotonic() + SECONDS
+    while "memwarden_collector_inflight_bytes 0\n" not in collector.client.get("/metrics").text:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert send_bytes(channel, otlp.metrics("run", time.time()).SerializeToString()) == b""
+    assert collector.stop() == 0
+    assert "Traceback" not in collector.log.read_text()
+
+
+def test_what_was_acknowledged_before_a_signal_is_stored(opened: Opened, rows: Any) -> None:
+    collector, channel = opened()
+    metrics = MetricsServiceStub(channel)
+
+    def send(number: int) -> int:
+        """How many were acknowledged until the door closed."""
+        for sent in range(10_000):
+            message = otlp.metrics(f"run{number}", time.time(), pid=number)
+            if attempt(lambda: metrics.Export(message, timeout=SECONDS)) is not grpc.StatusCode.OK:  # noqa: B023 - called at once
+                return sent
+        raise AssertionError("the door never closed")
+
+    with ThreadPoolExecutor(4) as pool:
+        senders = [pool.submit(send, number) for number in range(4)]
+        until = time.monotonic() + SECONDS
+        while rows("select count(*) from ingest_batch")[0][0] < 20:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        assert collector.stop() == 0
+        acknowledged = sum(sender.result(SECONDS) for sender in senders)
+    stored = rows("select count(*) from ingest_batch")[0][0]
+    assert acknowledged <= stored <= acknowledged + 4  # of the last of each the answer may have been lost

@@ -20,7 +20,8 @@ from memwarden_collector.settings import Analysis, Limits, Settings, hide_passwo
 
 def run(*options: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "memwarden_collector", *options],
+        # gRPC on a free port, whatever else runs on this machine.
+        [sys.executable, "-m", "memwarden_collector", "--grpc-listen", "127.0.0.1:0", *options],
         capture_output=True,
         text=True,
         timeout=30,

@@ -151,9 +151,17 @@ class Collector:
         )
         ready = asyncio.Event()
         server = _Server(config, ready)
+        grpc = await _open_grpc(settings, intake, token)
+        ending: list[asyncio.Task[None]] = []
+
+        def close_doors() -> None:
+            """All at once: requests in flight have the same seconds at each."""
+            server.should_exit = True
+            if grpc is not None and not ending:
+                ending.append(loop.create_task(grpc.stop(_REQUESTS_SECONDS)))
 
         def stop() -> None:
-            server.should_exit = True
+            close_doors()
             # What hangs (a network that swallows everything) must not keep the process: nothing that was
             # acknowledged is lost by it.
             deadline = threading.Timer(_END_SECONDS, os._exit, (0,))
@@ -164,7 +172,6 @@ class Collector:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop)
         self._writer.start()
-        grpc = await _open_grpc(settings, intake, token)
         serving = asyncio.create_task(server.serve(sockets=[self._listener]))
         try:
             await asyncio.wait(
@@ -179,10 +186,8 @@ class Collector:
             # Not cancelled: what is half loaded can't be closed.
             await asyncio.wait([warming])
         finally:
-            server.should_exit = True
-            if grpc is not None:
-                await grpc.stop(_REQUESTS_SECONDS)
-            await asyncio.wait([serving])
+            close_doors()
+            await asyncio.wait([serving, *ending])
             await asyncio.to_thread(self._close)
 
     def _close(self) -> None:

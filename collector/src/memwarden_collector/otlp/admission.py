@@ -35,16 +35,24 @@ class Budget:
 
 
 class Reservation:
-    """The share of one request; given back whole at the end of the `with`."""
+    """The share of one request; given back whole at the end of the `with`.
+
+    A client that goes away ends the `with` while a thread may still work on its request: that thread gets no more.
+    """
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
+        self._lock = threading.Lock()
         self._held = 0
+        self._over = False
 
     def grow(self, size: int) -> None:
         """Take so many bytes more; raises Overloaded."""
-        self._budget.take(size)
-        self._held += size
+        with self._lock:
+            if self._over:
+                raise Overloaded("the client is gone", reason="client_gone")
+            self._budget.take(size)
+            self._held += size
 
     def grow_to(self, size: int) -> None:
         """Hold at least so many bytes; raises Overloaded."""
@@ -57,5 +65,7 @@ class Reservation:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._budget.give_back(self._held)
-        self._held = 0
+        with self._lock:
+            self._over = True
+            self._budget.give_back(self._held)
+            self._held = 0
