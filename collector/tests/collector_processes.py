@@ -59,17 +59,34 @@ def _unprivileged(folder: Path) -> Callable[[], None] | None:
     return _in_a_namespace
 
 
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """Which PostgreSQL: how its programs are started."""
+
+    command: Callable[[str], list[str]]
+    options: tuple[str, ...] = ()
+    drops_rights: bool = False
+    """Whether the command itself gives up root's rights, and the server's folder must be made ready for that."""
+
+
+EMBEDDED = Programs(lambda name: [str(BIN / name)])
+
+
 class Server:
     """One PostgreSQL with its data in a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, programs: "Programs | None" = None) -> None:
+        programs = programs or EMBEDDED
         self.data = folder / "data"
         self.socket = folder / "s"
         self.process: subprocess.Popen[bytes] | None = None
-        self._become = _unprivileged(folder)
+        self._programs = programs
+        if programs.drops_rights:
+            os.chown(folder, _NOBODY, _NOBODY)
+        self._become = None if programs.drops_rights else _unprivileged(folder)
         subprocess.run(
             [
-                BIN / "initdb",
+                *programs.command("initdb"),
                 "-D",
                 self.data,
                 "-U",
@@ -85,6 +102,8 @@ class Server:
             stdout=subprocess.DEVNULL,
         )
         self.socket.mkdir(mode=0o700)
+        if programs.drops_rights:
+            os.chown(self.socket, _NOBODY, _NOBODY)
         if self._become is _without_rights:
             os.chown(self.socket, _NOBODY, _NOBODY)
 
@@ -93,8 +112,9 @@ class Server:
 
     def start(self) -> None:
         options = ["-c", "fsync=off", "-c", "shared_buffers=32MB", "-c", "max_connections=60"]
+        options += self._programs.options
         self.process = subprocess.Popen(
-            [BIN / "postgres", "-D", self.data, "-k", self.socket, "-h", "", *options],
+            [*self._programs.command("postgres"), "-D", self.data, "-k", self.socket, "-h", "", *options],
             preexec_fn=self._become,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from collector_processes import Server
 
-from memwarden_collector.errors import DatabaseReadOnly, SchemaChanged, SchemaNewer
+from memwarden_collector.errors import DatabaseReadOnly, MigrationLosesData, SchemaChanged, SchemaNewer
 from memwarden_collector.store.connection import Database
 from memwarden_collector.store.migrate import Migration, load_migrations, migrate
 
@@ -17,7 +17,7 @@ TABLES = (
     "select relname, attname, format_type(atttypid, atttypmod), attnotnull from pg_attribute join pg_class"
     " on attrelid = pg_class.oid where relnamespace = 'memwarden'::regnamespace and attnum > 0 and not"
     " attisdropped"
-    " and relkind in ('r', 'i') order by 1, attnum"
+    " and relkind in ('r', 'i', 'p', 'I') and relname !~ '_p[0-9]{8}' order by 1, attnum"
 )
 
 
@@ -72,6 +72,36 @@ def test_a_migration_that_fails_leaves_nothing(database_url: str) -> None:
     assert applied(database_url) == list(range(1, len(known) + 1))
     with psycopg.connect(database_url) as connection:
         assert connection.execute("select to_regclass('memwarden.half')").fetchone() == (None,)
+
+
+def test_a_migration_that_would_lose_rows_is_undone(database_url: str) -> None:
+    known = load_migrations()
+    check = "select 'scope', count(*), coalesce(sum(scope_id), 0) from scope"
+    careless = Migration(
+        len(known) + 1,
+        "careless",
+        "delete from scope where name = 'b'; create table half ()",
+        "delete from scope; drop table half",
+        check=check,
+    )
+    careful = Migration(
+        len(known) + 1, "careful", "create table half ()", "delete from scope; drop table half", check=check
+    )
+    with Database(database_url).connect("test") as connection:
+        migrate(connection, known)
+        connection.execute(
+            "insert into scope (name, kind, seen_first, seen_last)"
+            " select name, 'run', now(), now() from unnest(array['a', 'b', 'c']) name"
+        )
+        with pytest.raises(
+            MigrationLosesData, match=r"was undone.*before: scope 3 rows; after: scope 2 rows"
+        ):
+            migrate(connection, (*known, careless))
+        assert migrate(connection, (*known, careful)) == 1
+        with pytest.raises(MigrationLosesData, match="after: scope 0 rows"):  # on the way back, too
+            migrate(connection, (*known, careful), target=len(known))
+        assert connection.execute("select count(*) from scope").fetchone() == (3,)
+        assert applied(database_url) == list(range(1, len(known) + 2))
 
 
 def test_several_start_at_once(database_url: str) -> None:

@@ -15,7 +15,7 @@ from collector_processes import Collector, Server
 from collector_requests import metrics, metrics_answer, post_metrics
 
 from memwarden_api.names import ENV_TOKEN, EXIT_FAILED
-from memwarden_collector.settings import Analysis, Limits, Settings, hide_password, parse_listen
+from memwarden_collector.settings import Analysis, Limits, Retention, Settings, hide_password, parse_listen
 
 
 def run(*options: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -53,9 +53,9 @@ def test_print_config_shows_everything_but_secrets() -> None:
 
 
 def test_every_setting_says_what_it_is_for() -> None:
-    for model in (Settings, Limits, Analysis):
+    for model in (Settings, Limits, Analysis, Retention):
         for name, field in model.model_fields.items():
-            assert field.description or name in ("limits", "analysis"), name
+            assert field.description or name in ("limits", "analysis", "retention"), name
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """The store alone: what is kept in memory equals what is in the database, errors have a next step."""
 
+import hashlib
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,16 @@ import psycopg
 import pytest
 
 from memwarden_api import names
+from memwarden_collector.batch import Batch, Signal
 from memwarden_collector.errors import DatabaseAway, DatabaseFull, DatabaseTooOld, DataRefused
 from memwarden_collector.settings import Analysis
 from memwarden_collector.store import connection as connections
 from memwarden_collector.store.cache import StagedCache
 from memwarden_collector.store.connection import Database, translated
+from memwarden_collector.store.migrate import migrate
 from memwarden_collector.store.past import ProfileMeta, choose
 from memwarden_collector.store.recordings import RecordingLoader
+from memwarden_collector.store.writer import _enter_ledger, _time_of
 from memwarden_core import containers
 from memwarden_core.recording import Recording, SeriesKey
 
@@ -189,6 +194,29 @@ def test_errors_have_a_next_step(database_url: str, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(connections, "MIN_VERSION", 990_000)
     with pytest.raises(DatabaseTooOld, match="needs 15 or newer"):
         Database(database_url).connect("test")
+
+
+def test_a_batch_is_known_under_whatever_time_it_came(database_url: str) -> None:
+    """The ledger is divided by time, and still knows a key once: its own time counts, else the day, else any."""
+    now = time.time()
+    timed = uuid.UUID(otlp.batch_id()).bytes
+    hashed = hashlib.sha256(b"body").digest()
+    assert _time_of(timed, now) == _time_of(timed, now + 86_400) == int.from_bytes(timed[:6], "big") * 1000
+    assert _time_of(timed, now + 10 * 86_400) // 1_000_000 % 86_400 == 0  # too old for its own time
+    assert _time_of(hashed, 86_400 * 20_000 + 5) == 86_400 * 20_000 * 1_000_000
+    batches = [
+        Batch(timed, Signal.METRICS, ()),
+        Batch(hashed, Signal.METRICS, ()),
+        Batch(timed, Signal.PROFILES, ()),
+    ]
+    with Database(database_url).connect("test") as connection:
+        migrate(connection)
+        assert _enter_ledger(connection, [*batches, batches[0]]) == [True, True, True, False]
+        connection.execute(
+            "update ingest_batch set at = at - interval '1 day'"
+        )  # as if it had come yesterday
+        assert _enter_ledger(connection, batches) == [False, False, False]
+        assert connection.execute("select count(*) from ingest_batch").fetchone() == (3,)
 
 
 def test_readers_wait_for_each_other_and_broken_connections_are_replaced(database_url: str) -> None:

@@ -30,8 +30,10 @@ from memwarden_collector.root import App, Root
 from memwarden_collector.settings import Settings
 from memwarden_collector.store.connection import Connection, Database
 from memwarden_collector.store.migrate import migrate
+from memwarden_collector.store.tier import Store, describe
 from memwarden_collector.store.writer import Writer
 from memwarden_collector.telemetry import Telemetry
+from memwarden_collector.upkeep_job import UpkeepJob
 
 if TYPE_CHECKING:
     from memwarden_collector.analysis.analyst import Analyst
@@ -54,23 +56,25 @@ def run(settings: Settings) -> int:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     try:
         with contextlib.closing(open_socket(settings.host, settings.port)) as listener:
-            database = open_database(settings)
+            database, store = open_database(settings)
             with contextlib.closing(database):
-                asyncio.run(Collector(settings, database, listener).serve())
+                asyncio.run(Collector(settings, database, store, listener).serve())
     except CollectorError as error:
         print(f"memwarden collector: {error}", file=sys.stderr)
         return EXIT_FAILED
     return 0
 
 
-def open_database(settings: Settings, target: int | None = None) -> Database:
-    """Connect and bring the schema to its newest (or `target`) state; raises StoreError."""
+def open_database(settings: Settings, target: int | None = None) -> tuple[Database, Store]:
+    """Connect, bring the schema to its newest (or `target`) state, and look what is there; raises StoreError."""
     database = Database(settings.database_url.get_secret_value())
     with contextlib.closing(_first_connection(database)) as connection:
         ran = migrate(connection, target=target)
+        store = describe(connection)
     if ran:
         _log.info("the database's schema took %d migrations", ran)
-    return database
+    _log.info("%s", store)
+    return database, store
 
 
 def _first_connection(database: Database) -> Connection:
@@ -114,9 +118,10 @@ async def _open_grpc(settings: Settings, intake: Intake, token: Token) -> "GrpcD
 class Collector:
     """All parts of one process."""
 
-    def __init__(self, settings: Settings, database: Database, listener: socket.socket) -> None:
+    def __init__(self, settings: Settings, database: Database, store: Store, listener: socket.socket) -> None:
         self._settings = settings
         self._database = database
+        self._store = store
         self._listener = listener
         self._clock = Clock()
         self._telemetry = Telemetry()
@@ -125,8 +130,10 @@ class Collector:
         self._interface_lock = asyncio.Lock()
         self._interface: App | None = None
         self._analyst: Analyst | None = None
+        self._upkeep = UpkeepJob(database, store, settings.retention, self._telemetry)
         self._checked: tuple[float, str | None] | None = None
         self._check_lock = asyncio.Lock()
+        self._telemetry.count("store_info", tier=str(store.tier), layout=str(store.layout))
         self._telemetry.gauge("queue_rows", lambda: self._writer.queue_rows)
         self._telemetry.gauge("database_up", lambda: float(database.health.trouble is None))
 
@@ -135,7 +142,8 @@ class Collector:
         settings = self._settings
         intake = Intake(self._writer, settings.limits, self._telemetry, self._clock, self._decoders)
         token = Token(settings.token.get_secret_value() if settings.token else None)
-        root = Root(OtlpDoors(intake), self._load_interface, self._trouble, self._telemetry, token)
+        doors = OtlpDoors(intake)
+        root = Root(doors, self._load_interface, self._trouble, self._telemetry, token, self._store)
         config = uvicorn.Config(
             root,
             http="httptools",
@@ -172,6 +180,7 @@ class Collector:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop)
         self._writer.start()
+        self._upkeep.start()
         serving = asyncio.create_task(server.serve(sockets=[self._listener]))
         try:
             await asyncio.wait(
@@ -193,6 +202,7 @@ class Collector:
     def _close(self) -> None:
         if self._analyst is not None:
             self._analyst.stop()
+        self._upkeep.stop()
         self._writer.close(_WRITER_SECONDS)
         self._decoders.shutdown(wait=False, cancel_futures=True)
 

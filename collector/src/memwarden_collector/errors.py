@@ -14,6 +14,7 @@ CollectorError
     ├── DatabaseForbidden    wrong password, no right to connect, create or write
     ├── DatabaseTooOld       PostgreSQL before version 15
     ├── SchemaNewer          the schema was made by a newer Memwarden
+    ├── MigrationLosesData   a migration did not keep what it must keep, and was undone
     ├── SchemaChanged        an applied migration is not the one that this version carries
     └── DataRefused          PostgreSQL refused the data of a batch: a fault of ours, the batch is answered
     400
@@ -28,6 +29,7 @@ __all__ = [
     "DatabaseReadOnly",
     "DatabaseTooOld",
     "ListenFailed",
+    "MigrationLosesData",
     "OverQuota",
     "Overloaded",
     "PortFileFailed",
@@ -110,6 +112,10 @@ class DatabaseTooOld(StoreError):
 
 class SchemaNewer(StoreError):
     """The schema has migrations that this version does not know."""
+
+
+class MigrationLosesData(StoreError):
+    """What a migration must only move is not the same afterwards."""
 
 
 class SchemaChanged(StoreError):

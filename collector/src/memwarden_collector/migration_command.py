@@ -11,7 +11,7 @@ from memwarden_collector.settings import Settings
 def migrate_to(settings: Settings, target: int) -> int:
     """0, or 125 with one sentence on standard error."""
     try:
-        open_database(settings, target).close()
+        open_database(settings, target)[0].close()
     except (CollectorError, ValueError) as error:
         print(f"memwarden collector: {error}", file=sys.stderr)
         return EXIT_FAILED

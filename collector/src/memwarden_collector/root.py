@@ -14,6 +14,7 @@ from typing import Final
 from memwarden_collector.bearer import Token
 from memwarden_collector.otlp.body import Incoming, Receive, Scope, Send, drain, headers_of
 from memwarden_collector.otlp.doors import OtlpDoors, send_answer
+from memwarden_collector.store.tier import Store
 from memwarden_collector.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
@@ -34,12 +35,14 @@ class Root:
         trouble: Callable[[], Awaitable[str | None]],
         telemetry: Telemetry,
         token: Token,
+        store: Store,
     ) -> None:
         self._doors = doors
         self._interface = interface
         self._trouble = trouble
         self._telemetry = telemetry
         self._token = token
+        self._store = store
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -80,7 +83,12 @@ class Root:
 
     async def _ready(self, send: Send) -> None:
         trouble = await self._trouble()
-        state = {"status": "ok" if trouble is None else "away", "detail": trouble or ""}
+        state = {
+            "status": "ok" if trouble is None else "away",
+            "detail": trouble or "",
+            "tier": str(self._store.tier),
+            "layout": str(self._store.layout),
+        }
         await _send_json(send, 200 if trouble is None else 503, {"database": state})
 
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from memwarden_api.names import ENV_TOKEN
 from memwarden_core.settings import Sensitivity
@@ -20,6 +20,7 @@ from memwarden_core.settings import Sensitivity
 ENV_DATABASE_URL: Final = "MEMWARDEN_DATABASE_URL"
 DEFAULT_PORT: Final = 4318  # OTLP over HTTP
 DEFAULT_GRPC_PORT: Final = 4317  # OTLP over gRPC
+Keep = Literal["samples", "1m", "10m", "1h", "1d", "profiles", "ledger"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -133,6 +134,39 @@ class Analysis(_Model):
     )
 
 
+class Retention(_Model):
+    """How long what is kept, and how often that is looked after."""
+
+    samples_days: float = Field(default=7, gt=0, description="Days that samples are kept")
+    minutes_days: float = Field(default=30, gt=0, description="Days that rollups of one minute are kept")
+    ten_minutes_days: float = Field(default=90, gt=0, description="Days that rollups of ten minutes are kept")
+    hours_days: float = Field(default=400, gt=0, description="Days that rollups of one hour are kept")
+    days_days: float = Field(default=1830, gt=0, description="Days that rollups of one day are kept")
+    profiles_days: float = Field(default=14, gt=0, description="Days that allocation profiles are kept")
+    ledger_days: float = Field(
+        default=3, ge=2, description="Days that a batch is known by its id; longer than any spool, at least 2"
+    )
+    verdicts_days: float = Field(default=400, gt=0, description="Days that the history of verdicts is kept")
+    upkeep_seconds: float = Field(
+        default=60, gt=0, description="Seconds between two rounds of upkeep (partitions, rollups, retention)"
+    )
+
+    def days(self, keep: Keep) -> float:
+        """Of the tables that are kept so long."""
+        return float(getattr(self, _KEPT_BY[keep]))
+
+
+_KEPT_BY: Final = {
+    "samples": "samples_days",
+    "1m": "minutes_days",
+    "10m": "ten_minutes_days",
+    "1h": "hours_days",
+    "1d": "days_days",
+    "profiles": "profiles_days",
+    "ledger": "ledger_days",
+}
+
+
 class Settings(_Model):
     """All of the collector's settings."""
 
@@ -154,6 +188,7 @@ class Settings(_Model):
     )
     limits: Limits = Limits()
     analysis: Analysis = Analysis()
+    retention: Retention = Retention()
 
     @field_validator("token")
     @classmethod
@@ -163,6 +198,17 @@ class Settings(_Model):
         if not re.fullmatch(r"[A-Za-z0-9._~+/=-]{1,512}", token.get_secret_value()):
             raise ValueError(f"{ENV_TOKEN} holds characters that a bearer token can't have")
         return token
+
+    @model_validator(mode="after")
+    def _ledger_outlives_samples(self) -> "Settings":
+        """A batch that comes again must be known for as long as its samples would be taken."""
+        taken = self.limits.max_sample_age_seconds / 86_400
+        if self.retention.ledger_days < taken + 1:
+            raise ValueError(
+                f"ledger_days={self.retention.ledger_days:g} must be at least a day more than"
+                f" max_sample_age_seconds={self.limits.max_sample_age_seconds:g} ({taken:g} days)"
+            )
+        return self
 
     def printable(self) -> str:
         """JSON without secrets; a password inside the database URL is hidden, the rest of it is shown."""
@@ -197,7 +243,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--port-file", metavar="PATH", help=_help(Settings, "port_file"))
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
-    for title, model in (("limits", Limits), ("analysis", Analysis)):
+    for title, model in (("limits", Limits), ("analysis", Analysis), ("retention", Retention)):
         group = parser.add_argument_group(title)
         for name, field in model.model_fields.items():
             group.add_argument(
@@ -235,6 +281,7 @@ def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) ->
         token=SecretStr(environ[ENV_TOKEN]) if environ.get(ENV_TOKEN) else None,
         limits=Limits(**_given(arguments, "limits", Limits)),
         analysis=Analysis(**_given(arguments, "analysis", Analysis)),
+        retention=Retention(**_given(arguments, "retention", Retention)),
     )
 
 

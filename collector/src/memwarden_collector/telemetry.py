@@ -20,6 +20,18 @@ _HELP: Final = {
     ),
     "memwarden_collector_judgements_total": ("counter", "Judgements made, by verdict"),
     "memwarden_collector_errors_total": ("counter", "Errors of jobs, by job and cause"),
+    "memwarden_collector_store_info": ("gauge", "1, with the database's tier and layout"),
+    "memwarden_collector_upkeep_rounds_total": ("counter", "Rounds of upkeep that this collector did"),
+    "memwarden_collector_partitions_total": (
+        "counter",
+        "Partitions or chunks, by what was done: made, dropped, compressed",
+    ),
+    "memwarden_collector_rows_rolled_up_total": ("counter", "Rows of rollups written"),
+    "memwarden_collector_rows_moved_total": ("counter", "Rows moved out of default partitions"),
+    "memwarden_collector_rollup_lag_seconds": (
+        "gauge",
+        "From the end of the last minute rolled up until now; 0 elsewhere",
+    ),
     "memwarden_collector_inflight_bytes": ("gauge", "Bytes of requests being worked on"),
     "memwarden_collector_queue_rows": ("gauge", "Rows that wait for the database"),
     "memwarden_collector_database_up": ("gauge", "1 while the database answers"),

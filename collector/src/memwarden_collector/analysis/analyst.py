@@ -24,7 +24,7 @@ from memwarden_collector.settings import Analysis
 from memwarden_collector.store import verdicts as store
 from memwarden_collector.store.changes import ChangeFeed
 from memwarden_collector.store.connection import Connection, Database
-from memwarden_collector.store.ownership import Ownership
+from memwarden_collector.store.ownership import Job, Ownership
 from memwarden_collector.store.recordings import RecordingLoader, read_scope
 from memwarden_collector.telemetry import Telemetry
 from memwarden_collector.verdicts import core_verdict, report_verdict
@@ -162,7 +162,7 @@ class Analyst:
             self._kept.pop(oldest, None)
 
     def _run(self) -> None:
-        ownership = Ownership(self._database)
+        ownership = Ownership(self._database, Job.ANALYSIS)
         feed = ChangeFeed(self._database)
         while not self._stopping.is_set():
             with self._errors("analysis"):

@@ -8,9 +8,11 @@ from typing import Final
 import numpy as np
 
 from memwarden_collector.columns import PROCESS_COLUMNS, SCOPE_COLUMNS
+from memwarden_collector.store import rolled as rolling
 from memwarden_collector.store.connection import Connection
 from memwarden_collector.store.copying import copy_floats
 from memwarden_collector.store.past import read_stacks
+from memwarden_collector.store.rolled import Rolled
 from memwarden_core.recording import FloatArray, Stack
 
 MAX_SERIES: Final = 500
@@ -18,6 +20,10 @@ MAX_SERIES: Final = 500
 MAX_ROWS: Final = 2_000_000
 """Points read for one answer."""
 _AGES: Final = 10
+_FOREIGN_INTERVAL: Final = 60.0
+"""Seconds between the samples of who doesn't say: what OpenTelemetry's exporters do."""
+_MANY: Final = 4
+"""Rollups are read where samples are so many times the points that are asked for, and then are not more than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,8 @@ class SeriesItem:
     unit: str
     time: FloatArray
     value: FloatArray
+    rolled: bool = False
+    """Whether some of it are rollups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +101,20 @@ def series(
     pid: int | None,
     start: float,
     end: float,
+    points: int | None = None,
 ) -> list[SeriesItem]:
-    """Series of a scope in [start, end] (Unix seconds), whole. Raises TooMuch."""
+    """Series of a scope in [start, end] (Unix seconds). Raises TooMuch.
+
+    Whole, or of rollups where a few of their `points` are enough for so long a time.
+    """
     resources = connection.execute(
         "select resource_id, pid from resource where scope_id = %s and (%s::integer is null or pid = %s)"
         " order by pid nulls first, resource_id",
         [scope_id, pid, pid],
     ).fetchall()
-    wide = _wide_series(connection, resources, metric, start, end)
-    narrow = _narrow_series(connection, [row[0] for row in resources], metric, start, end)
+    rolled = _plan(connection, scope_id, start, end, points)
+    wide = _wide_series(connection, resources, metric, (start, end), rolled)
+    narrow = _narrow_series(connection, [row[0] for row in resources], metric, (start, end), rolled)
     if len(wide) + len(narrow) > MAX_SERIES:
         raise TooMuch(
             f"{len(wide) + len(narrow)} series, over the limit of {MAX_SERIES}: name a metric or a pid"
@@ -154,13 +167,35 @@ def profile(connection: Connection, profile_id: int) -> tuple[ProfileItem, list[
     return ProfileItem(*row[:5]), sorted(items, key=lambda item: -item.live_bytes)
 
 
+def _plan(
+    connection: Connection, scope_id: int, start: float, end: float, points: int | None
+) -> Rolled | None:
+    """Rollups where samples are gone, or where there are several times more of them than are asked for."""
+    row = connection.execute(
+        "select extract(epoch from seen_first)::float8, extract(epoch from seen_last)::float8, interval_seconds"
+        " from scope where scope_id = %s",
+        [scope_id],
+    ).fetchone()
+    if row is None or points is None:
+        return None
+    start, end = max(start, row[0]), min(end, row[1])
+    dropped = rolling.whole_since(connection)
+    many = (end - start) / (row[2] or _FOREIGN_INTERVAL) > _MANY * points
+    if end <= start or not (many or dropped > start):
+        return None
+    level = rolling.choose(end - start, _MANY * points)
+    return rolling.plan(connection, scope_id, level, start, end if many else min(dropped, end))
+
+
 def _wide_series(
     connection: Connection,
     resources: Sequence[tuple[int, int | None]],
     metric: str | None,
-    start: float,
-    end: float,
+    span: tuple[float, float],
+    rolled: Rolled | None,
 ) -> list[SeriesItem]:
+    start, end = span
+    samples_from = start if rolled is None else max(start, rolled.until)
     result = []
     for resource_id, pid in resources:
         known = SCOPE_COLUMNS if pid is None else PROCESS_COLUMNS
@@ -172,21 +207,31 @@ def _wide_series(
             connection,
             f"select extract(epoch from ts)::float8, {values} from mem_sample where resource_id = %s"  # noqa: S608 - constants
             f" and ts between to_timestamp(%s) and to_timestamp(%s) order by ts limit {MAX_ROWS + 1}",
-            [resource_id, start, end],
+            [resource_id, samples_from, end],
             1 + len(columns),
         )
+        if rolled is not None:
+            names = [column.name for column in columns.values()]
+            older = rolling.wide(connection, rolled, [resource_id], names, (start, end))
+            table = np.concatenate((_within(older, span)[:, 1:], table))
         _refuse_much(len(table))
         for place, (name, column) in enumerate(columns.items(), start=1):
             known_rows = ~np.isnan(table[:, place])
             if known_rows.any():
                 time, value = table[known_rows, 0], table[known_rows, place]
-                result.append(SeriesItem(name, pid, "", column.unit, time, value))
+                result.append(SeriesItem(name, pid, "", column.unit, time, value, rolled is not None))
     return result
 
 
 def _narrow_series(
-    connection: Connection, resources: Sequence[int], metric: str | None, start: float, end: float
+    connection: Connection,
+    resources: Sequence[int],
+    metric: str | None,
+    span: tuple[float, float],
+    rolled: Rolled | None,
 ) -> list[SeriesItem]:
+    start, end = span
+    samples_from = start if rolled is None else max(start, rolled.until)
     rows = connection.execute(
         "select series_id, metric, pid, attribute, unit from series join resource using (resource_id)"
         " where resource_id = any(%s) and (%s::text is null or metric = %s)"
@@ -200,16 +245,26 @@ def _narrow_series(
         "select series_id::float8, extract(epoch from ts)::float8, value from sample where series_id ="  # noqa: S608 - constants
         " any(%s)"
         f" and ts between to_timestamp(%s) and to_timestamp(%s) order by series_id, ts limit {MAX_ROWS + 1}",
-        [[row[0] for row in rows], start, end],
+        [[row[0] for row in rows], samples_from, end],
         3,
     )
+    if rolled is not None:
+        older = rolling.narrow(connection, rolled, [row[0] for row in rows], span)
+        table = np.concatenate((_within(older, span), table))
+        table = table[np.lexsort((table[:, 1], table[:, 0]))]
     _refuse_much(len(table))
     result = []
     for series_id, name, pid, attribute, unit in rows:
         first, last = np.searchsorted(table[:, 0], [series_id, series_id + 1])
         if last > first:
-            result.append(SeriesItem(name, pid, attribute, unit, table[first:last, 1], table[first:last, 2]))
+            time, value = table[first:last, 1], table[first:last, 2]
+            result.append(SeriesItem(name, pid, attribute, unit, time, value, rolled is not None))
     return result
+
+
+def _within(table: FloatArray, span: tuple[float, float]) -> FloatArray:
+    """A bucket at an edge has points outside."""
+    return table[(table[:, 1] >= span[0]) & (table[:, 1] <= span[1])]
 
 
 def _refuse_much(rows: int) -> None:

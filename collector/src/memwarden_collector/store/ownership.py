@@ -1,20 +1,29 @@
-"""Who analyses: one collector at a time, by an advisory lock that ends with the connection that holds it."""
+"""Who does a job that only one collector at a time may do: by an advisory lock.
+
+It ends with the connection that holds it.
+"""
 
 from contextlib import suppress
-from typing import Final
+from enum import Enum
 
 import psycopg
 
 from memwarden_collector.store.connection import Connection, Database, translated
 
-_LOCK: Final = 0x6D656D_0002
+
+class Job(Enum):
+    """The keys of the locks; the migrations' own is 0x6D656D_0001."""
+
+    ANALYSIS = 0x6D656D_0002
+    UPKEEP = 0x6D656D_0003
 
 
 class Ownership:
     """For one thread. Asked again and again; answers True while this process is the one."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, job: Job) -> None:
         self._database = database
+        self._job = job
         self._connection: Connection | None = None
 
     def holds(self) -> bool:
@@ -27,9 +36,9 @@ class Ownership:
                     self.release()
                     raise
                 return True
-            connection = self._database.connect("analysis")
+            connection = self._database.connect(self._job.name.lower())
             try:
-                row = connection.execute("select pg_try_advisory_lock(%s)", [_LOCK]).fetchone()
+                row = connection.execute("select pg_try_advisory_lock(%s)", [self._job.value]).fetchone()
             except BaseException:
                 connection.close()
                 raise
@@ -38,6 +47,11 @@ class Ownership:
                 return True
             connection.close()
             return False
+
+    @property
+    def connection(self) -> Connection | None:
+        """The one that holds the lock, for work that must end with it."""
+        return self._connection
 
     def release(self) -> None:
         """Give the lock back."""

@@ -2,8 +2,9 @@
 
 `ingest_change` says since when a scope has new data, by transaction: everything a snapshot may not have seen
 is loaded again from its oldest time on, so late data (a replayed spool, another collector) is never missed.
-The size is bounded: the oldest samples go first, and profiles are thinned evenly, to every second, fourth, …
-of a process, the newest always kept.
+The size is bounded: where the samples of the window are too many, or retention has taken some, rollups stand for the
+older ones; where there are none the oldest samples go first. Profiles are thinned evenly, to every second, fourth, … of
+a process, the newest always kept.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,8 +16,10 @@ import numpy as np
 from memwarden_collector.batch import Attributes
 from memwarden_collector.columns import LIMIT_SOURCES, NUMBERS
 from memwarden_collector.settings import Analysis
+from memwarden_collector.store import rolled as rolling
 from memwarden_collector.store.connection import Connection
 from memwarden_collector.store.copying import copy_floats
+from memwarden_collector.store.rolled import Rolled
 from memwarden_core.recording import FloatArray, Frame, IntArray, Stack
 
 _AGES: Final = 10
@@ -95,6 +98,8 @@ class Past:
 
     scope: ScopeRow
     watermark: int = 0
+    rolled: Rolled | None = None
+    """What stands for the oldest samples."""
     resources: dict[int, ResourceRow] = field(default_factory=dict)
     wide: dict[int, Samples] = field(default_factory=dict)
     series: dict[int, SeriesRow] = field(default_factory=dict)
@@ -116,14 +121,26 @@ class Past:
         since = self._since(connection, bounds)
         if since is None:
             return False
-        self.resources = _read_resources(connection, self.scope.scope_id)
-        self.series = _read_series(connection, self.scope.scope_id)
-        self._refresh_wide(connection, since)
-        self._refresh_narrow(connection, since)
+        if self.rolled is not None and self.watermark and since < self.rolled.until:
+            # Late for what rollups stand for, which may not have it yet.
+            since = self._start(connection, bounds)
+        self._refresh_samples(connection, since)
+        if self.watermark and self.rows > bounds.max_scope_rows:
+            # Started again, so that rollups stand for more of it than before.
+            since = self._start(connection, bounds)
+            self._refresh_samples(connection, since)
         self._trim(bounds)
         self._refresh_profiles(connection, since, bounds)
         self.watermark = watermark
         return True
+
+    def _refresh_samples(self, connection: Connection, since: float) -> None:
+        self.resources = _read_resources(connection, self.scope.scope_id)
+        self.series = _read_series(connection, self.scope.scope_id)
+        if self.rolled is not None and since < self.rolled.until:
+            since = self.rolled.bucket(since)
+        self._refresh_wide(connection, since)
+        self._refresh_narrow(connection, since)
 
     def _since(self, connection: Connection, bounds: Analysis) -> float | None:
         """From when on to load, in Unix seconds; None when nothing is new."""
@@ -134,12 +151,48 @@ class Past:
                 [self.scope.scope_id, self.watermark],
             ).fetchone()
             return None if row is None or row[0] is None else float(row[0])
+        return self._start(connection, bounds)
+
+    def _start(self, connection: Connection, bounds: Analysis) -> float:
+        """From when on to load when nothing is here yet, and from when on samples instead of rollups."""
+        self.rolled = None
         row = connection.execute(
-            "select extract(epoch from seen_last)::float8 from scope where scope_id = %s",
+            "select extract(epoch from seen_last)::float8, extract(epoch from seen_first)::float8"
+            " from scope where scope_id = %s",
             [self.scope.scope_id],
         ).fetchone()
-        start = (0.0 if row is None else float(row[0])) - bounds.window_seconds
-        # Where the rows of the window are too many, start with the newest that are not.
+        last, first = (0.0, 0.0) if row is None else (float(row[0]), float(row[1]))
+        start = last - bounds.window_seconds
+        most = bounds.max_scope_rows
+        newest = self._newest(connection, start, most)
+        dropped = rolling.whole_since(connection)
+        if newest is None and dropped <= max(start, first):
+            return start
+        samples_from = max(dropped, self._newest(connection, start, most // 2) or start)
+        level = rolling.choose(samples_from - max(start, first), most / 2 / self._count(connection, start))
+        self.rolled = rolling.plan(
+            connection,
+            self.scope.scope_id,
+            level,
+            max(start, first - level.width.total_seconds()),
+            samples_from,
+        )
+        if self.rolled is not None:
+            return start
+        return start if newest is None else newest
+
+    def _count(self, connection: Connection, start: float) -> int:
+        """How many resources and series were seen since `start`."""
+        row = connection.execute(
+            "select (select count(*) from resource where scope_id = %(scope)s and seen_last >= to_timestamp(%(start)s))"
+            " + (select count(*) from series join resource using (resource_id) where scope_id = %(scope)s"
+            "   and seen_last >= to_timestamp(%(start)s))",
+            {"scope": self.scope.scope_id, "start": start},
+        ).fetchone()
+        return 1 if row is None else max(1, int(row[0]))
+
+    def _newest(self, connection: Connection, start: float, most: int) -> float | None:
+        """Since when there are `most` samples, None where there are not so many since `start`."""
         row = connection.execute(
             "select extract(epoch from ts)::float8 from ("
             "  select m.ts from mem_sample m join resource r using (resource_id) where r.scope_id = %(scope)s"
@@ -148,9 +201,9 @@ class Past:
             " (resource_id)"
             "    where r.scope_id = %(scope)s and s.ts >= to_timestamp(%(start)s)"
             ") t order by ts desc offset %(most)s limit 1",
-            {"scope": self.scope.scope_id, "start": start, "most": bounds.max_scope_rows},
+            {"scope": self.scope.scope_id, "start": start, "most": most},
         ).fetchone()
-        return start if row is None else float(row[0])
+        return None if row is None else float(row[0])
 
     def _refresh_wide(self, connection: Connection, since: float) -> None:
         sources = " ".join(
@@ -163,9 +216,14 @@ class Past:
             f" {values}, coalesce(case limit_source {sources} end::float8, 'NaN')"
             " from mem_sample where resource_id = any(%s) and ts >= to_timestamp(%s) order by"
             " resource_id, ts",
-            [list(self.resources), since],
+            [list(self.resources), self._samples_from(since)],
             2 + len(NUMBERS) + 1,
         )
+        if self.rolled is not None and since < self.rolled.until:
+            older = rolling.wide(
+                connection, self.rolled, list(self.resources), NUMBERS, (since, self.rolled.until)
+            )
+            table = _joined(np.pad(older, ((0, 0), (0, 1)), constant_values=np.nan), table)
         _merge(self.wide, table, since)
 
     def _refresh_narrow(self, connection: Connection, since: float) -> None:
@@ -173,10 +231,16 @@ class Past:
             connection,
             "select series_id::float8, extract(epoch from ts)::float8, value"
             " from sample where series_id = any(%s) and ts >= to_timestamp(%s) order by series_id, ts",
-            [list(self.series), since],
+            [list(self.series), self._samples_from(since)],
             3,
         )
+        if self.rolled is not None and since < self.rolled.until:
+            older = rolling.narrow(connection, self.rolled, list(self.series), (since, self.rolled.until))
+            table = _joined(older, table)
         _merge(self.narrow, table, since)
+
+    def _samples_from(self, since: float) -> float:
+        return since if self.rolled is None else max(since, self.rolled.until)
 
     def _trim(self, bounds: Analysis) -> None:
         """Keep the window, and not more rows than allowed."""
@@ -258,15 +322,19 @@ def read_stacks(connection: Connection, ids: Iterable[int]) -> dict[int, Stack]:
         stacks: dict[int, list[int]] = dict(
             cursor.execute("select stack_id, frames from stack where stack_id = any(%s)", [wanted]).fetchall()
         )
-        frames = {
-            number: Frame(file, line, name)
-            for number, file, line, name in cursor.execute(
-                "select frame_id, file, line, name from frame join function using (function_id) where"
-                " frame_id = any(%s)",
-                [list({frame for stack in stacks.values() for frame in stack})],
-            ).fetchall()
-        }
+    frames = read_frames(connection, {frame for stack in stacks.values() for frame in stack})
     return {number: tuple(frames[frame] for frame in stack) for number, stack in stacks.items()}
+
+
+def read_frames(connection: Connection, ids: Iterable[int]) -> dict[int, Frame]:
+    """Frames by id."""
+    with connection.cursor(binary=True) as cursor:
+        rows = cursor.execute(
+            "select frame_id, file, line, name from frame join function using (function_id) where"
+            " frame_id = any(%s)",
+            [list(ids)],
+        ).fetchall()
+    return {number: Frame(file, line, name) for number, file, line, name in rows}
 
 
 def _arrays(places: IntArray, ages: Any, live_bytes: Any, blocks: Any, samples: Any) -> ProfileArrays:
@@ -280,6 +348,12 @@ def _arrays(places: IntArray, ages: Any, live_bytes: Any, blocks: Any, samples: 
     np.add.at(dense_blocks, at, np.asarray(blocks, dtype=np.float64))
     np.add.at(dense_samples, at, np.asarray(samples, dtype=np.int64))
     return ProfileArrays(stacks.astype(np.int64), dense_bytes, dense_blocks, dense_samples)
+
+
+def _joined(older: FloatArray, newer: FloatArray) -> FloatArray:
+    """Rows (id, time, …) in the order of id and time."""
+    table = np.concatenate((older, newer))
+    return table[np.lexsort((table[:, 1], table[:, 0]))]
 
 
 def _merge(groups: dict[int, Samples], table: FloatArray, since: float) -> None:

@@ -11,6 +11,7 @@ second try finds the key or not.
 import logging
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -29,6 +30,12 @@ from memwarden_collector.store.distributions import write_distributions
 _log = logging.getLogger(__name__)
 _GROUP_ROWS: Final = 20_000
 _TRIES: Final = 3
+_DAY: Final = 86_400
+_UUID_BYTES: Final = 16
+_UUID_TIMED: Final = 7
+_OWN_TIME_BACK: Final = 2 * _DAY
+"""The ledger keeps no less (`settings.Retention.ledger_days`)."""
+_OWN_TIME_AHEAD: Final = _DAY
 _Entry = tuple[Batch, "Future[bool]"]
 
 
@@ -186,9 +193,9 @@ class Writer:
             return
         ids = self._dictionary.series(connection, infos, resources)
         rows = (
-            row(timestamp(time), int8(ids[series]), float8(value))
+            row(timestamp(at), int8(ids[series]), float8(value))
             for block in blocks
-            for time, series, value in block.narrow
+            for at, series, value in block.narrow
         )
         copy_in(connection, "copy sample (ts, series_id, value) from stdin (format binary)", rows)
 
@@ -229,12 +236,16 @@ class Writer:
 
 def _enter_ledger(connection: Connection, batches: Sequence[Batch]) -> list[bool]:
     """For each batch whether it is new: its key was not there, nor comes earlier in the group."""
-    keys = sorted({(batch.key, int(batch.signal)) for batch in batches})
+    now = time.time()
+    keys = sorted({(batch.key, int(batch.signal), _time_of(batch.key, now)) for batch in batches})
     inserted = connection.execute(
-        "insert into ingest_batch (batch_id, signal)"
-        " select batch_id, signal from unnest(%s::bytea[], %s::smallint[]) v(batch_id, signal)"
+        # The ledger is unique within a time only: a key may be known under another one.
+        "insert into ingest_batch (batch_id, signal, at)"
+        " select batch_id, signal, at from unnest(%s::bytea[], %s::smallint[], %s::timestamptz[])"
+        "   v(batch_id, signal, at)"
+        " where not exists (select from ingest_batch b where b.batch_id = v.batch_id and b.signal = v.signal)"
         " on conflict do nothing returning batch_id, signal",
-        [[key for key, _ in keys], [signal for _, signal in keys]],
+        [[one[0] for one in keys], [one[1] for one in keys], [moment(one[2]) for one in keys]],
     ).fetchall()
     fresh = {(bytes(key), signal) for key, signal in inserted}
     result = []
@@ -245,18 +256,30 @@ def _enter_ledger(connection: Connection, batches: Sequence[Batch]) -> list[bool
     return result
 
 
+def _time_of(key: bytes, now: float) -> int:
+    """The partition that a key belongs to, in Unix microseconds: its own time (UUIDv7), else today's first moment.
+
+    Two collectors that get one batch at once choose the same, so that only one of them stores it.
+    """
+    if len(key) == _UUID_BYTES and key[6] >> 4 == _UUID_TIMED:
+        own = int.from_bytes(key[:6], "big") / 1000
+        if now - _OWN_TIME_BACK <= own <= now + _OWN_TIME_AHEAD:
+            return round(own * 1000) * 1000
+    return int(now // _DAY * _DAY) * 1_000_000
+
+
 def _write_wide(
     connection: Connection, blocks: Sequence[ResourceBlock], resources: dict[bytes, KnownResource]
 ) -> None:
     rows = [
         row(
-            timestamp(time),
+            timestamp(at),
             int8(resources[block.identity.fp].resource_id),
             *(float8(_number(values.get(name))) for name in NUMBERS),
             text(_text(values.get("limit_source"))),
         )
         for block in blocks
-        for time, values in block.wide.items()
+        for at, values in block.wide.items()
     ]
     if rows:
         columns = ", ".join(("ts", "resource_id", *NUMBERS, "limit_source"))
@@ -274,7 +297,7 @@ def _write_changes(
             since[scope_id] = min(span[0], since.get(scope_id, span[0]))
     connection.execute(
         "insert into ingest_change (scope_id, since) select * from unnest(%s::integer[], %s::timestamptz[])",
-        [list(since), [moment(time) for time in since.values()]],
+        [list(since), [moment(at) for at in since.values()]],
     )
 
 
