@@ -82,6 +82,50 @@ class Profile(ProfileInfo):
     stacks: tuple[StackValue, ...]
 
 
+class FlameNode(Model):
+    """A frame under its callers, with everything below it."""
+
+    parent: int = Field(description="Place of its parent in the list, which comes earlier; -1 for the root")
+    frame: Frame | None = Field(description="null for the root, which holds everything")
+    live_bytes: int
+    self_bytes: int = Field(description="Allocated by this very frame")
+    blocks: int
+    samples: int
+
+
+class FlameGraph(Model):
+    at: datetime
+    nodes: tuple[FlameNode, ...] = Field(description="The heaviest ones, always one tree")
+
+
+class StackGrowth(Model):
+    stack: tuple[Frame, ...] = Field(description="Innermost frame first")
+    before_bytes: int
+    after_bytes: int
+    growth_bytes: int
+
+
+class Growth(Model):
+    before: datetime
+    after: datetime
+    items: tuple[StackGrowth, ...] = Field(description="What changed most, from growth to shrinking")
+
+
+class SiteUse(Model):
+    """A line of the user's own code, over all processes and stacks."""
+
+    frame: Frame
+    mean_bytes: float
+    first_bytes: int
+    last_bytes: int
+
+
+class Sites(Model):
+    start: datetime
+    end: datetime
+    items: tuple[SiteUse, ...] = Field(description="Those that held most on average first")
+
+
 class Problem(Model):
     """RFC 9457."""
 

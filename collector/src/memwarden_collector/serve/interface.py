@@ -13,6 +13,7 @@ from memwarden_api import report, rest
 from memwarden_collector.analysis.analyst import Analyst, UnknownScope, document_of, history_entries
 from memwarden_collector.serve import cursors
 from memwarden_collector.serve.downsample import downsample
+from memwarden_collector.serve.flames import add_flame_routes
 from memwarden_collector.serve.problems import MEDIA_TYPE, ProblemError, install
 from memwarden_collector.store import lists, verdicts
 from memwarden_collector.store.connection import Connection, Database
@@ -135,9 +136,12 @@ def _routes(database: Database, analyst: Analyst) -> APIRouter:
                 pid=pid,
                 start=start or 0.0,
                 end=_FAR_FUTURE if end is None else end,
+                points=points,
             )
         items = tuple(_series(item, points) for item in found)
-        return rest.SeriesList(items=items, downsampled=any(len(item.time) > points for item in found))
+        return rest.SeriesList(
+            items=items, downsampled=any(item.rolled or len(item.time) > points for item in found)
+        )
 
     @router.get("/scopes/{scope:path}/profiles", operation_id="listProfiles")
     def list_profiles(scope: ScopeName, cursor: Cursor = None, limit: Count = 100) -> rest.ProfilePage:
@@ -149,6 +153,8 @@ def _routes(database: Database, analyst: Analyst) -> APIRouter:
         more = len(found) > limit
         following = cursors.encode_moment(found[limit - 1].at, found[limit - 1].profile_id) if more else None
         return rest.ProfilePage(items=tuple(_profile(item) for item in found[:limit]), next_cursor=following)
+
+    add_flame_routes(router, database)
 
     @router.get("/profiles/{id}", operation_id="getProfile")
     def get_profile(id: Annotated[str, Path(pattern="^[0-9]{1,18}$")]) -> rest.Profile:

@@ -90,6 +90,16 @@ def read_scope(connection: Connection, scope: str) -> ScopeRow | None:
     return None if row is None else ScopeRow(*row)
 
 
+def read_times(connection: Connection, scope: str) -> tuple[int, float, float] | None:
+    """A scope's id, and when it was seen first and last, in Unix seconds."""
+    row = connection.execute(
+        "select scope_id, extract(epoch from seen_first)::float8, extract(epoch from seen_last)::float8"
+        " from scope where name = %s",
+        [scope],
+    ).fetchone()
+    return None if row is None else (row[0], row[1], row[2])
+
+
 def build(past: Past, since: float | None = None) -> Recording:
     """A recording of what is kept; pure."""
     whole = [one for one in past.resources.values() if one.pid is None]
