@@ -1,4 +1,4 @@
-"""What rollups are worth: a day of one container, and who grew most in a week, from rollups and from samples in one run.
+"""What rollups are worth: a day of one container, and who grew most, from rollups and from samples in one run.
 
 Also what they cost: a round of upkeep over all containers after one more minute, as a share of that minute. Embedded
 PostgreSQL; wide rows as sidecars send them each 15 s.

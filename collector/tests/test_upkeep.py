@@ -398,6 +398,37 @@ def test_a_long_time_is_read_from_rollups(held: Held) -> None:
     database.close()
 
 
+@pytest.mark.parametrize("kind_server", [KINDS[2]], indirect=True)
+def test_timescaledb_may_come_later(kind_server: Server) -> None:
+    """The tables stay as they are; back and forward again makes them hypertables, with all rows."""
+    with psycopg.connect(kind_server.url(), autocommit=True) as admin:
+        admin.execute("create database later")
+        now = datetime.now(UTC)
+        with Database(kind_server.url("later")).connect("test") as connection:
+            migrate(connection)
+            held = Held("", describe(connection), connection)
+            ids = add_scope(connection, "run", now - timedelta(days=2), now)
+            add_samples(connection, ids, [now - timedelta(hours=hour) for hour in range(40)])
+            held.round()
+            connection.execute("create extension timescaledb schema public")
+            held = Held("", describe(connection), connection)
+            assert (held.store.tier, held.store.layout) == (Tier.APACHE, Layout.PARTITIONS)
+            add_samples(connection, ids, [now - timedelta(minutes=5)])
+            held.round()
+            connection.execute("set search_path = memwarden")
+            wanted = expected(held, "1 hour")
+            assert migrate(connection, target=4) == 2
+            assert migrate(connection) == 2
+            held = Held("", describe(connection), connection)
+            assert held.store.layout is Layout.HYPERTABLES
+            held.round()
+            assert expected(held, "1 hour") == wanted
+            assert made(held, "1h")[0] == [
+                row for row in wanted[0] if row[0] < now.replace(minute=0, second=0, microsecond=0)
+            ]
+        admin.execute("drop database later with (force)")
+
+
 def test_the_full_editions_statements_are_text_that_the_apache_edition_refuses(held: Held) -> None:
     """They can't be proven here: that they are refused for their edition shows at least that they are understood."""
     assert columnstore.enable("sample").startswith("alter table memwarden.sample set (timescaledb.compress")
