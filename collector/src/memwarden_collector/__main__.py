@@ -27,10 +27,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(settings.printable())
         return 0
     # Imported only now: a wrong option must not wait for the server's modules.
-    from memwarden_collector.app import run
-    from memwarden_collector.migration_command import migrate_to
+    if given.migrate_to is not None:
+        from memwarden_collector.migration_command import migrate_to
 
-    return run(settings) if given.migrate_to is None else migrate_to(settings, given.migrate_to)
+        return migrate_to(settings, given.migrate_to)
+    from memwarden_collector.opening import Opening
+
+    opening = Opening(settings)
+    from memwarden_collector.app import run
+
+    return run(settings, opening)
 
 
 def _first_line(error: ValueError) -> str:

@@ -12,7 +12,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
@@ -22,15 +21,15 @@ import uvicorn
 from memwarden_api.names import EXIT_FAILED
 from memwarden_collector.bearer import Token
 from memwarden_collector.clock import Clock
-from memwarden_collector.errors import CollectorError, StoreError
+from memwarden_collector.errors import CollectorError
 from memwarden_collector.listen import open_socket, url_of, write_port_file
+from memwarden_collector.opening import Opening
 from memwarden_collector.otlp.doors import OtlpDoors
 from memwarden_collector.otlp.intake import Intake
 from memwarden_collector.root import App, Root
 from memwarden_collector.settings import Settings
-from memwarden_collector.store.connection import Connection, Database
-from memwarden_collector.store.migrate import migrate
-from memwarden_collector.store.tier import Store, describe
+from memwarden_collector.store.connection import Database
+from memwarden_collector.store.tier import Store
 from memwarden_collector.store.writer import Writer
 from memwarden_collector.telemetry import Telemetry
 from memwarden_collector.upkeep_job import UpkeepJob
@@ -44,48 +43,27 @@ _REQUESTS_SECONDS: Final = 3  # for requests in flight, when the collector is to
 _WRITER_SECONDS: Final = 1.0
 _END_SECONDS: Final = 4.5
 _DECODE_THREADS: Final = 2
-_STARTING_SECONDS: Final = 5.0
-"""A database that was started a moment ago is waited for."""
 
 
-def run(settings: Settings) -> int:
-    """Run until SIGTERM or SIGINT; 0, or 125 with one sentence on standard error."""
+def run(settings: Settings, opening: Opening | None = None) -> int:
+    """Run until SIGTERM or SIGINT; 0, or 125 with one sentence on standard error.
+
+    `opening` is the database's, where it was begun before this module was imported.
+    """
+    opening = opening or Opening(settings)
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     try:
         with contextlib.closing(open_socket(settings.host, settings.port)) as listener:
-            database, store = open_database(settings)
+            database, store = opening.result()
             with contextlib.closing(database):
                 asyncio.run(Collector(settings, database, store, listener).serve())
     except CollectorError as error:
         print(f"memwarden collector: {error}", file=sys.stderr)
         return EXIT_FAILED
     return 0
-
-
-def open_database(settings: Settings, target: int | None = None) -> tuple[Database, Store]:
-    """Connect, bring the schema to its newest (or `target`) state, and look what is there; raises StoreError."""
-    database = Database(settings.database_url.get_secret_value())
-    with contextlib.closing(_first_connection(database)) as connection:
-        ran = migrate(connection, target=target)
-        store = describe(connection)
-    if ran:
-        _log.info("the database's schema took %d migrations", ran)
-    _log.info("%s", store)
-    return database, store
-
-
-def _first_connection(database: Database) -> Connection:
-    until = time.monotonic() + _STARTING_SECONDS
-    while True:
-        try:
-            return database.connect("migrations")
-        except StoreError as error:
-            if "starting up" not in str(error) or time.monotonic() > until:
-                raise
-            time.sleep(0.05)
 
 
 class _Server(uvicorn.Server):
