@@ -128,7 +128,7 @@ class Upkeep:
                 continue
             for one in partitions.existing(connection, table):
                 if one.end <= horizon:
-                    with connection.transaction():
+                    with translated(), connection.transaction():
                         partitions.drop(connection, table, one)
                     done.dropped += 1
             done.deleted += partitions.delete_unplaced(connection, table, horizon)
