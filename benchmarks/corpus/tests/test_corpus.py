@@ -3,13 +3,12 @@
 import ast
 import json
 import sys
-from collections import Counter
 from itertools import pairwise
 
 import pytest
 from corpus.errors import LabelError
 from corpus.generated import CASES, make
-from corpus.labels import CORPUS, LOADS, RECORDINGS, Program, fleets, programs
+from corpus.labels import CORPUS, LOADS, RECORDINGS, SPLITS, Program, fleets, programs
 from corpus.record import FEWEST_TICKS
 from corpus.runs import Run, of_fleet, of_program
 from corpus.split import assign
@@ -45,12 +44,12 @@ def test_each_program_file_has_a_label() -> None:
     assert set((CORPUS / "programs" / "python").glob("*.py")) == labelled
 
 
-def test_the_split_is_about_even_and_keeps_families_on_both_sides() -> None:
-    sides = Counter(program.split for program in PROGRAMS)
-    assert 0.4 <= sides["train"] / len(PROGRAMS) <= 0.6
-    for leak in (True, False):
-        part = Counter(program.split for program in PROGRAMS if program.leak is leak)
-        assert 0.35 <= part["train"] / part.total() <= 0.65
+def test_each_part_is_large_and_has_about_as_many_leaks_as_healthy_programs() -> None:
+    """Not halves: a test part that was looked at becomes training, and a new one is written (README)."""
+    for side in SPLITS:
+        part = [program for program in PROGRAMS if program.split == side]
+        assert len(part) >= 28
+        assert 0.4 <= sum(program.leak for program in part) / len(part) <= 0.6
 
 
 def test_what_is_in_a_part_stays_there() -> None:
