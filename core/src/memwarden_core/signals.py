@@ -56,12 +56,13 @@ class Signal:
 
 
 def clean(series: Series, until: float) -> Series:
-    """Finite values up to `until` in strictly rising time: a clock that jumped back loses the overlap."""
+    """Finite values, none below nothing, up to `until` in strictly rising time: a clock that jumped back loses the
+    overlap."""
     time = np.asarray(series.time, dtype=np.float64)
     value = np.asarray(series.value, dtype=np.float64)
     size = min(time.size, value.size)
     time, value = time[:size], value[:size]
-    usable = np.isfinite(time) & np.isfinite(value)
+    usable = np.isfinite(time) & np.isfinite(value) & (value >= 0)
     time, value = time[usable], value[usable]
     if time.size:
         before = np.concatenate(([-np.inf], np.maximum.accumulate(time)[:-1]))
