@@ -41,8 +41,8 @@ def test_the_dial_moves_the_moment_and_not_the_facts(kept: Kept, capsys: Any) ->
 
     assert told("--to", "66s", "--sensitivity", "high")["verdict"] == "Leaking"
     assert told("--to", "66s")["verdict"] == "Growing"
-    assert told("--to", "100s")["verdict"] == "Leaking"
-    late = told("--to", "100s", "--sensitivity", "low")
+    assert told("--to", "120s")["verdict"] == "Leaking"
+    late = told("--to", "120s", "--sensitivity", "low")
     assert (late["verdict"], late["decided_by"]) == ("Growing", "lasting")
 
 

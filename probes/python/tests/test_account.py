@@ -205,7 +205,7 @@ def test_the_account_sees_what_a_probe_could_do(tmp_path, environment):
         "faulthandler": "import faulthandler; faulthandler.enable()",
         "classes": "class Left: pass\nimport sys; sys.left = Left",
         "environment": "import os; os.environ['LEFT'] = '1'",
-        "priority": "import os; os.nice(1)",
+        "priority": "import os; os.nice(1 if os.nice(0) < 19 else -1)",
     }
 
     def account():

@@ -15,7 +15,7 @@ from memwarden.errors import Failed
 from memwarden.run.registry import api_of
 from memwarden.terminal.numbers import Numbers, from_verdict
 
-LIMIT: Final = "256MiB"
+LIMIT: Final = "160MiB"
 SUFFIXES: Final = (".html", ".md", ".json")
 _READY_SECONDS: Final = 30.0
 _END_SECONDS: Final = 30.0
