@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--only", default="", help="parts whose name has this in it")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument("--keep", type=Path, help="keep the result in this file")
-    parser.add_argument("--add", action="store_true", help="add to what the file of --keep holds")
+    parser.add_argument("--add", action="store_true", help="add to what the file of --keep holds, in place of the same rows")
     parser.add_argument(
         "--page", action="store_true", help="print the page of the kept result; measure nothing"
     )
@@ -50,7 +50,8 @@ def main(arguments: Sequence[str]) -> int:
         if result is None:
             found["interpreters"].append(result := {"versions": versions, "parts": []})
         for rows in _measured(python, options):
-            result["parts"] += rows
+            again = {_identity(row) for row in rows}
+            result["parts"] = [row for row in result["parts"] if _identity(row) not in again] + rows
             if options.keep:
                 options.keep.parent.mkdir(parents=True, exist_ok=True)
                 options.keep.write_text(json.dumps(found, indent=1) + "\n")
@@ -59,6 +60,11 @@ def main(arguments: Sequence[str]) -> int:
     for sentence in missed:
         print(sentence, file=sys.stderr)
     return 1 if missed else 0
+
+
+def _identity(row: dict) -> tuple:
+    """What a row says something about: measured again, it takes the place of the one before."""
+    return row["part"], row["figure"], row.get("variant")
 
 
 def _measured(python: Path, options: argparse.Namespace) -> Iterator[list[dict]]:
