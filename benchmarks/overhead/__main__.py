@@ -29,7 +29,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--only", default="", help="parts whose name has this in it")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument("--keep", type=Path, help="keep the result in this file")
-    parser.add_argument("--add", action="store_true", help="add to what the file of --keep holds, in place of the same rows")
+    parser.add_argument(
+        "--add", action="store_true", help="add to what --keep holds, in place of the same rows"
+    )
     parser.add_argument(
         "--page", action="store_true", help="print the page of the kept result; measure nothing"
     )
