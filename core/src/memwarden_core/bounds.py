@@ -23,7 +23,6 @@ class Filling:
     """A cache that fills, and the memory with it."""
 
     cache: Cache
-    bytes_per_entry: float
     still_to_come: float
     """Bytes until it is full, at what an entry takes now."""
 
@@ -42,18 +41,17 @@ def filling(
     settings: JudgeSettings,
 ) -> Filling | None:
     """The cache that this growth goes into, the largest to come first; None where none explains it."""
-    until = float(memory.time[-1])
     found = []
-    for cache in caches(recording, until):
+    for cache in caches(recording, float(memory.time[-1])):
         if cache.bound is None or cache.size >= settings.full_share * cache.bound:
             continue
-        entries = _since(cache.entries, growth.since, until, recording.interval)
+        entries = _since(cache.entries, growth.since, recording.interval)
         gained = float(entries.value[-1] - entries.value[0]) if entries.value.size > 1 else 0.0
         if gained <= 0 or not _explains(cache, entries, sites, memory, settings):
             continue
         span = float(entries.time[-1] - entries.time[0])
         each = growth.trend.slope * span / gained
-        found.append(Filling(cache, each, each * (cache.bound - cache.size)))
+        found.append(Filling(cache, each * (cache.bound - cache.size)))
     largest = max(found, key=lambda one: one.still_to_come, default=None)
     if largest is None or (
         limit is not None and float(memory.value[-1]) + largest.still_to_come > limit.bytes
@@ -62,11 +60,10 @@ def filling(
     return largest
 
 
-def _since(series: Series, since: float, until: float, interval: float) -> Series:
+def _since(series: Series, since: float, interval: float) -> Series:
     """Censuses are far apart: the last one before the growth began counts as its beginning."""
     first = max(0, int(np.searchsorted(series.time, since + interval, side="right")) - 1)
-    last = int(np.searchsorted(series.time, until, side="right"))
-    return Series(series.time[first:last], series.value[first:last])
+    return Series(series.time[first:], series.value[first:])
 
 
 def _explains(
