@@ -4,7 +4,7 @@ SHELL := /bin/sh
 .PHONY: help setup demo test test-fast test-system nightly web web-check lint types contracts check generate generated-current format bench bench-overhead dist accuracy corpus corpus-split clean
 
 PY := .venv/bin/python
-CODE := crds core sidecar collector cli tools e2e benchmarks
+CODE := crds core sidecar kube collector operator cli tools e2e benchmarks
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
@@ -41,7 +41,7 @@ lint: setup
 	@$(PY) -m ruff check --quiet . && $(PY) -m ruff format --check --quiet .
 
 types: setup
-	@$(PY) -m mypy --no-error-summary crds/src core/src sidecar/src collector/src cli/src
+	@$(PY) -m mypy --no-error-summary crds/src core/src sidecar/src kube/src collector/src operator/src cli/src
 
 contracts: setup
 	@$(PY) tools/contracts.py
