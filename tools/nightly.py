@@ -2,24 +2,29 @@
 
 The tests are those with the marker `nightly`; a figure that one records (`record_property`) stands beside its name.
 A benchmark stands there as it was printed. The page is written in any case; the exit code is 1 when anything failed.
+With --add a part is run again, `tools/nightly.py --add --no-benchmarks -k stress -n 2`: its rows take the place of the
+earlier ones, and each row says when it was run.
 """
 
 import argparse
+import json
 import os
 import platform
 import re
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs/reference/nightly.md"
+KEPT = ROOT / "benchmarks/results/nightly.json"
+NOW = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
 TEST_SECONDS = 7200
 BENCHMARK_SECONDS = 3600
 
@@ -32,6 +37,7 @@ class Test:
     outcome: str
     seconds: float
     figures: str
+    at: str = NOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,10 @@ class Benchmark:
     name: str
     code: int
     printed: str
+    at: str = NOW
+
+
+Row = TypeVar("Row", Test, Benchmark)
 
 
 def run_tests(words: list[str]) -> list[Test]:
@@ -81,19 +91,20 @@ def run_benchmarks() -> Iterator[Benchmark]:
         yield Benchmark(file.name, done.returncode, re.sub(r"\x1b\[[0-9;]*m", "", done.stdout))
 
 
-def page(tests: list[Test], benchmarks: list[Benchmark], seconds: float) -> str:
+def page(tests: list[Test], benchmarks: list[Benchmark]) -> str:
     lines = [
-        "# The last long run",
-        "Written by `make nightly`: tests that take too long for every change, and the benchmarks.",
+        "# The last long runs",
+        "Written by `make nightly`: tests that take too long for every change, and the benchmarks. Times are UTC.",
         "",
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {seconds / 60:.0f} minutes, {platform.system()} "
-        f"{platform.release()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}.",
+        f"{platform.system()} {platform.release()}, {platform.machine()}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}.",
         "",
         "## Tests",
-        "| test | outcome | seconds | figures |",
-        "|---|---|---|---|",
+        "| test | outcome | seconds | figures | run |",
+        "|---|---|---|---|---|",
         *(
-            f"| {one.name.replace('|', '/')} | {one.outcome} | {one.seconds:.0f} | {one.figures.replace('|', '/')} |"
+            f"| {one.name.replace('|', '/')} | {one.outcome} | {one.seconds:.0f} | {one.figures.replace('|', '/')} "
+            f"| {one.at} |"
             for one in tests
         ),
         "",
@@ -101,19 +112,38 @@ def page(tests: list[Test], benchmarks: list[Benchmark], seconds: float) -> str:
     ]
     for one in benchmarks:
         ended = "" if one.code == 0 else f" (ended with {one.code})"
-        lines += [f"### {one.name}{ended}", "```text", one.printed.strip().replace("```", "'''"), "```", ""]
+        printed = one.printed.strip().replace("```", "'''")
+        lines += [f"### {one.name}{ended}, {one.at}", "```text", printed, "```", ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def kept() -> tuple[list[Test], list[Benchmark]]:
+    """What earlier runs have left."""
+    if not KEPT.exists():
+        return [], []
+    rows = json.loads(KEPT.read_text(encoding="utf-8"))
+    return [Test(**row) for row in rows["tests"]], [Benchmark(**row) for row in rows["benchmarks"]]
+
+
+def together(earlier: list[Row], now: list[Row]) -> list[Row]:
+    """A row of the same name takes the earlier one's place."""
+    rows = {one.name: one for one in (*earlier, *now)}
+    return [rows[name] for name in sorted(rows)]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--no-benchmarks", action="store_true", help="the tests only")
     parser.add_argument("--no-tests", action="store_true", help="the benchmarks only")
+    parser.add_argument("--add", action="store_true", help="to what earlier runs have left")
     chosen, words = parser.parse_known_args()
-    begun = time.monotonic()
     tests = [] if chosen.no_tests else run_tests(words)
     benchmarks = [] if chosen.no_benchmarks else list(run_benchmarks())
-    PAGE.write_text(page(tests, benchmarks, time.monotonic() - begun), encoding="utf-8")
+    earlier = kept() if chosen.add else ([], [])
+    rows = together(earlier[0], tests), together(earlier[1], benchmarks)
+    document = {"tests": [asdict(one) for one in rows[0]], "benchmarks": [asdict(one) for one in rows[1]]}
+    KEPT.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    PAGE.write_text(page(*rows), encoding="utf-8")
     print(f"written: {PAGE.relative_to(ROOT)}")
     failed = [one.name for one in tests if one.outcome not in ("passed", "skipped")]
     failed += [one.name for one in benchmarks if one.code]
