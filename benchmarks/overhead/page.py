@@ -46,9 +46,9 @@ the moment that a request was due, at a constant rate of a quarter of what the p
 The web services answer a page from a template and a JSON order, both with queries to SQLite. The loops do nothing
 but allocate; no real program is like that. Instructions are counted by Valgrind, the difference of two amounts of work.
 
-What is in no table has not been measured in the kept run. FastAPI, Flask on 3.13, and the other profilers with Flask were
-measured on a quiet machine, the rest beside up to forty other processes; where the upper end of an interval is over
-its bound, the bound is not shown.
+What is in no table has not been measured in the kept run. FastAPI, Flask on 3.13, and the other profilers with Flask
+were measured on a quiet machine, the rest beside up to forty other processes; where the upper end of an interval is
+over its bound, the bound is not shown.
 """
 
 
