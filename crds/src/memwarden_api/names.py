@@ -120,3 +120,85 @@ EXIT_FAILED: Final = 125  # Memwarden could not start or could not write what wa
 EXIT_NOT_EXECUTABLE: Final = 126
 EXIT_NOT_FOUND: Final = 127
 EXIT_SIGNAL_BASE: Final = 128  # the app was ended by signal N: 128 + N
+
+# ── Kubernetes: kinds, labels, annotations ───────────────────────────────────────────────────────────────
+GROUP: Final = "memwarden.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+KIND_PROFILE: Final = "MemoryProfile"
+PLURAL_PROFILE: Final = "memoryprofiles"
+INJECT: Final = "memwarden.dev/inject"  # "true", "false": annotation or label of a pod, label of a namespace
+PROFILE: Final = "memwarden.dev/profile"  # annotation of a pod: which profile, where several match
+RUNTIME: Final = "memwarden.dev/runtime"  # annotation of a pod, over the profile's
+CONTAINERS: Final = "memwarden.dev/containers"  # annotation of a pod, over the profile's: app,worker
+INJECTED: Final = "memwarden.dev/injected"  # label, ours: the profile that was applied
+INJECTION: Final = "memwarden.dev/injection"  # annotation, ours: version and hash of what was done to the pod
+AUDIENCE: Final = "memwarden-collector"  # of the sidecar's projected token
+
+# ── What a pod is given: names in its spec, and where things are in its containers ───────────────────────
+CONTAINER_PROBES: Final = "memwarden-probes"  # init container that copies the probes, and their volume
+CONTAINER_SIDECAR: Final = "memwarden"  # native sidecar, and the volume of sockets and spool
+VOLUME_TOKEN: Final = "memwarden-token"  # noqa: S105 - a volume's name
+PROBES_FOLDER: Final = "/opt/memwarden/probes"
+SOCKET_FOLDER: Final = "/run/memwarden"
+TOKEN_FOLDER: Final = "/var/run/secrets/memwarden"  # noqa: S105 - a folder's name
+ENV_PRELOAD: Final = "LD_PRELOAD"
+ENV_PRELOAD_PYTHONPATH: Final = "MEMWARDEN_PRELOAD_PYTHONPATH"  # what the loader joins PYTHONPATH with
+ENV_CA: Final = "MEMWARDEN_CA"  # PEM: the certificates that the collector's is checked against
+
+# ── How a scope is to be judged, where its profile says so (resource attributes) ─────────────────────────
+DETECTION_SENSITIVITY: Final = "memwarden.detection.sensitivity"  # "low", "normal", "high"
+DETECTION_WARM_UP: Final = "memwarden.detection.warm_up_seconds"
+PROFILE_NAME: Final = "memwarden.profile.name"
+K8S_POD_TEMPLATE_HASH: Final = "k8s.pod.label.pod-template-hash"
+
+# ── Why a pod is not injected: reason of an event, of a metric, and in a profile's status ────────────────
+SKIP_NO_PROFILE: Final = "NoProfile"
+SKIP_PROFILE_NOT_FOUND: Final = "ProfileNotFound"
+SKIP_SEVERAL_PROFILES: Final = "SeveralProfiles"
+SKIP_NOT_ASKED_FOR: Final = "NotAskedFor"  # nobody wants it: not told
+SKIP_OPTED_OUT: Final = "OptedOut"
+SKIP_INJECTION_OFF: Final = "InjectionOff"
+SKIP_INJECTION_STOPPED: Final = "InjectionStopped"
+SKIP_NAMESPACE_EXCLUDED: Final = "NamespaceExcluded"
+SKIP_HOST_NETWORK: Final = "HostNetwork"
+SKIP_WINDOWS: Final = "Windows"
+SKIP_NO_CONTAINER: Final = "NoContainer"
+SKIP_CONTAINER_TOO_SMALL: Final = "ContainerTooSmall"
+SKIP_NO_MATCHING_RUNTIME: Final = "NoMatchingRuntime"
+SKIP_VALUE_FROM: Final = "VariableFromSource"
+SKIP_OTHER_PROFILER: Final = "OtherProfiler"
+SKIP_NAME_TAKEN: Final = "NameTaken"
+SKIP_PATH_TAKEN: Final = "PathTaken"
+SKIP_NAMESPACE_LIMITS: Final = "NamespaceLimits"
+SKIP_POD_TOO_LARGE: Final = "PodTooLarge"
+# … and of pods that the injector has not seen, as the controller finds them:
+MISSED_NAMESPACE_NOT_LABELLED: Final = "NamespaceNotLabelled"
+MISSED_NOT_SEEN: Final = "NotSeenByInjector"
+MISSED_OLDER_THAN_PROFILE: Final = "OlderThanProfile"
+
+# ── Conditions of a MemoryProfile ────────────────────────────────────────────────────────────────────────
+CONDITION_READY: Final = "Ready"
+CONDITION_RECONCILING: Final = "Reconciling"
+CONDITION_STALLED: Final = "Stalled"
+CONDITION_INJECTED: Final = "Injected"
+CONDITION_COLLECTING: Final = "Collecting"
+CONDITION_LEAK_FREE: Final = "LeakFree"
+REASON_WATCHING: Final = "Watching"
+REASON_NO_POD: Final = "NoPodMatches"
+REASON_PODS_MISSED: Final = "PodsMissed"
+REASON_ALL_INJECTED: Final = "AllInjected"
+REASON_INJECTION_STOPPED: Final = "InjectionStoppedByBreaker"
+REASON_SIDECARS_REPORT: Final = "SidecarsReport"
+REASON_NO_SIDECAR_REACHED: Final = "NoSidecarReached"
+REASON_COLLECTOR_AWAY: Final = "CollectorAway"
+REASON_LEAKS_FOUND: Final = "LeaksFound"
+REASON_NO_LEAK: Final = "NoLeakFound"
+REASON_NOT_JUDGED: Final = "NotJudgedYet"
+
+# ── Events ───────────────────────────────────────────────────────────────────────────────────────────────
+EVENT_SKIPPED: Final = "MemwardenSkipped"  # injector, on the pod's owner: the message begins with the reason
+EVENT_LEAK: Final = "MemoryLeakSuspected"
+EVENT_LEAK_ENDED: Final = "MemoryLeakEnded"
+EVENT_OOM_FORECAST: Final = "OutOfMemoryForecast"
+EVENT_INJECTION_STOPPED: Final = "MemwardenInjectionStopped"

@@ -1,0 +1,7 @@
+"""The kinds of `memwarden.dev/v1alpha1`: the only source of CRDs, JSON Schema and reference pages."""
+
+from memwarden_api.v1alpha1.conditions import Condition
+from memwarden_api.v1alpha1.profile import MemoryProfile, MemoryProfileSpec
+from memwarden_api.v1alpha1.profile_status import MemoryProfileStatus
+
+__all__ = ["Condition", "MemoryProfile", "MemoryProfileSpec", "MemoryProfileStatus"]
