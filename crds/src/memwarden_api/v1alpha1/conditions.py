@@ -22,4 +22,6 @@ class Condition(Object):
     )
     message: Annotated[str, Field(max_length=4096)] = Field(description="Why, and what to do, for people")
     last_transition_time: datetime = Field(description="When the status last changed")
-    observed_generation: int = Field(0, ge=0, description="The generation of the spec that it was said of")
+    observed_generation: int = Field(
+        default=0, ge=0, description="The generation of the spec that it was said of"
+    )

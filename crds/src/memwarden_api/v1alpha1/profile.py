@@ -30,21 +30,23 @@ Cpu = Annotated[CpuQuantity, shares("1m", "8")]
 class Amounts(Object):
     """Processor and memory of one container."""
 
-    cpu: Cpu | None = Field(None, description="From 1m to 8")
-    memory: Memory | None = Field(None, description="From 32Mi, below which the sidecar does not run, to 4Gi")
+    cpu: Cpu | None = Field(default=None, description="From 1m to 8")
+    memory: Memory | None = Field(
+        default=None, description="From 32Mi, below which the sidecar does not run, to 4Gi"
+    )
 
 
 class Requests(Amounts):
     """What is set aside on the node."""
 
-    cpu: Cpu | None = Field("10m", description="From 1m to 8")
-    memory: Memory | None = Field("48Mi", description="From 32Mi to 4Gi")
+    cpu: Cpu | None = Field(default="10m", description="From 1m to 8")
+    memory: Memory | None = Field(default="48Mi", description="From 32Mi to 4Gi")
 
 
 class Limits(Amounts):
     """What it may use at most. Without a processor limit it uses what is idle."""
 
-    memory: Memory | None = Field("96Mi", description="From 32Mi to 4Gi")
+    memory: Memory | None = Field(default="96Mi", description="From 32Mi to 4Gi")
 
 
 def _within(requested: str | None, limit: str | None, parse: Any) -> bool:
@@ -62,8 +64,8 @@ def _cel_within(resource: str) -> str:
 class Resources(Object):
     """Requests and limits, as of any container."""
 
-    requests: Requests = Field(Requests(), description="What is set aside on the node")
-    limits: Limits = Field(Limits(), description="What it may use at most")
+    requests: Requests = Field(default=Requests(), description="What is set aside on the node")
+    limits: Limits = Field(default=Limits(), description="What it may use at most")
 
     rules: ClassVar = (
         Rule(
@@ -82,9 +84,9 @@ class Resources(Object):
 class Sidecar(Object):
     """The container that is added to each pod."""
 
-    resources: Resources = Field(Resources(), description="Its requests and limits")
+    resources: Resources = Field(default=Resources(), description="Its requests and limits")
     guaranteed_cpu: Annotated[CpuQuantity, shares("10m", "8")] = Field(
-        "100m",
+        default="100m",
         description="Its processor share in pods of QoS class Guaranteed, where requests are limits and what is "
         "requested elsewhere would starve it",
     )
@@ -94,25 +96,26 @@ class Injection(Object):
     """What is done to pods."""
 
     mode: Literal["Webhook", "Off"] = Field(
-        "Webhook", description="Webhook: pods are changed as they are made. Off: no pod is changed any more"
+        default="Webhook",
+        description="Webhook: pods are changed as they are made. Off: no pod is changed any more",
     )
     environment: Literal["Auto", "Preload", "Variables"] = Field(
-        "Auto",
+        default="Auto",
         description="How the probe gets into a program. Preload: a loader named in LD_PRELOAD, which keeps what the "
         "image sets in PYTHONPATH. Variables: PYTHONPATH in the pod, which hides what the image sets there. Auto: as "
         "the injector is set up",
     )
-    sidecar: Sidecar = Field(Sidecar(), description="The container that is added")
+    sidecar: Sidecar = Field(default=Sidecar(), description="The container that is added")
     minimum_container_memory: Annotated[MemoryQuantity, sizes("16Mi", "1Ti")] = Field(
-        "128Mi", description="Containers with a lower memory limit are left alone"
+        default="128Mi", description="Containers with a lower memory limit are left alone"
     )
     host_network: bool = Field(
-        False,
+        default=False,
         description="Pods in the node's network too. Their names are resolved by the node unless their dnsPolicy is "
         "ClusterFirstWithHostNet: then the sidecar may not find the collector",
     )
     missed_pods: Literal["Report"] = Field(
-        "Report",
+        default="Report",
         description="Pods that should have been changed and were not. Report: they are told in the status",
     )
 
@@ -121,7 +124,8 @@ class Allocation(Object):
     """Sampling of allocations inside the program."""
 
     average_bytes: Annotated[MemoryQuantity, sizes("4Ki", "1Gi")] = Field(
-        "512Ki", description="Mean bytes between two samples: fewer is finer, and costs the program more time"
+        default="512Ki",
+        description="Mean bytes between two samples: fewer is finer, and costs the program more time",
     )
 
 
@@ -129,23 +133,23 @@ class Sampling(Object):
     """How often it is looked."""
 
     interval: Annotated[Duration, durations("1s", "5m")] = Field(
-        "15s", description="Between two readings of memory, from 1s to 5m"
+        default="15s", description="Between two readings of memory, from 1s to 5m"
     )
-    allocation: Allocation = Field(Allocation(), description="Sampling of allocations")
+    allocation: Allocation = Field(default=Allocation(), description="Sampling of allocations")
 
 
 class Detection(Object):
     """How leaks are told from what only looks like them."""
 
     sensitivity: Literal["Cautious", "Balanced", "Eager"] = Field(
-        "Balanced", description="Cautious: later and surer. Eager: sooner, and sometimes wrong"
+        default="Balanced", description="Cautious: later and surer. Eager: sooner, and sometimes wrong"
     )
     warm_up: Annotated[
         str,
         Field(pattern=r"^(Auto|([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?)$", min_length=2, max_length=32),
         durations("10s", "24h", also="Auto"),
     ] = Field(
-        "Auto",
+        default="Auto",
         description="Time after the start in which no verdict is given. Auto: 30 readings. A duration from 10s to 24h",
     )
 
@@ -154,22 +158,22 @@ class MemoryProfileSpec(Object):
     """What to watch, and how."""
 
     selector: LabelSelector = Field(
-        LabelSelector(),
+        default=LabelSelector(),
         description="Pods of the namespace. Empty: every pod that asks to be watched by label or annotation",
     )
     runtime: Runtime = Field(
-        "Auto",
+        default="Auto",
         description="What the containers run. Auto: all that there is a probe for, others are left alone",
     )
     containers: tuple[ContainerName, ...] = Field(
-        (),
+        default=(),
         max_length=32,
         description="Names of the containers to watch, init containers left out. Empty: all",
         json_schema_extra={"x-kubernetes-list-type": "set"},
     )
-    injection: Injection = Field(Injection(), description="What is done to pods")
-    sampling: Sampling = Field(Sampling(), description="How often it is looked")
-    detection: Detection = Field(Detection(), description="How leaks are told")
+    injection: Injection = Field(default=Injection(), description="What is done to pods")
+    sampling: Sampling = Field(default=Sampling(), description="How often it is looked")
+    detection: Detection = Field(default=Detection(), description="How leaks are told")
 
     rules: ClassVar = (
         Rule(
@@ -196,5 +200,5 @@ class MemoryProfile(Object):
     api_version: Literal["memwarden.dev/v1alpha1"] = "memwarden.dev/v1alpha1"
     kind: Literal["MemoryProfile"] = "MemoryProfile"
     metadata: Metadata
-    spec: MemoryProfileSpec = Field(MemoryProfileSpec())
-    status: MemoryProfileStatus = Field(MemoryProfileStatus())
+    spec: MemoryProfileSpec = Field(default=MemoryProfileSpec())
+    status: MemoryProfileStatus = Field(default=MemoryProfileStatus())

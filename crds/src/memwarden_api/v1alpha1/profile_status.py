@@ -26,17 +26,17 @@ class Skipped(Object):
 
     pod: Name = Field(description="Its name")
     reason: Annotated[str, Field(max_length=128)] = Field(description="Why, in one word for programs")
-    message: Message = Field("", description="Why, and what to do, for people")
+    message: Message = Field(default="", description="Why, and what to do, for people")
 
 
 class Coverage(Object):
     """Pods that the profile means, and what became of them."""
 
-    matched: int = Field(0, ge=0, description="Pods that are selected and live")
-    injected: int = Field(0, ge=0, description="… of which so many were changed")
-    reporting: int = Field(0, ge=0, description="… of which so many send data")
+    matched: int = Field(default=0, ge=0, description="Pods that are selected and live")
+    injected: int = Field(default=0, ge=0, description="… of which so many were changed")
+    reporting: int = Field(default=0, ge=0, description="… of which so many send data")
     skipped: tuple[Skipped, ...] = Field(
-        (),
+        default=(),
         max_length=MAX_SKIPPED,
         description="Pods that are not watched and why, the first of them; the collector has all",
         json_schema_extra=_keyed("pod"),
@@ -46,9 +46,9 @@ class Coverage(Object):
 class OutOfMemoryForecast(Object):
     """Seconds until the limit is met: in one case of ten earlier than p10, in one of two than p50."""
 
-    p10: int | None = Field(None, ge=0, description="In one case of ten it is earlier")
-    p50: int | None = Field(None, ge=0, description="In one case of two it is earlier")
-    p90: int | None = Field(None, ge=0, description="In nine cases of ten it is earlier")
+    p10: int | None = Field(default=None, ge=0, description="In one case of ten it is earlier")
+    p50: int | None = Field(default=None, ge=0, description="In one case of two it is earlier")
+    p90: int | None = Field(default=None, ge=0, description="In nine cases of ten it is earlier")
 
 
 class WorkloadStatus(Object):
@@ -57,19 +57,19 @@ class WorkloadStatus(Object):
     kind: Name = Field(description="Deployment, StatefulSet, …; Pod where nobody owns it")
     name: Name = Field(description="Of the workload")
     container: Name = Field(description="Name of the container")
-    runtime: Annotated[str, Field(max_length=64)] = Field("", description="cpython 3.13.1")
+    runtime: Annotated[str, Field(max_length=64)] = Field(default="", description="cpython 3.13.1")
     verdict: VerdictName = Field(description="The judgement")
-    confidence: float = Field(0.0, ge=0, le=1, description="From 0 to 1")
-    since: datetime | None = Field(None, description="Since when memory grows")
-    growth_bytes_per_second: int | None = Field(None, description="How fast")
+    confidence: float = Field(default=0.0, ge=0, le=1, description="From 0 to 1")
+    since: datetime | None = Field(default=None, description="Since when memory grows")
+    growth_bytes_per_second: int | None = Field(default=None, description="How fast")
     oom_forecast_seconds: OutOfMemoryForecast | None = Field(
-        None, description="Seconds until the limit is met, where it will be"
+        default=None, description="Seconds until the limit is met, where it will be"
     )
-    leak: Annotated[str, Field(max_length=128)] = Field("", description="Id of the open leak")
+    leak: Annotated[str, Field(max_length=128)] = Field(default="", description="Id of the open leak")
     site: Annotated[str, Field(max_length=512)] = Field(
-        "", description="The line that likely leaks: /app/shop/cart.py:31"
+        default="", description="The line that likely leaks: /app/shop/cart.py:31"
     )
-    message: Message = Field("", description="The verdict in one sentence")
+    message: Message = Field(default="", description="The verdict in one sentence")
 
 
 class StoppedInjection(Object):
@@ -77,33 +77,35 @@ class StoppedInjection(Object):
 
     workload: WorkloadName = Field(description="KIND/NAME")
     reason: Annotated[str, Field(max_length=128)] = Field(description="Why, in one word for programs")
-    message: Message = Field("", description="Why, and what to do, for people")
+    message: Message = Field(default="", description="Why, and what to do, for people")
     since: datetime = Field(description="When it was stopped")
 
 
 class MemoryProfileStatus(Object):
     """What came of the profile."""
 
-    observed_generation: int = Field(0, ge=0, description="The generation of the spec that this is said of")
+    observed_generation: int = Field(
+        default=0, ge=0, description="The generation of the spec that this is said of"
+    )
     conditions: tuple[Condition, ...] = Field(
-        (),
+        default=(),
         max_length=16,
         description="Ready, Reconciling, Stalled, Injected, Collecting, LeakFree",
         json_schema_extra=_keyed("type"),
     )
-    coverage: Coverage = Field(Coverage(), description="Pods that are meant, and their state")
-    leaks: int = Field(0, ge=0, description="Workloads that leak")
+    coverage: Coverage = Field(default=Coverage(), description="Pods that are meant, and their state")
+    leaks: int = Field(default=0, ge=0, description="Workloads that leak")
     next_out_of_memory: datetime | None = Field(
-        None, description="When the first container will meet its limit, as likely before as after"
+        default=None, description="When the first container will meet its limit, as likely before as after"
     )
     workloads: tuple[WorkloadStatus, ...] = Field(
-        (),
+        default=(),
         max_length=MAX_WORKLOADS,
         description="What is known of each workload, the worst first",
         json_schema_extra=_keyed("kind", "name", "container"),
     )
     injection_stopped: tuple[StoppedInjection, ...] = Field(
-        (),
+        default=(),
         max_length=MAX_STOPPED,
         description="Workloads whose pods are not changed any more. Remove an entry to try again",
         json_schema_extra=_keyed("workload"),

@@ -16,7 +16,7 @@ class Requirement(Object):
     key: LabelKey = Field(description="Name of the label")
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(description="How it is compared")
     values: tuple[LabelValue, ...] = Field(
-        (),
+        default=(),
         max_length=64,
         description="For In and NotIn, at least one",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
@@ -38,7 +38,7 @@ class LabelSelector(Object):
         default_factory=dict, max_length=32, description="Labels and their values"
     )
     match_expressions: tuple[Requirement, ...] = Field(
-        (),
+        default=(),
         max_length=16,
         description="Requirements beyond equality",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
