@@ -14,6 +14,10 @@ GENERATED = (
     ("docs/reference/commands.md", ("-m", "memwarden.reference", "commands")),
     ("docs/reference/exit-codes.md", ("-m", "memwarden.reference", "exit-codes")),
     ("docs/reference/environment.md", ("-m", "memwarden.reference", "environment")),
+    ("crds/generated/memoryprofiles.yaml", ("-m", "memwarden_api.generate", "crd")),
+    ("charts/memwarden-crds/templates/memoryprofiles.yaml", ("-m", "memwarden_api.generate", "chart")),
+    ("docs/reference/memoryprofile.schema.json", ("-m", "memwarden_api.generate", "schema")),
+    ("docs/reference/memoryprofile.md", ("-m", "memwarden_api.generate", "reference")),
     ("docs/reference/cost.md", ("benchmarks/overhead/page.py",)),
 )
 

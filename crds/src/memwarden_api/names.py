@@ -110,6 +110,8 @@ ENV_CPU_BUDGET: Final = (
 ENV_CONTAINER: Final = (
     "MEMWARDEN_CONTAINER"  # in a container: its name; the probe hands over /proc and cgroup
 )
+# In a container, for the loader that LD_PRELOAD names: the folder to put in front of PYTHONPATH.
+ENV_PRELOAD_PYTHONPATH: Final = "MEMWARDEN_PRELOAD_PYTHONPATH"
 ENV_RESOURCE: Final = "OTEL_RESOURCE_ATTRIBUTES"  # which pod it is (sidecar with --listen)
 ENV_SERVICE: Final = "OTEL_SERVICE_NAME"
 ENV_TOKEN: Final = "MEMWARDEN_TOKEN"  # noqa: S105 - the variable's name; bearer token between sidecar and collector
@@ -143,7 +145,6 @@ PROBES_FOLDER: Final = "/opt/memwarden"
 SOCKET_FOLDER: Final = "/run/memwarden"
 TOKEN_FOLDER: Final = "/var/run/secrets/memwarden"  # noqa: S105 - a folder's name
 ENV_PRELOAD: Final = "LD_PRELOAD"
-ENV_PRELOAD_PYTHONPATH: Final = "MEMWARDEN_PRELOAD_PYTHONPATH"  # what the loader joins PYTHONPATH with
 ENV_CA: Final = "MEMWARDEN_CA"  # PEM: the certificates that the collector's is checked against
 
 # ── How a scope is to be judged, where its profile says so (resource attributes) ─────────────────────────

@@ -59,6 +59,17 @@ class Object(BaseModel):
         return self
 
     @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        made = handler.resolve_ref_schema(handler(schema))
+        if cls.rules:
+            made["x-kubernetes-validations"] = [
+                {"rule": rule.cel, "message": rule.message} for rule in cls.rules
+            ]
+        return made
+
+    @classmethod
     def from_cluster(cls, value: dict[str, Any]) -> Self:
         """From the API server's JSON; fields of a newer version are left out, at every depth.
 

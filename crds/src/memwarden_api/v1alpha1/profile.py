@@ -160,6 +160,7 @@ class MemoryProfileSpec(Object):
     selector: LabelSelector = Field(
         default=LabelSelector(),
         description="Pods of the namespace. Empty: every pod that asks to be watched by label or annotation",
+        json_schema_extra={"x-kubernetes-map-type": "atomic"},
     )
     runtime: Runtime = Field(
         default="Auto",
