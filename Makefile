@@ -79,4 +79,4 @@ corpus-split: setup ## give new programs of the corpus their place: train or tes
 include kubernetes.mk
 
 clean: ## remove what setup and tests made
-	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage* probes/python/lib build dist test-output
+	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage* probes/python/lib probes/native/lib build dist test-output

@@ -18,7 +18,7 @@ kubectl: ## kubectl with that cluster: make kubectl ARGS='get pods -A'
 	@$(CLUSTER) kubectl $(ARGS)
 
 images: setup ## Memwarden's own images as archives, each with the list of its contents, in dist/images
-	@sh tools/native.sh probes/python/lib
+	@sh tools/native.sh probes/python/lib probes/native/lib
 	@$(CLUSTER) images --into dist/images
 
 scan: images ## known vulnerabilities of what the images and the web part hold, where the data can be had

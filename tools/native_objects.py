@@ -1,16 +1,19 @@
-"""Hold the native objects of the wheels to their platform tags: ``native_objects.py build/native``.
+"""Hold the native objects to what they promise: ``native_objects.py build/native``.
 
-An object that needs a newer symbol than its tag promises would install and then fail to load on older machines.
+An object that needs a newer symbol than its tag promises would install and then fail to load on older machines. A
+loader for LD_PRELOAD that needed any library, or named one symbol, would reach into every program of a container.
 """
 
 import re
 import sys
 from pathlib import Path
 
+from elftools.elf.constants import P_FLAGS
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
+from elftools.elf.enums import ENUM_DT_FLAGS_1
 from elftools.elf.gnuversions import GNUVerNeedSection
-from elftools.elf.sections import SymbolTableSection
+from elftools.elf.sections import Symbol, SymbolTableSection
 
 OLDEST_GLIBC = (2, 17)  # manylinux_2_17 (PEP 600)
 MACHINES = {"x86_64": "x64", "aarch64": "AArch64"}
@@ -19,6 +22,8 @@ LIBRARIES = {
     "musl": re.compile(r"libc\.so|ld-musl-.*"),
 }
 ENTRY = "PyInit_memwarden_hook"
+LOADER = "memwarden-preload-linux-"
+LOADER_MAY_ASK_FOR = {"__environ", "Py_BytesMain"}  # weak: where nobody has them, they are null
 
 
 def too_new(elf: ELFFile) -> list[str]:
@@ -35,22 +40,58 @@ def too_new(elf: ELFFile) -> list[str]:
 
 def faults(path: Path) -> list[str]:
     """Return what is wrong with this object, in words."""
-    machine, libc = path.stem.removeprefix("memwarden_hook-linux-").split("-")
     with path.open("rb") as file:
         elf = ELFFile(file)
-        symbols = elf.get_section_by_name(".dynsym")
-        dynamic = elf.get_section_by_name(".dynamic")
-        assert isinstance(symbols, SymbolTableSection)
-        assert isinstance(dynamic, DynamicSection)
-        exported = [s.name for s in symbols.iter_symbols() if s["st_shndx"] != "SHN_UNDEF" and s.name]
-        needed = [tag.needed for tag in dynamic.iter_tags() if tag.entry.d_tag == "DT_NEEDED"]
-        found = [f"needs {name}" for name in too_new(elf)]
-        found += [f"needs the library {name}" for name in needed if not LIBRARIES[libc].fullmatch(name)]
-        if elf.get_machine_arch() != MACHINES[machine]:
-            found.append(f"is for {elf.get_machine_arch()}")
-        if exported != [ENTRY]:
-            found.append(f"exports {', '.join(exported)}, not {ENTRY} alone")
-    return found
+        return loader_faults(elf, path) if path.name.startswith(LOADER) else hook_faults(elf, path)
+
+
+def exported_by(elf: ELFFile) -> list[str]:
+    return [symbol.name for symbol in dynamic_symbols(elf) if symbol["st_shndx"] != "SHN_UNDEF"]
+
+
+def dynamic_symbols(elf: ELFFile) -> list[Symbol]:
+    section = elf.get_section_by_name(".dynsym")
+    assert isinstance(section, SymbolTableSection)
+    return [symbol for symbol in section.iter_symbols() if symbol.name]
+
+
+def needed_by(elf: ELFFile) -> list[str]:
+    section = elf.get_section_by_name(".dynamic")
+    assert isinstance(section, DynamicSection)
+    return [tag.needed for tag in section.iter_tags() if tag.entry.d_tag == "DT_NEEDED"]
+
+
+def wrong_machine(elf: ELFFile, machine: str) -> list[str]:
+    return [] if elf.get_machine_arch() == MACHINES[machine] else [f"is for {elf.get_machine_arch()}"]
+
+
+def hook_faults(elf: ELFFile, path: Path) -> list[str]:
+    machine, libc = path.stem.removeprefix("memwarden_hook-linux-").split("-")
+    found = [f"needs {name}" for name in too_new(elf)]
+    found += [f"needs the library {name}" for name in needed_by(elf) if not LIBRARIES[libc].fullmatch(name)]
+    exported = exported_by(elf)
+    if exported != [ENTRY]:
+        found.append(f"exports {', '.join(exported)}, not {ENTRY} alone")
+    return found + wrong_machine(elf, machine)
+
+
+def loader_faults(elf: ELFFile, path: Path) -> list[str]:
+    found = [f"needs the library {name}" for name in needed_by(elf)]
+    found += [f"exports {name}" for name in exported_by(elf)]
+    for symbol in dynamic_symbols(elf):
+        if symbol.name not in LOADER_MAY_ASK_FOR or symbol["st_info"]["bind"] != "STB_WEAK":
+            found.append(f"asks for {symbol.name}")
+    section = elf.get_section_by_name(".dynamic")
+    assert isinstance(section, DynamicSection)
+    tags = {tag.entry.d_tag: tag.entry.d_val for tag in section.iter_tags()}
+    if "DT_TEXTREL" in tags:
+        found.append("changes its own code when it is loaded (DT_TEXTREL)")
+    if tags.get("DT_FLAGS_1", 0) & ENUM_DT_FLAGS_1["DF_1_INITFIRST"]:
+        found.append("is started before the C library (DF_1_INITFIRST)")
+    stacks = [part["p_flags"] for part in elf.iter_segments() if part["p_type"] == "PT_GNU_STACK"]
+    if stacks != [P_FLAGS.PF_R | P_FLAGS.PF_W]:
+        found.append("does not say that its stack holds no code (PT_GNU_STACK)")
+    return found + wrong_machine(elf, path.stem.removeprefix(LOADER))
 
 
 def main(folder: Path) -> int:

@@ -55,15 +55,16 @@ if [ "$(cat "$stamp" 2>/dev/null || true)" != "$wanted" ]; then
         || fail "could not install the dependencies in uv.lock; see the lines above"
 fi
 
-# The native object: the system's compiler where it works, else zig from PyPI.
-if ! .venv/bin/python probes/python/build.py >/dev/null 2>.venv/native.log; then
+# The native objects: the system's compiler where it works, else zig from PyPI.
+native() { .venv/bin/python probes/python/build.py && .venv/bin/python probes/native/build_preload.py; }
+if ! native >/dev/null 2>.venv/native.log; then
     if .venv/bin/python -c 'import ziglang' 2>/dev/null; then
         cat .venv/native.log >&2
-        fail "could not build the native object of the Python probe; see the lines above"
+        fail "could not build the native objects of the probe; see the lines above"
     fi
     say "no working C compiler: fetching zig from PyPI (90 MB, once)"
     sh tools/zig.sh || fail "there is no compiler then; or install one: sudo apt-get install gcc libc6-dev"
-    .venv/bin/python probes/python/build.py >/dev/null \
-        || fail "could not build the native object of the Python probe; see the lines above"
+    native >/dev/null \
+        || fail "could not build the native objects of the probe; see the lines above"
 fi
 printf '%s\n' "$wanted" > "$stamp"

@@ -22,6 +22,7 @@ PYTHON = "3.13"
 """The interpreter of that release of Debian."""
 INSTALL_SECONDS = 1200.0
 PROBE_PARTS = ("inject", "memwarden_probe", "lib")
+MACHINES = ("x86_64", "aarch64")
 
 
 def version() -> str:
@@ -59,6 +60,16 @@ def probe_files(context: Path) -> None:
             ignore=shutil.ignore_patterns("__pycache__", "*.sha256", "*.partial"),
         )
 
+    loaders = ROOT / "probes" / "native" / "lib"
+    for machine in MACHINES:
+        # The build takes the one of its own machine; a loader for another would end every program of a container.
+        built = loaders / f"memwarden-preload-linux-{machine}.so"
+        if built.exists():
+            (context / "loaders").mkdir(exist_ok=True)
+            shutil.copy(built, context / "loaders" / built.name)
+    if not (context / "loaders").exists():
+        raise Unsuitable(f"there is no loader in {loaders}: `make setup`")
+
 
 def _uv(*words: str | Path) -> str:
     python = ROOT / ".uv" / "bin" / "python"
@@ -93,7 +104,7 @@ IMAGES: dict[str, Recipe] = {
     ),
     "memwarden-probes": (
         ("images/probes", "images/sbom.py"),
-        tuple(f"probes/python/{part}" for part in PROBE_PARTS),
+        (*(f"probes/python/{part}" for part in PROBE_PARTS), "probes/native/lib"),
         probe_files,
     ),
 }

@@ -79,7 +79,7 @@ def zig_compiler(target: str) -> list[str]:
             f"'{Path(sys.executable).name} -m pip install ziglang', then build again."
         )
     machine, libc = target.split("-")
-    abi = f"gnu.{OLDEST_GLIBC}" if libc == "glibc" else "musl"
+    abi = f"gnu.{OLDEST_GLIBC}" if libc == "glibc" else libc
     return [sys.executable, "-m", "ziglang", "cc", "-target", f"{machine}-linux-{abi}"]
 
 
@@ -91,9 +91,9 @@ def choose_compiler(target: str, zig: bool) -> list[str]:
     return zig_compiler(target)
 
 
-def fingerprint(command: list[str]) -> str:
+def fingerprint(command: list[str], folder: Path) -> str:
     digest = hashlib.sha256("\0".join(command).encode())
-    for path in sorted(NATIVE.glob("*.[ch]")):
+    for path in sorted(folder.glob("*.[ch]")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
@@ -107,23 +107,27 @@ def build(
         choices = ", ".join(TARGETS)
         raise BuildError(f"The Python probe cannot be built for '{target}': choose one of {choices}.")
     compile_and_link = [*choose_compiler(target, zig), *FLAGS, *(more or ("-s",))]
-    library = library_path(target, into)
+    libraries = ["-lpthread", "-ldl", "-Wl,-z,relro,-z,now"]
+    return make(library_path(target, into), compile_and_link, NATIVE, libraries)
+
+
+def make(library: Path, compile_and_link: list[str], folder: Path, libraries: list[str]) -> Path:
+    """Make an object from all C files of a folder, unless it is made from just these, just so."""
     stamp = library.with_suffix(".sha256")
-    wanted = fingerprint(compile_and_link)
+    wanted = fingerprint([*compile_and_link, *libraries], folder)
     if library.exists() and stamp.exists() and stamp.read_text() == wanted:
         return library
-    into.mkdir(parents=True, exist_ok=True)
+    library.parent.mkdir(parents=True, exist_ok=True)
     # Written beside and renamed: a process that starts meanwhile maps the old file or the new one, never
     # half.
     partial = library.with_suffix(f".{os.getpid()}.partial")
-    sources = [str(path) for path in sorted(NATIVE.glob("*.c"))]
-    libraries = ["-lpthread", "-ldl", "-Wl,-z,relro,-z,now"]
+    sources = [str(path) for path in sorted(folder.glob("*.c"))]
     command = [*compile_and_link, *sources, "-o", str(partial), *libraries]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         partial.unlink(missing_ok=True)
         raise BuildError(
-            f"The Python probe did not compile with {' '.join(compile_and_link)}:\n{result.stderr}"
+            f"{library.name} did not compile with {' '.join(compile_and_link)}:\n{result.stderr}"
         )
     partial.replace(library)
     stamp.write_text(wanted)
