@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tools"))
-import native_objects  # noqa: E402
+import native_objects
 
 
 def test_the_loader_keeps_its_promises(loader):
