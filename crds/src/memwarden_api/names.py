@@ -203,3 +203,27 @@ EVENT_LEAK: Final = "MemoryLeakSuspected"
 EVENT_LEAK_ENDED: Final = "MemoryLeakEnded"
 EVENT_OOM_FORECAST: Final = "OutOfMemoryForecast"
 EVENT_INJECTION_STOPPED: Final = "MemwardenInjectionStopped"
+EVENT_POD_MISSED: Final = (
+    "MemwardenPodMissed"  # controller, on a pod's owner: the message begins with the reason
+)
+EVENT_POD_STUCK: Final = "MemwardenPodStuck"  # on a pod that nobody makes anew
+EVENT_POD_EVICTED: Final = "MemwardenPodEvicted"  # on its workload
+
+# ── Why injection of a workload is stopped (reason in `status.injectionStopped`) ─────────────────────────
+STOP_CRASHES: Final = "CrashesAfterInjection"
+STOP_IMAGE: Final = "ImageNotPulled"  # one of ours; tried again after an hour
+STOP_CONTAINER: Final = "ContainerNotCreated"
+STOP_OURS_FAILS: Final = "OwnContainerFails"
+STOP_QUOTA: Final = "QuotaFull"  # tried again after an hour
+STOP_REFUSED: Final = "PodRefused"
+
+# ── More reasons of a MemoryProfile's conditions ─────────────────────────────────────────────────────────
+REASON_UP_TO_DATE: Final = "UpToDate"  # Reconciling
+REASON_LOOKING: Final = "LookingForPods"
+REASON_NO_OBSTACLE: Final = "NoObstacle"  # Stalled
+REASON_SPEC_NOT_READABLE: Final = "SpecNotReadable"
+REASON_RIGHT_MISSING: Final = "RightMissing"
+REASON_INJECTION_OFF: Final = "InjectionSwitchedOff"
+REASON_NONE_INJECTED: Final = "NoPodInjected"
+REASON_SIDECARS_START: Final = "SidecarsStart"
+REASON_SIDECARS_SILENT: Final = "SidecarsSilent"

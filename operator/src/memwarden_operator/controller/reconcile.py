@@ -1,0 +1,81 @@
+"""One profile, level-based: from what is observed to what is to be done. Pure; called again it says the same.
+
+1. The status that should stand in the cluster (status.py).
+2. Nothing is written that stands there already, and nothing within 30 s of the last write.
+3. What is new in it is told as events, before it is written: a crash in between tells it twice, never not at all.
+4. Pods that are stuck because of us go, once the injector knows that their workload is not to be injected.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from memwarden_api import names
+from memwarden_api.v1alpha1 import MemoryProfileStatus
+from memwarden_kube.events import Regarding, Told
+from memwarden_operator.controller.news import news
+from memwarden_operator.controller.observed import Observed
+from memwarden_operator.controller.pods import Pod
+from memwarden_operator.controller.status import status_of
+
+WRITE_EVERY: Final = timedelta(seconds=30)
+EVICT_AFTER: Final = timedelta(seconds=10)
+"""From the write that stops injection: the injector's watch has it by then, and the pod comes back without us."""
+MAKE_ANEW: Final = frozenset(("ReplicaSet", "StatefulSet", "DaemonSet", "Job", "ReplicationController"))
+"""Owners that make a pod anew when it is evicted. Of others nobody knows: they are left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done now, in this order, and when to look again at the latest."""
+
+    events: tuple[Told, ...] = ()
+    status: MemoryProfileStatus | None = None
+    evictions: tuple[Pod, ...] = ()
+    again: timedelta | None = None
+
+
+def reconcile(observed: Observed, last_write: datetime | None, now: datetime) -> Plan:
+    """`last_write`: when this process wrote the profile's status last; None: not yet."""
+    evictions, orphans = _stuck(observed, now)
+    waiting = EVICT_AFTER if observed.stops and not evictions else None
+    after = status_of(observed, now)
+    if after == observed.profile.status:
+        return Plan(events=orphans, evictions=evictions, again=waiting)
+    due = last_write + WRITE_EVERY if last_write is not None else now
+    if now < due:
+        return Plan(events=orphans, evictions=evictions, again=min(due - now, waiting or WRITE_EVERY))
+    return Plan((*news(observed, after), *orphans), after, evictions, again=waiting)
+
+
+def _stuck(observed: Observed, now: datetime) -> tuple[tuple[Pod, ...], tuple[Told, ...]]:
+    """Pods to evict, and events for those that nobody would make anew."""
+    stopped = {entry.workload: entry for entry in observed.profile.status.injection_stopped}
+    evictions: list[Pod] = []
+    events: list[Told] = []
+    for workload, stop in observed.stops.items():
+        entry = stopped.get(workload.label)
+        if entry is None or now - entry.since < EVICT_AFTER:
+            continue
+        for pod in stop.stuck:
+            if pod.owner is not None and pod.owner.kind in MAKE_ANEW:
+                evictions.append(pod)
+            else:
+                events.append(_orphan(pod, entry.reason))
+    return tuple(evictions), tuple(events)
+
+
+def _orphan(pod: Pod, reason: str) -> Told:
+    note = (
+        f"{reason}: the pod does not start or live with Memwarden, and nobody would make it anew. To have it without: "
+        f"kubectl get pod {pod.name} -n {pod.namespace} -o yaml > pod.yaml, remove the containers "
+        f"{names.CONTAINER_PROBES} and {names.CONTAINER_SIDECAR} and their volumes, add the label "
+        f'{names.INJECT}: "false", then kubectl replace --force -f pod.yaml'
+    )
+    return Told(
+        Regarding("v1", "Pod", pod.namespace, pod.name, pod.uid),
+        names.EVENT_POD_STUCK,
+        note,
+        "Warning",
+        "StopInjection",
+    )

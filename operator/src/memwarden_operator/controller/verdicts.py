@@ -1,0 +1,85 @@
+"""What the collector says of workloads, as the controller keeps it: trimmed, by workload, bounded."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from memwarden_api.report import Forecast, VerdictName
+from memwarden_api.workloads import Workload as Told
+from memwarden_operator.controller.owners import Workload
+
+LEAKING = "Leaking"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Of one container of one workload."""
+
+    workload: Workload
+    container: str
+    runtime: str
+    verdict: VerdictName
+    headline: str
+    at_risk: bool
+    confidence: float
+    since: datetime | None
+    growth_bytes_per_second: float | None
+    oom_forecast_seconds: Forecast | None
+    leak: str
+    site: str
+    judged_at: datetime
+    reported: frozenset[str]
+    """Uids of its pods that data came from."""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.workload.kind, self.workload.name, self.container
+
+
+def trimmed(told: Told) -> Verdict:
+    """Without what the controller never asks."""
+    return Verdict(
+        workload=Workload(told.namespace, told.kind, told.name),
+        container=told.container,
+        runtime=told.runtime,
+        verdict=told.verdict,
+        headline=told.headline,
+        at_risk=told.at_risk,
+        confidence=told.confidence,
+        since=told.since,
+        growth_bytes_per_second=told.growth_bytes_per_second,
+        oom_forecast_seconds=told.oom_forecast_seconds,
+        leak=told.leak or "",
+        site=f"{told.site.file}:{told.site.line}" if told.site else "",
+        judged_at=told.judged_at,
+        reported=frozenset(scope.pod_uid for scope in told.scopes if scope.pod_uid),
+    )
+
+
+class Verdicts:
+    """The last word on each workload in a cluster."""
+
+    def __init__(self, limit: int = 20_000) -> None:
+        self._limit = limit
+        self.left_out = 0
+        self._by_namespace: dict[str, dict[tuple[str, str, str], Verdict]] = {}
+        self._count = 0
+
+    def put(self, verdict: Verdict) -> None:
+        there = self._by_namespace.setdefault(verdict.workload.namespace, {})
+        if verdict.key not in there:
+            if self._count >= self._limit:
+                self.left_out += 1
+                return
+            self._count += 1
+        there[verdict.key] = verdict
+
+    def of(self, namespace: str) -> Iterator[Verdict]:
+        yield from self._by_namespace.get(namespace, {}).values()
+
+    def clear(self) -> None:
+        """Everything is told anew."""
+        self._by_namespace, self._count = {}, 0
+
+    def __len__(self) -> int:
+        return self._count
