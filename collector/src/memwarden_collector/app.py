@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Final
 import uvicorn
 
 from memwarden_api.names import EXIT_FAILED
-from memwarden_collector.bearer import Token
+from memwarden_collector.access.caller import Access
+from memwarden_collector.access.opening import open_access
 from memwarden_collector.clock import Clock
 from memwarden_collector.errors import CollectorError
 from memwarden_collector.listen import open_socket, url_of, write_port_file
@@ -82,13 +83,13 @@ class _Server(uvicorn.Server):
         self._ready.set()
 
 
-async def _open_grpc(settings: Settings, intake: Intake, token: Token) -> "GrpcDoors | None":
+async def _open_grpc(settings: Settings, intake: Intake, access: Access) -> "GrpcDoors | None":
     """The gRPC doors, open, if they are wanted: gRPC is 20 MB of memory that `memwarden run` does without."""
     if settings.grpc_listen is None:
         return None
     from memwarden_collector.otlp.grpc_doors import GrpcDoors
 
-    doors = GrpcDoors(intake, token, *settings.grpc_listen)
+    doors = GrpcDoors(intake, access, *settings.grpc_listen)
     _log.info("listening on %s for OTLP over gRPC", await doors.start())
     return doors
 
@@ -118,10 +119,18 @@ class Collector:
     async def serve(self) -> None:
         """Until a signal; then requests in flight are answered, what waits is committed."""
         settings = self._settings
-        intake = Intake(self._writer, settings.limits, self._telemetry, self._clock, self._decoders)
-        token = Token(settings.token.get_secret_value() if settings.token else None)
+        access = open_access(settings, self._clock, self._telemetry)
+        intake = Intake(self._writer, settings.limits, self._telemetry, self._clock, self._decoders, access)
         doors = OtlpDoors(intake)
-        root = Root(doors, self._load_interface, self._trouble, self._telemetry, token, self._store)
+        root = Root(
+            doors,
+            self._load_interface,
+            self._trouble,
+            self._telemetry,
+            access,
+            self._store,
+            open_metrics=settings.access.open_metrics,
+        )
         config = uvicorn.Config(
             root,
             http="httptools",
@@ -137,7 +146,7 @@ class Collector:
         )
         ready = asyncio.Event()
         server = _Server(config, ready)
-        grpc = await _open_grpc(settings, intake, token)
+        grpc = await _open_grpc(settings, intake, access)
         ending: list[asyncio.Task[None]] = []
 
         def close_doors() -> None:
@@ -176,6 +185,7 @@ class Collector:
             close_doors()
             await asyncio.wait([serving, *ending])
             await asyncio.to_thread(self._close)
+            access.close()
 
     def _close(self) -> None:
         if self._analyst is not None:

@@ -3,6 +3,8 @@
 CollectorError
 ├── ListenFailed             the address can't be bound
 ├── PortFileFailed           the port file can't be written
+├── AccessUnusable           who may can't be asked of the cluster: no API server is named
+├── CertificateUnusable      certificate, key or trust bundle can't be read or don't fit together
 ├── Refused                  a request is answered with an error (status, message)
 │   └── Postponed            …for now: it may come again
 │       ├── Overloaded       503
@@ -21,6 +23,8 @@ CollectorError
 """
 
 __all__ = [
+    "AccessUnusable",
+    "CertificateUnusable",
     "CollectorError",
     "DataRefused",
     "DatabaseAway",
@@ -51,6 +55,14 @@ class ListenFailed(CollectorError):
 
 class PortFileFailed(CollectorError):
     """The file that tells the address can't be written."""
+
+
+class AccessUnusable(CollectorError):
+    """The cluster can't be asked who may."""
+
+
+class CertificateUnusable(CollectorError):
+    """The doors' certificate can't be used."""
 
 
 class Refused(CollectorError):

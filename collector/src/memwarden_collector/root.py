@@ -1,19 +1,26 @@
-"""The root ASGI app: health and own numbers, the doors, the interface; the bearer token before all but
-health.
+"""The root ASGI app: health and own numbers, the doors, the interface; before all but health the question who calls,
+and before the interface what he may.
 
 The interface is loaded when it is first asked for or shortly after the start: FastAPI takes longer to import
 than everything else, and a sidecar must not wait for it.
 """
 
+import asyncio
 import contextlib
 import json
 import logging
+import math
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Final
 
-from memwarden_collector.bearer import Token
+from memwarden_collector.access.caller import Access, Caller, Need
+from memwarden_collector.access.permit import Permit, leave
+from memwarden_collector.access.rules import Anyone, OfPod, demand
+from memwarden_collector.errors import Refused
 from memwarden_collector.otlp.body import Incoming, Receive, Scope, Send, drain, headers_of
 from memwarden_collector.otlp.doors import OtlpDoors, send_answer
+from memwarden_collector.otlp.intake import retry_seconds
 from memwarden_collector.store.tier import Store
 from memwarden_collector.telemetry import Telemetry
 
@@ -34,14 +41,17 @@ class Root:
         interface: Callable[[], Awaitable[App]],
         trouble: Callable[[], Awaitable[str | None]],
         telemetry: Telemetry,
-        token: Token,
+        access: Access,
         store: Store,
+        *,
+        open_metrics: bool = False,
     ) -> None:
         self._doors = doors
         self._interface = interface
         self._trouble = trouble
         self._telemetry = telemetry
-        self._token = token
+        self._access = access
+        self._open_metrics = open_metrics
         self._store = store
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,32 +64,62 @@ class Root:
             await _send_json(send, 200, {"status": "ok"})
         elif path == "/readyz":
             await self._ready(send)
-        elif not self._token.fits(headers_of(scope).get(b"authorization", b"")):
-            await self._unauthorised(scope, receive, send)
-        elif path.startswith(_OTLP_PREFIXES):
-            await self._doors(scope, receive, send)
-        elif path.startswith(API_PREFIX + "/"):
+        elif path == "/metrics" and self._open_metrics:
+            await self._metrics(send)
+        else:
+            await self._admitted(scope, receive, send)
+
+    async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        try:
+            caller = await self._access.admit(headers_of(scope).get(b"authorization", b""))
+            if path.startswith(_OTLP_PREFIXES):
+                await self._doors(scope, receive, send, caller)
+                return
+            await self._check(scope, caller)
+        except Refused as refused:
+            await self._refuse(refused, scope, receive, send)
+            return
+        if path.startswith(API_PREFIX + "/"):
             interface = await self._interface()
             # A fault was answered and logged by the interface's own handler, which raises it once more.
             with contextlib.suppress(Exception):
                 await interface(scope, receive, send)
         elif path == "/metrics":
-            await send_answer(
-                send, 200, b"text/plain; version=0.0.4; charset=utf-8", self._telemetry.text().encode()
-            )
+            await self._metrics(send)
         else:
-            await _send_problem(
-                send, 404, "Not Found", f"there is nothing at {path[:200]}; the interface is {API_PREFIX}"
-            )
+            await _send_problem(send, 404, f"there is nothing at {path[:200]}; the interface is {API_PREFIX}")
 
-    async def _unauthorised(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers, incoming, refused = headers_of(scope), Incoming(receive), self._token.refusal()
+    async def _check(self, scope: Scope, caller: Caller) -> None:
+        """Raises Refused where the caller may not ask this."""
+        path = scope["path"]
+        permit = Permit(caller, self._access, asyncio.get_running_loop())
+        leave(scope, permit)
+        if path.startswith(API_PREFIX + "/"):
+            wanted = demand(scope["method"], path.removeprefix(API_PREFIX), scope["query_string"])
+            if isinstance(wanted, Need):
+                await permit.require(wanted)
+            elif isinstance(wanted, OfPod) and (wanted.uid or caller.pod is None):
+                await permit.require_pod(wanted.uid)
+            else:
+                assert isinstance(wanted, Anyone | OfPod)  # of a pod: the route knows of which
+        elif path == "/metrics":
+            await permit.require(Need("list"))
+
+    async def _metrics(self, send: Send) -> None:
+        text = self._telemetry.text().encode()
+        await send_answer(send, 200, b"text/plain; version=0.0.4; charset=utf-8", text)
+
+    async def _refuse(self, refused: Refused, scope: Scope, receive: Receive, send: Send) -> None:
+        headers, incoming = headers_of(scope), Incoming(receive)
         if scope["path"].startswith(_OTLP_PREFIXES):
             await self._doors.refuse(refused, headers, incoming, send)
             return
-        self._telemetry.count("refused_total", status="401", reason=refused.reason, door="interface")
+        self._telemetry.count(
+            "refused_total", status=str(refused.status), reason=refused.reason, door="interface"
+        )
         await drain(headers, incoming)
-        await _send_problem(send, 401, "Unauthorized", refused.message)
+        await _send_problem(send, refused.status, refused.message, retry_seconds(refused))
 
     async def _ready(self, send: Send) -> None:
         trouble = await self._trouble()
@@ -96,7 +136,9 @@ async def _send_json(send: Send, status: int, value: object) -> None:
     await send_answer(send, status, _JSON, json.dumps(value).encode())
 
 
-async def _send_problem(send: Send, status: int, title: str, detail: str) -> None:
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+async def _send_problem(send: Send, status: int, detail: str, retry: float | None = None) -> None:
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     headers = [(b"www-authenticate", b"Bearer")] if status == 401 else []
+    if retry is not None:
+        headers.append((b"retry-after", str(math.ceil(retry)).encode()))
     await send_answer(send, status, _PROBLEM, json.dumps(body).encode(), headers)

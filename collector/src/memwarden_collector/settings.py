@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic.fields import FieldInfo
 
-from memwarden_api.names import ENV_TOKEN
+from memwarden_api.names import COLLECTOR_AUDIENCE, ENV_TOKEN
 from memwarden_core.settings import Sensitivity
 
 ENV_DATABASE_URL: Final = "MEMWARDEN_DATABASE_URL"
@@ -167,6 +168,38 @@ _KEPT_BY: Final = {
 }
 
 
+class Reviews(_Model):
+    """Who may what. Without `kubernetes` one token is for all."""
+
+    kubernetes: bool = Field(
+        default=False,
+        description="Ask the cluster who calls (TokenReview) and what he may (SubjectAccessReview)",
+    )
+    audience: str = Field(
+        default=COLLECTOR_AUDIENCE,
+        min_length=1,
+        max_length=256,
+        description="What callers' tokens must be for",
+    )
+    kubernetes_api: str = Field(
+        default="", description="URL of the API server; without it as Kubernetes tells a pod"
+    )
+    kubernetes_ca_file: Path | None = Field(default=None, description="CA of that API server, PEM")
+    kubernetes_token_file: Path | None = Field(
+        default=None, description="Our own token for that API server; read at each request"
+    )
+    token_seconds: float = Field(
+        default=60, gt=0, le=600, description="How long a token or a right is known before it is asked again"
+    )
+    refusal_seconds: float = Field(default=10, ge=0, le=600, description="…and how long a no")
+    away_seconds: float = Field(
+        default=900, ge=0, le=86_400, description="How long a right goes on while the API server is away"
+    )
+    max_cached_tokens: int = Field(default=20_000, ge=1, description="Tokens that are known at a time")
+    max_cached_rights: int = Field(default=20_000, ge=1, description="Rights that are known at a time")
+    open_metrics: bool = Field(default=False, description="Answer /metrics without a token")
+
+
 class Settings(_Model):
     """All of the collector's settings."""
 
@@ -186,6 +219,7 @@ class Settings(_Model):
     token: SecretStr | None = Field(
         default=None, description="Bearer token for everything but /healthz and /readyz"
     )
+    access: Reviews = Reviews()
     limits: Limits = Limits()
     analysis: Analysis = Analysis()
     retention: Retention = Retention()
@@ -198,6 +232,14 @@ class Settings(_Model):
         if not re.fullmatch(r"[A-Za-z0-9._~+/=-]{1,512}", token.get_secret_value()):
             raise ValueError(f"{ENV_TOKEN} holds characters that a bearer token can't have")
         return token
+
+    @model_validator(mode="after")
+    def _one_way_of_access(self) -> "Settings":
+        if self.access.kubernetes and self.token is not None:
+            raise ValueError(
+                f"--kubernetes asks the cluster who may; unset {ENV_TOKEN}, which would open everything"
+            )
+        return self
 
     @model_validator(mode="after")
     def _ledger_outlives_samples(self) -> "Settings":
@@ -224,6 +266,14 @@ def hide_password(url: str) -> str:
     return re.sub(r"(password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)", r"\1***", url, flags=re.IGNORECASE)
 
 
+_GROUPS: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
+    ("access", Reviews),
+    ("limits", Limits),
+    ("analysis", Analysis),
+    ("retention", Retention),
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the collector's options; `from_arguments` reads them back."""
     parser.add_argument(
@@ -243,14 +293,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--port-file", metavar="PATH", help=_help(Settings, "port_file"))
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
-    for title, model in (("limits", Limits), ("analysis", Analysis), ("retention", Retention)):
+    for title, model in _GROUPS:
         group = parser.add_argument_group(title)
         for name, field in model.model_fields.items():
             group.add_argument(
                 "--" + name.replace("_", "-"),
                 dest=f"{title}_{name}",
                 **_value_of(field.annotation),
-                help=f"{field.description} (default: {field.default})",
+                help=_described(field),
             )
 
 
@@ -258,7 +308,18 @@ def _value_of(annotation: object) -> dict[str, Any]:
     """How argparse reads it."""
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return {"choices": tuple(str(item) for item in annotation)}
+    if annotation is bool:
+        return {"action": "store_true"}
+    if annotation is str:
+        return {"metavar": "TEXT"}
+    if annotation == Path | None:
+        return {"metavar": "PATH"}
     return {"metavar": "N", "type": int if annotation is int else float}
+
+
+def _described(field: FieldInfo) -> str:
+    has_value = field.default not in (None, "", False)
+    return f"{field.description} (default: {field.default})" if has_value else str(field.description)
 
 
 def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
@@ -279,6 +340,7 @@ def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) ->
         port_file=Path(arguments.port_file) if arguments.port_file else None,
         log_level=arguments.log_level,
         token=SecretStr(environ[ENV_TOKEN]) if environ.get(ENV_TOKEN) else None,
+        access=Reviews(**_given(arguments, "access", Reviews)),
         limits=Limits(**_given(arguments, "limits", Limits)),
         analysis=Analysis(**_given(arguments, "analysis", Analysis)),
         retention=Retention(**_given(arguments, "retention", Retention)),

@@ -20,6 +20,12 @@ _HELP: Final = {
     ),
     "memwarden_collector_judgements_total": ("counter", "Judgements made, by verdict"),
     "memwarden_collector_errors_total": ("counter", "Errors of jobs, by job and cause"),
+    "memwarden_collector_reviews_total": (
+        "counter",
+        "Tokens and rights asked of the cluster, by kind and result",
+    ),
+    "memwarden_collector_known_tokens": ("gauge", "Tokens that are known and not asked for again yet"),
+    "memwarden_collector_certificate_expiry_seconds": ("gauge", "Until the doors' certificate ends"),
     "memwarden_collector_store_info": ("gauge", "1, with the database's tier and layout"),
     "memwarden_collector_upkeep_rounds_total": ("counter", "Rounds of upkeep that this collector did"),
     "memwarden_collector_partitions_total": (

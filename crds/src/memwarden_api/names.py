@@ -100,6 +100,11 @@ LOGS_PATH: Final = "/v1/logs"
 PROFILES_PATH: Final = "/v1development/profiles"
 BATCH_ID_HEADER: Final = "memwarden-batch-id"  # UUIDv7, made once: a batch sent twice counts once
 
+COLLECTOR_AUDIENCE: Final = "memwarden-collector"  # of the service account tokens that the collector takes
+TRUST_PATH: Final = (
+    "/api/v1/trust"  # the PEM bundle that the collector's certificates will be by; no token needed
+)
+
 # ── Environment ──────────────────────────────────────────────────────────────────────────────────────────
 ENV_SOCKET: Final = "MEMWARDEN_SOCKET"  # Unix socket of the sidecar; unset: the probe does nothing
 ENV_DISABLE: Final = "MEMWARDEN_DISABLE"  # "1": no probe in this process and its children

@@ -11,13 +11,12 @@ from typing import Final
 from urllib.parse import unquote
 
 from memwarden_api import names
+from memwarden_api.scopes import container_scope
 from memwarden_sidecar.errors import CannotStart
 
 ATTRIBUTES: Final = 24
 VALUE_BYTES: Final = 256
 NEEDED: Final = (names.K8S_NAMESPACE, names.K8S_POD, names.K8S_POD_UID)
-ID_POD: Final = 96
-"""Characters of the pod's name in a scope's id, which has room for 256 bytes; the longest name has 253."""
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 Attributes = tuple[tuple[str, str], ...]
@@ -65,8 +64,8 @@ def container_names(text: str) -> tuple[str, ...]:
 def scope_id(attributes: Attributes, container: str, life: str) -> str:
     """`NAMESPACE/POD/CONTAINER@UID-LIFE`, at most 256 bytes."""
     value = dict(attributes)
-    pod = value[names.K8S_POD][:ID_POD]
-    return f"{value[names.K8S_NAMESPACE]}/{pod}/{container}@{value[names.K8S_POD_UID][:8]}-{life}"[:256]
+    pod = (value[names.K8S_NAMESPACE], value[names.K8S_POD], value[names.K8S_POD_UID])
+    return container_scope(*pod, container, life)
 
 
 def of_container(attributes: Attributes, container: str) -> Attributes:

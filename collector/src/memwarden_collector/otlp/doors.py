@@ -9,6 +9,7 @@ import math
 from typing import Final
 
 from memwarden_api.names import BATCH_ID_HEADER
+from memwarden_collector.access.caller import Caller
 from memwarden_collector.errors import Refused
 from memwarden_collector.otlp.admission import Reservation
 from memwarden_collector.otlp.body import (
@@ -31,16 +32,16 @@ _DOOR: Final = "http"
 
 
 class OtlpDoors:
-    """The ASGI app of the doors."""
+    """The app of the doors: ASGI, and who calls."""
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, caller: Caller) -> None:
         headers = headers_of(scope)
         incoming = Incoming(receive)
         try:
-            encoding, body = await self._take(scope, headers, incoming)
+            encoding, body = await self._take(scope, headers, incoming, caller)
         except ClientGone:
             self._intake.refused(Refused(499, "the client is gone", reason="client_gone"), _DOOR)
         except Refused as refused:
@@ -58,7 +59,7 @@ class OtlpDoors:
         await send_error(send, refused, Encoding.for_errors(headers.get(b"content-type", b"")))
 
     async def _take(
-        self, scope: Scope, headers: dict[bytes, bytes], receive: Incoming
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Incoming, caller: Caller
     ) -> tuple[Encoding, bytes]:
         door = DOORS.get(scope["path"])
         if door is None:
@@ -73,7 +74,8 @@ class OtlpDoors:
         client_key = batch_id(None if key is None else key.decode("latin-1"))
         with Reservation(self._intake.budget) as reservation:
             body = await read_body(headers, receive, self._intake.limits, reservation)
-            answer = await self._intake.take(door, Sent(body, compression, encoding, client_key), reservation)
+            sent = Sent(body, compression, encoding, client_key)
+            answer = await self._intake.take(door, sent, reservation, caller)
         return encoding, encoding.serialise(answer)
 
 

@@ -17,7 +17,7 @@ import grpc
 from grpc import aio
 
 from memwarden_api.names import BATCH_ID_HEADER
-from memwarden_collector.bearer import Token
+from memwarden_collector.access.caller import Access
 from memwarden_collector.errors import ListenFailed, Refused
 from memwarden_collector.otlp.admission import Reservation
 from memwarden_collector.otlp.compression import Compression
@@ -41,9 +41,9 @@ _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 class GrpcDoors:
     """A server on the running event loop. `start` it, `stop` it."""
 
-    def __init__(self, intake: Intake, token: Token, host: str, port: int) -> None:
+    def __init__(self, intake: Intake, access: Access, host: str, port: int) -> None:
         self._intake = intake
-        self._token = token
+        self._access = access
         self._host = f"[{host}]" if ":" in host else host
         self._port = port
         limit = intake.limits.max_request_bytes
@@ -94,8 +94,9 @@ class GrpcDoors:
     async def _take(self, door: Door, request: bytes, context: Context) -> bytes:
         metadata = dict(context.invocation_metadata() or ())
         authorization = metadata.get("authorization", "")
-        if not self._token.fits(authorization.encode() if isinstance(authorization, str) else authorization):
-            raise self._token.refusal()
+        caller = await self._access.admit(
+            authorization.encode() if isinstance(authorization, str) else authorization
+        )
         limit = self._intake.limits.max_request_bytes
         if len(request) > limit:
             raise Refused(
@@ -108,7 +109,7 @@ class GrpcDoors:
         sent = Sent(request, _compression_of(request), Encoding.PROTOBUF, client_key)
         with Reservation(self._intake.budget) as reservation:
             reservation.grow(len(request))
-            return (await self._intake.take(door, sent, reservation)).SerializeToString()
+            return (await self._intake.take(door, sent, reservation, caller)).SerializeToString()
 
 
 def _compression_of(message: bytes) -> Compression:

@@ -1,4 +1,4 @@
-"""The way of a request behind either door: inflate, weigh, parse, decode, ask the quota, store, answer.
+"""The way of a request behind a door: inflate, weigh, parse, decode, look whose it is, ask the quota, store, answer.
 
 It computes in a thread and is acknowledged after its commit. What a client has to know about a refusal is in the
 exception, what an operator has to know is counted. A database that is away is never a fault of the request: that is
@@ -16,7 +16,9 @@ from typing import Final, Protocol
 from google.protobuf.message import Message
 
 from memwarden_api.names import BATCH_ID_HEADER
-from memwarden_collector.batch import Batch
+from memwarden_collector.access import own
+from memwarden_collector.access.caller import WRITE, Access, Caller
+from memwarden_collector.batch import Batch, ResourceBlock
 from memwarden_collector.clock import Clock
 from memwarden_collector.errors import DataRefused, Overloaded, Postponed, Refused, StoreError
 from memwarden_collector.otlp.admission import Budget, Reservation
@@ -51,11 +53,26 @@ class Sent:
     """The client's id of this batch."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """A request that was read; `strangers` are those of its blocks that are not about the pod that sent it."""
+
+    batch: Batch
+    rejections: Rejections
+    strangers: list[ResourceBlock]
+
+
 class Intake:
     """All doors of a process share one."""
 
     def __init__(
-        self, sink: Sink, limits: Limits, telemetry: Telemetry, clock: Clock, executor: Executor
+        self,
+        sink: Sink,
+        limits: Limits,
+        telemetry: Telemetry,
+        clock: Clock,
+        executor: Executor,
+        access: Access,
     ) -> None:
         self.limits = limits
         self.budget = Budget(limits.max_inflight_bytes)
@@ -63,13 +80,25 @@ class Intake:
         self._telemetry = telemetry
         self._clock = clock
         self._executor = executor
+        self._access = access
         self._quota = Quota(limits)
         telemetry.gauge("inflight_bytes", lambda: self.budget.used)
 
-    async def take(self, door: Door, sent: Sent, reservation: Reservation) -> Message:
+    async def take(self, door: Door, sent: Sent, reservation: Reservation, caller: Caller) -> Message:
         """The answer, once the request is stored; `reservation` holds its bytes as sent. Raises Refused."""
         loop = asyncio.get_running_loop()
-        batch, rejections = await loop.run_in_executor(self._executor, self._decode, door, sent, reservation)
+        if caller.pod is None and not await self._access.allows(caller, WRITE):
+            raise Refused(
+                403,
+                f"the token of {caller.name} is bound to no pod, and {caller.name} may not {WRITE}, which reporting for"
+                " others takes; a pod gets a bound token by a projected volume",
+                reason="right",
+            )
+        decoded = await loop.run_in_executor(self._executor, self._decode, door, sent, reservation, caller)
+        batch, rejections = decoded.batch, decoded.rejections
+        if decoded.strangers:
+            keep = await self._access.allows(caller, WRITE)
+            batch = await loop.run_in_executor(self._executor, self._settle, decoded, caller, keep)
         await self._store(batch)
         rejections.report(self._telemetry, self.limits, door.signal.name.lower())
         return door.respond(rejections)
@@ -81,13 +110,28 @@ class Intake:
             "refused_total", 1, status=str(refused.status), reason=refused.reason, door=door, **labels
         )
 
-    def _decode(self, door: Door, sent: Sent, reservation: Reservation) -> tuple[Batch, Rejections]:
+    def _decode(self, door: Door, sent: Sent, reservation: Reservation, caller: Caller) -> _Decoded:
         body = inflate(sent.body, sent.compression, self.limits, reservation)
         reservation.grow(check_weight(body, sent.encoding, self.limits))
         request = sent.encoding.parse(door.request, body)
         blocks, rejections = door.decode(request, self.limits, self._clock.now())
-        blocks = self._quota.take(blocks, rejections, self._clock.monotonic())
-        return Batch(sent.key or hashlib.sha256(body).digest(), door.signal, blocks), rejections
+        strangers = [] if caller.pod is None else own.strangers(caller.pod, blocks)
+        if not strangers:  # else it is not yet known which of them spend their quota
+            blocks = self._quota.take(blocks, rejections, self._clock.monotonic())
+        batch = Batch(sent.key or hashlib.sha256(body).digest(), door.signal, blocks)
+        return _Decoded(batch, rejections, strangers)
+
+    def _settle(self, decoded: _Decoded, caller: Caller, keep_strangers: bool) -> Batch:
+        """What remains where not all is about the pod that sent it: all for who may write for others, else its own."""
+        blocks = list(decoded.batch.blocks)
+        if not keep_strangers:
+            text = f"its resource is not of the pod {caller.pod}, whose token came with it"
+            for block in decoded.strangers:
+                decoded.rejections.reject(own.REASON, text, block.items)
+            gone = {id(block) for block in decoded.strangers}
+            blocks = [block for block in blocks if id(block) not in gone]
+        blocks = self._quota.take(blocks, decoded.rejections, self._clock.monotonic())
+        return Batch(decoded.batch.key, decoded.batch.signal, blocks)
 
     async def _store(self, batch: Batch) -> None:
         signal = batch.signal.name.lower()

@@ -14,7 +14,7 @@ from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, duration_p
 from memwarden_collector.otlp.encoding import Encoding
 
 # google.rpc.Code for the HTTP status that we answer with.
-_CODES: Final = {400: 3, 401: 16, 404: 5, 405: 12, 408: 4, 413: 8, 415: 3, 429: 8, 503: 14}
+_CODES: Final = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 408: 4, 413: 8, 415: 3, 429: 8, 503: 14}
 _UNKNOWN: Final = 2
 _BAD_REQUEST: Final = 400
 _NANOSECONDS: Final = 1_000_000_000

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from memwarden_api.rest import Problem
 from memwarden_collector.analysis.analyst import NotJudged, UnknownScope
-from memwarden_collector.errors import Overloaded, StoreError
+from memwarden_collector.errors import Overloaded, Refused, StoreError
 from memwarden_collector.store.lists import TooMuch
 
 _log = logging.getLogger(__name__)
@@ -48,6 +48,9 @@ def install(app: FastAPI) -> None:
             answer(error.status, error.detail) if isinstance(error, ProblemError) else answer(500, str(error))
         )
 
+    async def refused(request: Request, error: Exception) -> Response:
+        return answer(error.status, error.message) if isinstance(error, Refused) else answer(500, str(error))
+
     async def http(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             return answer(500, str(error))
@@ -69,6 +72,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(UnknownScope, known(404))
     app.add_exception_handler(NotJudged, known(409))
     app.add_exception_handler(TooMuch, known(413))
+    app.add_exception_handler(Refused, refused)
     app.add_exception_handler(Overloaded, known(503))
     app.add_exception_handler(StoreError, known(503))
     app.add_exception_handler(Exception, fault)
