@@ -375,6 +375,28 @@ def test_what_one_run_may_say_many_may_not() -> None:
     assert judge(recording, now=recording.ended, allowed_chance=alone.chance).kind is Kind.LEAKING
 
 
+@pytest.mark.parametrize(
+    "shape", [service(LEAK), Shape([SyntheticProcess([dataclasses.replace(LEAK, sampled=False)])])]
+)
+def test_a_leak_that_is_known_of_the_workload_is_called_after_a_third_of_the_time(shape: Shape) -> None:
+    recording = record(shape, 130, 2)
+    fingerprint = last(recording).fingerprint
+    assert fingerprint is not None
+
+    def called_after(known: tuple[str, ...]) -> float:
+        previous: tuple[Verdict, ...] = ()
+        for tick in range(5, 130, 5):
+            verdict = judge(recording, now=EPOCH + tick, previous=previous, known=known)
+            if verdict.kind is Kind.LEAKING:
+                assert verdict.fingerprint == fingerprint
+                return next(gate.threshold or 0.0 for gate in verdict.gates if gate.name == "lasting")
+            previous = (verdict,)
+        raise AssertionError("never called")
+
+    usual = called_after(("another",))
+    assert called_after((fingerprint,)) == pytest.approx(usual * JudgeSettings().known_share, rel=0.35)
+
+
 def _leaking_shape(rate: float) -> Shape:
     """A slow leak in noise."""
     leak = SyntheticSite("remember", constant(rate * MB), for_ever)

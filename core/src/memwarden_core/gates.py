@@ -1,7 +1,7 @@
 """The checks of the judge, in one order and under fixed names, with their numbers and a sentence for a
 person."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from memwarden_core.attribution import Attribution
 from memwarden_core.discovery import tail
@@ -32,8 +32,22 @@ NAMES: Final = (
 )
 
 
+class Known(NamedTuple):
+    """Whether this growth is a leak that is known of the workload: by its site, and where no site explains it."""
+
+    site: bool = False
+    signal: bool = False
+
+
+UNKNOWN: Final = Known()
+
+
 def gates(
-    findings: Findings, settings: JudgeSettings, allowed_chance: float = 1.0, known_since: float | None = None
+    findings: Findings,
+    settings: JudgeSettings,
+    allowed_chance: float = 1.0,
+    known_since: float | None = None,
+    known: Known = UNKNOWN,
 ) -> tuple[Gate, ...]:
     """All gates but "confirmed", which needs the verdicts before.
 
@@ -54,7 +68,8 @@ def gates(
     found.append(_load(findings))
     found += sites
     found.append(_strong_drift(growth, attributed, allowed_chance, settings))
-    found.append(_lasting(findings, growth, attributed, known_since, settings))
+    is_known = known.site if attributed else known.signal
+    found.append(_lasting(findings, growth, attributed, known_since, is_known, settings))
     return tuple(found)
 
 
@@ -294,15 +309,23 @@ def time_left(findings: Findings, growth: Growth) -> float | None:
 
 
 def _lasting(
-    findings: Findings, growth: Growth, attributed: bool, known_since: float | None, settings: JudgeSettings
+    findings: Findings,
+    growth: Growth,
+    attributed: bool,
+    known_since: float | None,
+    is_known: bool,
+    settings: JudgeSettings,
 ) -> Gate:
     needed = lasting_needed(findings, growth, attributed, settings)
+    if is_known:
+        needed *= settings.known_share
     # Floors lie up to one window inside the span that was watched.
     went_on = growth.trend.span + growth.floors.window_seconds
     if known_since is not None:
         went_on = max(went_on, float(growth.floors.time[-1]) - known_since)
     ok = went_on >= needed
-    text = f"it has grown for {duration(went_on)}; {duration(needed)} are needed"
+    why = ", no more as it is a leak known before" if is_known else ""
+    text = f"it has grown for {duration(went_on)}; {duration(needed)} are needed{why}"
     return Gate("lasting", ok, went_on, needed, "s", text)
 
 

@@ -4,7 +4,7 @@ Pure: the same input has the same verdict, whoever asks and whenever. What each 
 docs/design/20261121-judge.md; every threshold is in `settings`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +16,7 @@ from memwarden_core.confidence import confidence
 from memwarden_core.examination import Findings, examine
 from memwarden_core.fingerprint import site_fingerprint, unattributed_fingerprint
 from memwarden_core.forecast import forecast
-from memwarden_core.gates import chance, gates
+from memwarden_core.gates import Known, chance, gates
 from memwarden_core.hysteresis import Decision, decide, has_agreement
 from memwarden_core.recording import Recording
 from memwarden_core.settings import JudgeSettings
@@ -35,32 +35,54 @@ def judge(
     settings: JudgeSettings = DEFAULT_SETTINGS,
     utc_offset_seconds: int = 0,
     allowed_chance: float = 1.0,
+    known: Collection[str] = (),
 ) -> Verdict:
     """The verdict about `recording` at `now` (Unix seconds); nothing later is looked at.
 
     `previous` are earlier verdicts of the same scope in the order of time; only the last one before `now` is
     read. Without any (or with one that lost its gates), the recording is judged a few ticks earlier too, in
     their stead. `allowed_chance` is what many workloads at
-    once leave to one of them (`discovery`). Moments in the headline are UTC, moved by `utc_offset_seconds`.
+    once leave to one of them (`discovery`). `known` are fingerprints of leaks that the workload has
+    had: what is one of them is called sooner. Moments in the headline are UTC, moved by `utc_offset_seconds`.
     """
     earlier = [verdict for verdict in previous if verdict.at < now][-1:]
     findings = examine(recording, now, settings)
     known_since = earlier[-1].since if earlier and earlier[-1].kind in (Kind.GROWING, Kind.LEAKING) else None
-    found = gates(findings, settings, allowed_chance, known_since)
+    is_known = _known(recording, findings, known)
+    found = gates(findings, settings, allowed_chance, known_since, is_known)
     raw = classify(findings, found, settings)
     agreed = False
     if raw.kind is Kind.LEAKING and not any(has_agreement(verdict) for verdict in earlier):
-        agreed = _leaked_before(recording, findings, settings)
+        agreed = _leaked_before(recording, findings, is_known, settings)
     decision = decide(raw, findings, earlier, agreed, settings)
     return _Composer(recording, findings, (*found, decision.confirmed), raw, decision, settings).verdict(
         earlier[-1] if earlier else None, utc_offset_seconds
     )
 
 
-def _leaked_before(recording: Recording, findings: Findings, settings: JudgeSettings) -> bool:
+def _leaked_before(recording: Recording, findings: Findings, known: Known, settings: JudgeSettings) -> bool:
     moment = findings.memory.time[-1] - settings.confirm_ticks * findings.interval
     before = examine(recording, float(moment), settings)
-    return classify(before, gates(before, settings), settings).kind is Kind.LEAKING
+    return classify(before, gates(before, settings, known=known), settings).kind is Kind.LEAKING
+
+
+def _known(recording: Recording, findings: Findings, known: Collection[str]) -> Known:
+    if not known:
+        return Known()
+    sites = findings.attribution.sites if findings.attribution is not None else ()
+    site = bool(sites) and fingerprint_of(sites[0].site, recording) in known
+    return Known(site, _unattributed(recording) in known)
+
+
+def fingerprint_of(site: Site, recording: Recording) -> str:
+    """Of a leak at this site, which is one of the recording's."""
+    process = next((one for one in recording.processes if one.pid == site.pid), None)
+    runtime = process.runtime if process is not None else ""
+    return site_fingerprint(site, runtime, process.library_prefixes if process is not None else ())
+
+
+def _unattributed(recording: Recording) -> str:
+    return unattributed_fingerprint(recording.labels.get("workload") or recording.command, "anon")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,22 +163,14 @@ class _Composer:
         return tuple(item.site for item in found.sites)
 
     def _was_attributed(self, kept: Verdict) -> bool:
-        return kept.fingerprint is not None and kept.fingerprint != self._unattributed()
-
-    def _unattributed(self) -> str:
-        workload = self.recording.labels.get("workload") or self.recording.command
-        return unattributed_fingerprint(workload, "anon")
+        return kept.fingerprint is not None and kept.fingerprint != _unattributed(self.recording)
 
     def _fingerprint(self, kind: Kind, named: Site | None, kept: Verdict | None) -> str | None:
         if kept is not None:
             return kept.fingerprint
         if kind is not Kind.LEAKING:
             return None
-        if named is None:
-            return self._unattributed()
-        process = next((one for one in self.recording.processes if one.pid == named.pid), None)
-        runtime = process.runtime if process is not None else ""
-        return site_fingerprint(named, runtime, process.library_prefixes if process is not None else ())
+        return _unattributed(self.recording) if named is None else fingerprint_of(named, self.recording)
 
     def _forecast(self) -> Forecast | None:
         findings, growth = self.findings, self.findings.growth

@@ -46,6 +46,8 @@ class JudgeSettings:
     """After so long without growth `calm_ticks` are patience enough: caches fill from the start on."""
     least_patience: float = 0.03
     """… unless that is below this share of it: what needs days to the limit is not called a leak after minutes."""
+    known_share: float = 1 / 3
+    """Growth that is a leak known of this workload must last this share of all that: it has been waited for before."""
     soon_seconds: float = 6000.0
     """Growth that needs less to the limit (1 % of it a minute) is to be found within `found_within_seconds`."""
     overhead_ticks: int = 12
