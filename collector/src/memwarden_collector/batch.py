@@ -8,7 +8,11 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from numpy import float64, int64
+    from numpy.typing import NDArray
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 Attributes = dict[str, Json]
@@ -114,6 +118,25 @@ class ProfileRow:
     samples: list[int]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesSet:
+    """Series in the order in which one sender's points always come."""
+
+    key: bytes
+    """Stands for all of them: equal for equal ones, on this machine and others."""
+    series: tuple[SeriesId, ...]
+    infos: tuple[SeriesInfo, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Packed:
+    """Numbers of a set's series, one of each."""
+
+    of: SeriesSet
+    times: "NDArray[int64]"
+    values: "NDArray[float64]"
+
+
 @dataclass(slots=True)
 class ResourceBlock:
     """What one request says about one resource."""
@@ -128,10 +151,22 @@ class ResourceBlock:
     profiles: list[ProfileRow] = field(default_factory=list)
     items: int = 0
     """Points or Profiles of the request that are in it."""
+    packed: Packed | None = None
+    """As `narrow`, of a request that was decoded by a template."""
+    digest: bytes | None = None
+    """Fingerprint of the attributes where it is known already."""
+
+    def attributes_digest(self) -> bytes:
+        """Equal for equal attributes."""
+        if self.digest is None:
+            self.digest = fingerprint(self.attributes)
+        return self.digest
 
     @property
     def rows(self) -> int:
         points = len(self.wide) + len(self.narrow) + len(self.distributions)
+        if self.packed is not None:
+            points += len(self.packed.values)
         return points + sum(len(profile.stacks) + 1 for profile in self.profiles)
 
     def span(self) -> tuple[int, int] | None:
@@ -142,6 +177,8 @@ class ResourceBlock:
             *(row[0] for row in self.distributions),
             *(profile.time for profile in self.profiles),
         ]
+        if self.packed is not None:
+            times += [int(self.packed.times.min()), int(self.packed.times.max())]
         return (min(times), max(times)) if times else None
 
 

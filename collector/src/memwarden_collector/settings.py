@@ -98,6 +98,11 @@ class Limits(_Model):
         default=256 << 20, ge=1, description="Bytes of all requests being worked on (503)"
     )
     max_queue_rows: int = Field(default=200_000, ge=1, description="Rows that wait for the database (503)")
+    max_template_bytes: int = Field(
+        default=128 << 20,
+        ge=0,
+        description="Memory for templates, by which requests of known senders are decoded; 0 for none",
+    )
     body_seconds: float = Field(default=30, gt=0, description="Time a client has to send its body (408)")
     commit_seconds: float = Field(default=30, gt=0, description="Time a batch may wait for its commit (503)")
 

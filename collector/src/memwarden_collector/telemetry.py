@@ -39,6 +39,7 @@ _HELP: Final = {
         "From the end of the last minute rolled up until now; 0 elsewhere",
     ),
     "memwarden_collector_inflight_bytes": ("gauge", "Bytes of requests being worked on"),
+    "memwarden_collector_template_bytes": ("gauge", "Memory that templates of known senders take, estimated"),
     "memwarden_collector_queue_rows": ("gauge", "Rows that wait for the database"),
     "memwarden_collector_database_up": ("gauge", "1 while the database answers"),
 }

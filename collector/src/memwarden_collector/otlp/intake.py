@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from google.protobuf.message import Message
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from memwarden_api.names import BATCH_ID_HEADER
 from memwarden_collector.access import own
 from memwarden_collector.access.caller import WRITE, Access, Caller
-from memwarden_collector.batch import Batch, ResourceBlock
+from memwarden_collector.batch import Batch, ResourceBlock, Signal
 from memwarden_collector.clock import Clock
 from memwarden_collector.errors import DataRefused, Overloaded, Postponed, Refused, StoreError
 from memwarden_collector.otlp.admission import Budget, Reservation
@@ -27,6 +28,7 @@ from memwarden_collector.otlp.encoding import Encoding
 from memwarden_collector.otlp.quota import Quota
 from memwarden_collector.otlp.rejections import Rejections, limit_labels
 from memwarden_collector.otlp.signals import Door
+from memwarden_collector.otlp.templates import Templates
 from memwarden_collector.otlp.weight import check_weight
 from memwarden_collector.settings import Limits
 from memwarden_collector.telemetry import Telemetry
@@ -82,7 +84,9 @@ class Intake:
         self._executor = executor
         self._access = access
         self._quota = Quota(limits)
+        self._templates = Templates(limits, clock.monotonic)
         telemetry.gauge("inflight_bytes", lambda: self.budget.used)
+        telemetry.gauge("template_bytes", lambda: self._templates.size)
 
     async def take(self, door: Door, sent: Sent, reservation: Reservation, caller: Caller) -> Message:
         """The answer, once the request is stored; `reservation` holds its bytes as sent. Raises Refused."""
@@ -113,8 +117,7 @@ class Intake:
     def _decode(self, door: Door, sent: Sent, reservation: Reservation, caller: Caller) -> _Decoded:
         body = inflate(sent.body, sent.compression, self.limits, reservation)
         reservation.grow(check_weight(body, sent.encoding, self.limits))
-        request = sent.encoding.parse(door.request, body)
-        blocks, rejections = door.decode(request, self.limits, self._clock.now())
+        blocks, rejections = self._blocks(door, sent.encoding, body)
         strangers = [] if caller.pod is None else own.strangers(caller.pod, blocks)
         if not strangers:  # else it is not yet known which of them spend their quota
             blocks = self._quota.take(blocks, rejections, self._clock.monotonic())
@@ -132,6 +135,20 @@ class Intake:
             blocks = [block for block in blocks if id(block) not in gone]
         blocks = self._quota.take(blocks, decoded.rejections, self._clock.monotonic())
         return Batch(decoded.batch.key, decoded.batch.signal, blocks)
+
+    def _blocks(self, door: Door, encoding: Encoding, body: bytes) -> tuple[list[ResourceBlock], Rejections]:
+        """By the sender's template where it has one, else by a walk."""
+        now = self._clock.now()
+        templates = (
+            self._templates if encoding is Encoding.PROTOBUF and door.signal is Signal.METRICS else None
+        )
+        if templates is not None and (known := templates.decode(body, now)) is not None:
+            return known, Rejections("points")
+        request = encoding.parse(door.request, body)
+        blocks, rejections = door.decode(request, self.limits, now)
+        if templates is not None and isinstance(request, ExportMetricsServiceRequest):
+            templates.learn(body, request, now)
+        return blocks, rejections
 
     async def _store(self, batch: Batch) -> None:
         signal = batch.signal.name.lower()

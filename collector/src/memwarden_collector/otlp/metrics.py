@@ -181,10 +181,15 @@ class _Walk:
         return False
 
 
+def time_limits(limits: Limits, now: Now) -> tuple[int, int]:
+    """The oldest and the newest time that is taken, in Unix nanoseconds."""
+    oldest = int((now.earliest - limits.max_sample_age_seconds) * 1e9)
+    return oldest, int((now.latest + limits.max_sample_future_seconds) * 1e9)
+
+
 def time_check(limits: Limits, now: Now) -> Callable[[int], tuple[str, str] | None]:
     """A function from Unix nanoseconds to None, or to the reason and text of a rejection."""
-    oldest = int((now.earliest - limits.max_sample_age_seconds) * 1e9)
-    newest = int((now.latest + limits.max_sample_future_seconds) * 1e9)
+    oldest, newest = time_limits(limits, now)
 
     def check(time: int) -> tuple[str, str] | None:
         if oldest <= time <= newest:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from memwarden_collector.store.connection import Connection
 
 if TYPE_CHECKING:
-    from numpy import float64
+    from numpy import float64, int64
     from numpy.typing import NDArray
 
 POSTGRES_EPOCH: Final = 946_684_800_000_000
@@ -25,6 +25,15 @@ _INT4: Final = struct.Struct("!ii")
 _FLOAT8: Final = struct.Struct("!id")
 _COUNT: Final = struct.Struct("!h")
 _ARRAY: Final = struct.Struct("!iiiii")
+_NARROW: Final = [
+    ("count", ">i2"),
+    ("time_length", ">i4"),
+    ("time", ">i8"),
+    ("id_length", ">i4"),
+    ("id", ">i8"),
+    ("value_length", ">i4"),
+    ("value", ">f8"),
+]
 _ARRAY_TYPES: Final = {
     "int2": (21, 2, "h"),
     "int4": (23, 4, "i"),
@@ -86,6 +95,23 @@ def copy_in(connection: Connection, statement: str, rows: Iterable[bytes]) -> No
     """Run a `COPY … FROM STDIN (FORMAT BINARY)` with rows made by `row`."""
     with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
         copy.write(_HEADER + b"".join(rows) + _TRAILER)
+
+
+def narrow_rows(
+    times: "Sequence[NDArray[int64]]", ids: "Sequence[NDArray[int64]]", values: "Sequence[NDArray[float64]]"
+) -> bytes:
+    """Rows of (timestamptz from Unix microseconds, bigint, double precision), all at once."""
+    import numpy as np
+
+    time = np.concatenate(times)
+    rows = np.empty(len(time), _NARROW)
+    rows["count"], rows["time_length"], rows["id_length"], rows["value_length"] = 3, 8, 8, 8
+    rows["time"], rows["id"], rows["value"] = (
+        time - POSTGRES_EPOCH,
+        np.concatenate(ids),
+        np.concatenate(values),
+    )
+    return rows.tobytes()
 
 
 def copy_floats(

@@ -8,20 +8,33 @@ order of their fingerprints, so that two of them can't wait for each other.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from psycopg.types.json import Jsonb
 
 from memwarden_api import names
-from memwarden_collector.batch import Attributes, Line, ResourceBlock, SeriesId, SeriesInfo, fingerprint
+from memwarden_collector.batch import (
+    Attributes,
+    Line,
+    ResourceBlock,
+    SeriesId,
+    SeriesInfo,
+    SeriesSet,
+    fingerprint,
+)
 from memwarden_collector.store.cache import StagedCache
 from memwarden_collector.store.connection import Connection
+
+if TYPE_CHECKING:
+    from numpy import int64
+    from numpy.typing import NDArray
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _RESOURCES: Final = 50_000
 _SERIES: Final = 200_000
 _STACKS: Final = 200_000
 _BOUNDS: Final = 10_000
+_SETS: Final = 20_000
 _SEEN_STEP: Final = 1_000_000
 """Microseconds by which `seen_last` must have moved before a row is written again."""
 
@@ -75,7 +88,15 @@ class Dictionary:
         self._series: StagedCache[SeriesId, int] = StagedCache(_SERIES)
         self._stacks: StagedCache[bytes, int] = StagedCache(_STACKS)
         self._bounds: StagedCache[tuple[float, ...], int] = StagedCache(_BOUNDS)
-        self._caches = (self._scopes, self._resources, self._series, self._stacks, self._bounds)
+        self._sets: StagedCache[bytes, NDArray[int64]] = StagedCache(_SETS)
+        self._caches = (
+            self._scopes,
+            self._resources,
+            self._series,
+            self._stacks,
+            self._bounds,
+            self._sets,
+        )
 
     def commit(self) -> None:
         for cache in self._caches:
@@ -137,6 +158,29 @@ class Dictionary:
             for key, number in ids.items():
                 self._series.stage(missing[key], number)
         return {one: known for one in wanted if (known := self._series.get(one)) is not None}
+
+    def series_sets(
+        self,
+        connection: Connection,
+        wanted: Sequence[SeriesSet],
+        resources: Mapping[bytes, KnownResource],
+    ) -> "dict[bytes, NDArray[int64]]":
+        """Series ids in the order of each set, by its key."""
+        import numpy as np
+
+        found = {one.key: known for one in wanted if (known := self._sets.get(one.key)) is not None}
+        missing = {one.key: one for one in wanted if one.key not in found}
+        if missing:
+            infos = {
+                series: info
+                for one in missing.values()
+                for series, info in zip(one.series, one.infos, strict=True)
+            }
+            ids = self.series(connection, infos, resources)
+            for key, one in missing.items():
+                found[key] = np.array([ids[series] for series in one.series], dtype=np.int64)
+                self._sets.stage(key, found[key])
+        return found
 
     def stacks(self, connection: Connection, wanted: Mapping[bytes, "LazyFrames"]) -> dict[bytes, int]:
         """Stack id by fingerprint; frames are read only of stacks that the database has not."""
@@ -277,7 +321,7 @@ class Dictionary:
         rows: list[tuple[int, Attributes, datetime, datetime]] = []
         for fp, (block, first, last) in newest.items():
             known = self._known(fp)
-            digest = fingerprint(block.attributes)
+            digest = block.attributes_digest()
             changed = digest != known.attributes and last >= known.attributes_at
             if changed or last - known.seen_last >= 60 * _SEEN_STEP:
                 rows.append((known.resource_id, block.attributes, moment(first), moment(last)))

@@ -23,7 +23,17 @@ from memwarden_collector.batch import Batch, ResourceBlock, SeriesId, SeriesInfo
 from memwarden_collector.columns import NUMBERS
 from memwarden_collector.errors import DatabaseAway, DataRefused, Overloaded, StoreError
 from memwarden_collector.store.connection import Connection, Database, translated
-from memwarden_collector.store.copying import array, copy_in, float8, int4, int8, row, text, timestamp
+from memwarden_collector.store.copying import (
+    array,
+    copy_in,
+    float8,
+    int4,
+    int8,
+    narrow_rows,
+    row,
+    text,
+    timestamp,
+)
 from memwarden_collector.store.dictionary import Dictionary, KnownResource, LazyFrames, moment
 from memwarden_collector.store.distributions import write_distributions
 
@@ -189,14 +199,19 @@ class Writer:
         infos: dict[SeriesId, SeriesInfo] = {}
         for block in blocks:
             infos.update((series, info) for series, info in block.series.items() if not series.shape)
-        if not infos:
+        packed = [block.packed for block in blocks if block.packed is not None]
+        if not infos and not packed:
             return
-        ids = self._dictionary.series(connection, infos, resources)
-        rows = (
+        ids = self._dictionary.series(connection, infos, resources) if infos else {}
+        rows = [
             row(timestamp(at), int8(ids[series]), float8(value))
             for block in blocks
             for at, series, value in block.narrow
-        )
+        ]
+        if packed:
+            sets = self._dictionary.series_sets(connection, [one.of for one in packed], resources)
+            of = [sets[one.of.key] for one in packed]
+            rows.append(narrow_rows([one.times for one in packed], of, [one.values for one in packed]))
         copy_in(connection, "copy sample (ts, series_id, value) from stdin (format binary)", rows)
 
     def _write_profiles(
