@@ -140,6 +140,7 @@ RUNTIME: Final = "memwarden.dev/runtime"  # annotation of a pod, over the profil
 CONTAINERS: Final = "memwarden.dev/containers"  # annotation of a pod, over the profile's: app,worker
 INJECTED: Final = "memwarden.dev/injected"  # label, ours: the profile that was applied
 INJECTION: Final = "memwarden.dev/injection"  # annotation, ours: version and hash of what was done to the pod
+TRUST: Final = "memwarden.dev/trust"  # annotation, ours: PEM of who may sign the collector's certificate
 AUDIENCE: Final = "memwarden-collector"  # of the sidecar's projected token
 
 # ── What a pod is given: names in its spec, and where things are in its containers ───────────────────────
@@ -150,7 +151,6 @@ PROBES_FOLDER: Final = "/opt/memwarden"
 SOCKET_FOLDER: Final = "/run/memwarden"
 TOKEN_FOLDER: Final = "/var/run/secrets/memwarden"  # noqa: S105 - a folder's name
 ENV_PRELOAD: Final = "LD_PRELOAD"
-ENV_CA: Final = "MEMWARDEN_CA"  # PEM: the certificates that the collector's is checked against
 
 # ── How a scope is to be judged, where its profile says so (resource attributes) ─────────────────────────
 DETECTION_SENSITIVITY: Final = "memwarden.detection.sensitivity"  # "low", "normal", "high"

@@ -159,7 +159,7 @@ class MemoryProfileSpec(Object):
 
     selector: LabelSelector = Field(
         default=LabelSelector(),
-        description="Pods of the namespace. Empty: every pod that asks to be watched by label or annotation",
+        description="Pods of the namespace. Empty: every pod that opts in, by itself or by its namespace",
         json_schema_extra={"x-kubernetes-map-type": "atomic"},
     )
     runtime: Runtime = Field(

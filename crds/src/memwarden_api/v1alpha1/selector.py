@@ -32,7 +32,7 @@ class Requirement(Object):
 
 
 class LabelSelector(Object):
-    """All of it must hold. Empty: every pod of the namespace that asks to be watched."""
+    """All of it must hold. Empty: every pod of the namespace that opts in."""
 
     match_labels: dict[LabelKey, LabelValue] = Field(
         default_factory=dict, max_length=32, description="Labels and their values"

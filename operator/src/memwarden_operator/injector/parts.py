@@ -1,0 +1,166 @@
+"""What a pod is given: two init containers, three volumes, and for each watched container mounts and variables.
+
+Everything of ours obeys Pod Security `restricted`. No startup probe: the app must not wait for the sidecar, and a probe
+that finds no socket tries again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from memwarden_api import names
+from memwarden_operator.injector.installation import Installation
+from memwarden_operator.injector.ownership import TEMPLATE_HASH, workload_of
+from memwarden_operator.injector.profile import Profile
+from memwarden_operator.injector.resources import Resources
+
+OUR_USER: Final = 65532
+TOKEN_SECONDS: Final = 3600
+PROBES_SIZE: Final = "16Mi"
+SOCKETS_SIZE: Final = "64Mi"
+SPOOL_LIMIT: Final = "40m"
+"""Below 80 % of the volume's size: over it the kubelet evicts the pod."""
+_COPY_TARGET: Final = "/memwarden"
+
+Object = dict[str, Any]
+
+SOCKET_MOUNT_NAME: Final = names.CONTAINER_SIDECAR
+OUR_CONTAINERS: Final = frozenset({names.CONTAINER_PROBES, names.CONTAINER_SIDECAR})
+OUR_VOLUMES: Final = frozenset({names.CONTAINER_PROBES, names.CONTAINER_SIDECAR, names.VOLUME_TOKEN})
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """All that is added to a pod, but for what each watched container gets."""
+
+    init_containers: list[Object]
+    volumes: list[Object]
+
+
+def parts(
+    pod: Mapping[str, Any],
+    profile: Profile,
+    installation: Installation,
+    containers: Sequence[str],
+    sidecar_resources: Resources,
+    copy_resources: Resources,
+) -> Parts:
+    security = _security(pod)
+    copy = {
+        "name": names.CONTAINER_PROBES,
+        "image": installation.probes_image,
+        "imagePullPolicy": installation.pull_policy,
+        "volumeMounts": [{"name": names.CONTAINER_PROBES, "mountPath": _COPY_TARGET}],
+        "resources": copy_resources,
+        "securityContext": security,
+    }
+    mounts = [{"name": names.CONTAINER_SIDECAR, "mountPath": names.SOCKET_FOLDER}]
+    if _has_secrets(installation):
+        mounts.append({"name": names.VOLUME_TOKEN, "mountPath": names.TOKEN_FOLDER, "readOnly": True})  # type: ignore[dict-item]
+    sidecar = {
+        "name": names.CONTAINER_SIDECAR,
+        "image": installation.sidecar_image,
+        "imagePullPolicy": installation.pull_policy,
+        "restartPolicy": "Always",
+        "args": _arguments(profile, installation, containers),
+        "env": _identity(pod, profile),
+        "volumeMounts": mounts,
+        "resources": sidecar_resources,
+        "securityContext": security,
+    }
+    volumes: list[Object] = [
+        {"name": names.CONTAINER_PROBES, "emptyDir": {"sizeLimit": PROBES_SIZE}},
+        {"name": names.CONTAINER_SIDECAR, "emptyDir": {"sizeLimit": SOCKETS_SIZE}},
+    ]
+    if _has_secrets(installation):
+        volumes.append({"name": names.VOLUME_TOKEN, "projected": {"sources": _secrets(installation)}})
+    return Parts([copy, sidecar], volumes)
+
+
+def mounts_of(container: str) -> list[Object]:
+    """Of a watched container: both read-only, since connecting to a socket needs no more."""
+    return [
+        {"name": names.CONTAINER_PROBES, "mountPath": names.PROBES_FOLDER, "readOnly": True},
+        {
+            "name": names.CONTAINER_SIDECAR,
+            "mountPath": names.SOCKET_FOLDER,
+            "subPath": container,
+            "readOnly": True,
+        },
+    ]
+
+
+def _arguments(profile: Profile, installation: Installation, containers: Sequence[str]) -> list[str]:
+    arguments = [
+        f"--listen={names.SOCKET_FOLDER}",
+        f"--containers={','.join(containers)}",
+        f"--collector={installation.collector}",
+        f"--interval={profile.interval:g}",
+        f"--sampling-bytes={profile.average_bytes}",
+        f"--spool={names.SOCKET_FOLDER}/.spool",
+        f"--spool-limit={SPOOL_LIMIT}",
+    ]
+    if installation.token:
+        arguments.append(f"--token-file={names.TOKEN_FOLDER}/token")
+    if installation.trust:
+        arguments.append(f"--ca-file={names.TOKEN_FOLDER}/ca.crt")
+    return arguments
+
+
+def _identity(pod: Mapping[str, Any], profile: Profile) -> list[Object]:
+    """The downward API's words, and what admission shows of the owner."""
+    workload = workload_of(pod)
+    told = {
+        names.K8S_NAMESPACE: "$(MEMWARDEN_NAMESPACE)",
+        names.K8S_POD: "$(MEMWARDEN_POD)",
+        names.K8S_POD_UID: "$(MEMWARDEN_POD_UID)",
+        "k8s.node.name": "$(MEMWARDEN_NODE)",
+        workload.attribute: workload.name,
+        f"k8s.pod.label.{TEMPLATE_HASH}": workload.version,
+        names.PROFILE_NAME: profile.name,
+        names.DETECTION_SENSITIVITY: profile.sensitivity,
+        names.DETECTION_WARM_UP: "" if profile.warm_up is None else f"{profile.warm_up:g}",
+    }
+    fields = {
+        "MEMWARDEN_NAMESPACE": "metadata.namespace",
+        "MEMWARDEN_POD": "metadata.name",
+        "MEMWARDEN_POD_UID": "metadata.uid",
+        "MEMWARDEN_NODE": "spec.nodeName",
+    }
+    text = ",".join(f"{key}={value}" for key, value in told.items() if key and value)
+    made: list[Object] = [
+        {"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}
+        for name, path in fields.items()
+    ]
+    return [*made, {"name": names.ENV_RESOURCE, "value": text}]
+
+
+def _security(pod: Mapping[str, Any]) -> Object:
+    """`restricted`. A user id of our own only where the pod's is root: elsewhere the pod's or the image's counts, and a
+    cluster that gives each namespace its own range would refuse ours."""
+    made: Object = {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "privileged": False,
+        "readOnlyRootFilesystem": True,
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    if (pod["spec"].get("securityContext") or {}).get("runAsUser") == 0:
+        made |= {"runAsUser": OUR_USER, "runAsGroup": OUR_USER}
+    return made
+
+
+def _has_secrets(installation: Installation) -> bool:
+    return installation.token or bool(installation.trust)
+
+
+def _secrets(installation: Installation) -> list[Object]:
+    sources: list[Object] = []
+    if installation.token:
+        token = {"audience": names.AUDIENCE, "expirationSeconds": TOKEN_SECONDS, "path": "token"}
+        sources.append({"serviceAccountToken": token})
+    if installation.trust:
+        field = {"apiVersion": "v1", "fieldPath": f"metadata.annotations['{names.TRUST}']"}
+        sources.append({"downwardAPI": {"items": [{"path": "ca.crt", "fieldRef": field}]}})
+    return sources

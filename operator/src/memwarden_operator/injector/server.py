@@ -1,0 +1,218 @@
+"""The injector's process: the webhook by TLS, health and metrics without, the watches, the events.
+
+Started and stopped in one place, `run`. After SIGTERM it says that it is not ready, answers on for DRAIN_SECONDS, and
+then ends what is under way.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import ssl
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from memwarden_operator.errors import CannotStart
+from memwarden_operator.injector.api import Access, Api
+from memwarden_operator.injector.certificate_file import CertificateFile
+from memwarden_operator.injector.events import Events
+from memwarden_operator.injector.installation import Installation
+from memwarden_operator.injector.knowledge import Knowledge
+from memwarden_operator.injector.metrics import CONTENT_TYPE, Metrics
+from memwarden_operator.injector.review import MALFORMED, Answer, Malformed, answer
+from memwarden_operator.injector.settings import (
+    BODY_BYTES,
+    CERTIFICATE_SECONDS,
+    DRAIN_SECONDS,
+    Settings,
+    address_of,
+)
+from memwarden_operator.version import VERSION
+
+_log = logging.getLogger(__name__)
+LABELLED_POD: Final = "/mutate/labelled-pod"
+LABELLED_NAMESPACE: Final = "/mutate/labelled-namespace"
+"""The configuration's two entries; the path says what the namespace's label is known to be."""
+
+
+class Injector:
+    """Answers requests. Nothing here waits for the API server."""
+
+    def __init__(
+        self, settings: Settings, knowledge: Knowledge, events: Events, certificate: CertificateFile
+    ) -> None:
+        self._settings = settings
+        self._knowledge = knowledge
+        self._events = events
+        self._certificate = certificate
+        self._installation = _installation(settings)
+        self._metrics = Metrics(knowledge, events, certificate)
+        self.is_draining = False
+
+    def webhook(self) -> web.Application:
+        app = web.Application(client_max_size=BODY_BYTES)
+        app.router.add_post(LABELLED_POD, self._labelled_pod)
+        app.router.add_post(LABELLED_NAMESPACE, self._labelled_namespace)
+        return app
+
+    def health(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", self._metrics_page)
+        return app
+
+    async def look_at_files(self) -> None:
+        """Until cancelled: certificates are replaced while we run."""
+        while True:
+            await asyncio.sleep(CERTIFICATE_SECONDS)
+            self._certificate.look()
+            try:
+                trust = _trust(self._settings.collector_ca_file)
+            except CannotStart as error:
+                _log.warning("%s; pods get what was in it before", error)
+                continue
+            if trust != self._installation.trust:
+                _log.info("who may sign the collector's certificate has changed: new pods get the new bundle")
+                self._installation = replace(self._installation, trust=trust)
+
+    async def _labelled_pod(self, request: web.Request) -> web.Response:
+        return await self._review(request, None)
+
+    async def _labelled_namespace(self, request: web.Request) -> web.Response:
+        return await self._review(request, "true")
+
+    async def _review(self, request: web.Request, namespace_label: str | None) -> web.Response:
+        body = await request.read()
+        started = time.perf_counter()
+        try:
+            found = answer(body, namespace_label, self._knowledge, self._installation)
+        except Malformed as error:
+            self._metrics.count_malformed(MALFORMED)
+            return web.Response(status=400, text=f"{error}\n")
+        self._metrics.count(found, time.perf_counter() - started)
+        self._tell(found)
+        return web.Response(body=found.body, content_type="application/json")
+
+    def _tell(self, found: Answer) -> None:
+        if found.pod is None or found.is_trial:
+            return
+        for skip in found.skips:
+            if skip.is_told:
+                self._events.tell(found.pod, skip)
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        """Synced once is enough: while the API server is away no pod is made, either."""
+        if self.is_draining:
+            return web.Response(status=503, text="ending\n")
+        if not self._knowledge.is_synced:
+            return web.Response(
+                status=503, text=f"MemoryProfiles are not known: {self._knowledge.profiles.problem}\n"
+            )
+        return web.Response(text="ok\n")
+
+    async def _metrics_page(self, _: web.Request) -> web.Response:
+        return web.Response(body=self._metrics.written(), headers={"Content-Type": CONTENT_TYPE})
+
+
+async def run(settings: Settings) -> None:
+    """Until SIGTERM or SIGINT. Raises CannotStart."""
+    certificate = _certificate(settings)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with Api(_access(settings), f"memwarden-injector/{VERSION}") as api:
+        knowledge, events = Knowledge(api), Events(api, os.environ.get("HOSTNAME", socket.gethostname()))
+        injector = Injector(settings, knowledge, events, certificate)
+        runners = [
+            await _serve(injector.webhook(), settings.listen, "--listen", certificate.context),
+            await _serve(injector.health(), settings.health_listen, "--health-listen", None),
+        ]
+        tasks = [
+            asyncio.create_task(work) for work in (knowledge.run(), events.run(), injector.look_at_files())
+        ]
+        ended = asyncio.create_task(stop.wait())
+        # A task that ends by itself is a defect: better a restart than a replica that has stopped listening.
+        await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        injector.is_draining = True
+        if stop.is_set():
+            await asyncio.sleep(DRAIN_SECONDS)
+        for runner in runners:
+            await runner.cleanup()
+        failed = [task for task in tasks if task.done()]
+        for task in (ended, *tasks):
+            task.cancel()
+            if task not in failed:
+                with suppress(asyncio.CancelledError):
+                    await task
+        for task in failed:
+            task.result()
+
+
+async def _serve(
+    app: web.Application, where: str, option: str, context: ssl.SSLContext | None
+) -> web.AppRunner:
+    host, port = address_of(where, option)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+    await runner.setup()
+    site = web.TCPSite(runner, host, port, ssl_context=context, reuse_port=False, backlog=512)
+    try:
+        await site.start()
+    except OSError as error:
+        await runner.cleanup()
+        raise CannotStart(f"{option}: can't listen on {where}: {error.strerror or error}") from None
+    # With port 0 nobody else knows it.
+    _log.info("%s listens on %s", option, ", ".join(f"{name[0]}:{name[1]}" for name in runner.addresses))
+    return runner
+
+
+def _installation(settings: Settings) -> Installation:
+    return Installation(
+        version=VERSION,
+        sidecar_image=settings.sidecar_image,
+        probes_image=settings.probes_image,
+        collector=settings.collector,
+        trust=_trust(settings.collector_ca_file),
+        pull_policy=settings.image_pull_policy,
+        environment=settings.environment,
+        token=settings.token,
+        excluded_namespaces=frozenset(settings.excluded_namespaces),
+    )
+
+
+def _trust(path: Path | None) -> str:
+    if path is None:
+        return ""
+    try:
+        return path.read_text(encoding="ascii").strip() + "\n"
+    except (OSError, ValueError) as error:
+        raise CannotStart(f"--collector-ca-file: can't read {path}: {error}") from None
+
+
+def _certificate(settings: Settings) -> CertificateFile:
+    try:
+        return CertificateFile(settings.tls_cert, settings.tls_key)
+    except (OSError, ValueError) as error:
+        raise CannotStart(
+            f"--tls-cert, --tls-key: can't load {settings.tls_cert} with {settings.tls_key}: {error}"
+        ) from None
+
+
+def _access(settings: Settings) -> Access:
+    if settings.api_server:
+        return Access(settings.api_server, settings.api_token_file, settings.api_ca_file)
+    access = Access.in_cluster()
+    if access is None:
+        raise CannotStart(
+            "this is no pod; say where the API server is: --api-server, --api-token-file, --api-ca-file"
+        )
+    return access
