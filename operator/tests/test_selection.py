@@ -15,7 +15,7 @@ SAID = (None, "false", "true")
 FOR_SHOP = {"selector": {"matchLabels": {"app": "shop"}}}
 
 
-@pytest.mark.parametrize(("annotation", "label", "namespace"), product(SAID, SAID, SAID))
+@pytest.mark.parametrize(("annotation", "label", "namespace"), list(product(SAID, SAID, SAID)))
 def test_the_nearer_word_counts_and_no_counts_before_yes(
     annotation: str | None, label: str | None, namespace: str | None
 ) -> None:
