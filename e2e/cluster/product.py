@@ -102,6 +102,19 @@ IMAGES: dict[str, Recipe] = {
             (),
         ),
     ),
+    "memwarden-operator": (
+        ("images/operator", "images/rootfs.py", "images/sbom.py"),
+        (
+            *("operator/src", "operator/pyproject.toml", "kube/src", "kube/pyproject.toml"),
+            *("core/src", "core/pyproject.toml", "crds/src", "crds/pyproject.toml", "uv.lock"),
+        ),
+        partial(
+            python_site,
+            "memwarden-operator",
+            ("memwarden-api", "memwarden-core", "memwarden-kube", "memwarden-operator"),
+            (),
+        ),
+    ),
     "memwarden-probes": (
         ("images/probes", "images/sbom.py"),
         (*(f"probes/python/{part}" for part in PROBE_PARTS), "probes/native/lib"),
