@@ -1,0 +1,70 @@
+"""Memwarden as a user installs it: both charts by Helm, once for all tests that need it.
+
+`ensure` may be called before each test: where a test has removed the release, it comes back.
+"""
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from harness import ROOT
+
+CHARTS = ROOT / "charts"
+NAMESPACE = "memwarden-system"
+RELEASE, KINDS = "memwarden", "memwarden-crds"
+INSTALL_SECONDS = 900
+IMAGES = ("collector", "operator", "sidecar", "probes")
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The release in the test cluster."""
+
+    helm: list[str]
+    image: Callable[[str], str]
+    folder: Path
+
+    def values(self) -> dict[str, Any]:
+        """What a trial without storage sets, with the images of this checkout."""
+        images: dict[str, Any] = {}
+        for name in IMAGES:
+            repository, _, tag = self.image(f"memwarden-{name}").rpartition(":")
+            images[name] = {"repository": repository, "tag": tag}
+        database = {"image": self.image("postgresql-17"), "dataFolder": "/data", "userId": 10001}
+        return {
+            "images": images,
+            "database": {"trial": {**database, "persistence": {"enabled": False, "size": "1Gi"}}},
+        }
+
+    def ensure(self) -> None:
+        if self._run("status", RELEASE, check=False).returncode != 0:
+            self.install()
+
+    def install(self, **more: Any) -> None:
+        """Install or upgrade, and wait until all pods are ready."""
+        file = self.folder / "values.yaml"
+        file.write_text(yaml.safe_dump({**self.values(), **more}))
+        self._run("upgrade", "--install", KINDS, CHARTS / "memwarden-crds", "--create-namespace")
+        wait = ("--wait", f"--timeout={INSTALL_SECONDS}s")
+        self._run("upgrade", "--install", RELEASE, CHARTS / "memwarden", "--values", file, *wait)
+
+    def test(self) -> str:
+        """`helm test`; what its pod printed."""
+        return self._run("test", RELEASE, "--logs", "--timeout=300s").stdout
+
+    def uninstall(self) -> None:
+        self._run("uninstall", RELEASE, "--wait", "--timeout=300s")
+
+    def remove_all(self) -> None:
+        """Both releases and their namespace, whether they are there or not. The kinds stay."""
+        for name in (RELEASE, KINDS):
+            self._run("uninstall", name, "--wait", "--ignore-not-found", "--timeout=300s", check=False)
+
+    def _run(self, *words: str | Path, check: bool = True) -> "subprocess.CompletedProcess[str]":
+        command = [*self.helm, "--namespace", NAMESPACE, *map(str, words)]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert not check or ended.returncode == 0, f"{' '.join(command)}\n{ended.stdout}{ended.stderr}"
+        return ended

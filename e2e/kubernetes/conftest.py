@@ -1,0 +1,36 @@
+"""Memwarden in the test cluster, installed by its charts."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from installation import Installation
+
+if TYPE_CHECKING:
+    from cluster.testing.namespace import Namespace
+
+
+@pytest.fixture(scope="session")
+def release(
+    helm: list[str], image: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
+    """The release, or what a test has left of it. It goes with the session."""
+    made = Installation(helm, image, tmp_path_factory.mktemp("installation"))
+    yield made
+    made.remove_all()
+
+
+@pytest.fixture
+def installed(release: Installation) -> Installation:
+    """A release that is there and ready."""
+    release.ensure()
+    return release
+
+
+@pytest.fixture
+def watched(installed: Installation, namespace: "Namespace") -> "Namespace":
+    """A namespace of this test's own that is open to the injector and admits `restricted` pods only."""
+    labels = {"memwarden.dev/inject": "true", "pod-security.kubernetes.io/enforce": "restricted"}
+    namespace.core.patch_namespace(namespace.name, {"metadata": {"labels": labels}})
+    return namespace
