@@ -1,7 +1,6 @@
 """Memwarden in the test cluster, installed by its charts."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
