@@ -7,15 +7,21 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from harness import ROOT
+
+if TYPE_CHECKING:
+    from cluster.testing.namespace import Namespace
 
 CHARTS = ROOT / "charts"
 NAMESPACE = "memwarden-system"
 RELEASE, KINDS = "memwarden", "memwarden-crds"
 INSTALL_SECONDS = 900
+PROFILE_API = "memwarden.dev/v1alpha1"
+INJECT = "memwarden.dev/inject"
+WAIT_SECONDS = 300.0
 IMAGES = ("collector", "operator", "sidecar", "probes")
 
 
@@ -68,3 +74,11 @@ class Installation:
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
         assert not check or ended.returncode == 0, f"{' '.join(command)}\n{ended.stdout}{ended.stderr}"
         return ended
+
+
+def profile(namespace: "Namespace", name: str, selector: dict[str, Any]) -> None:
+    """Make a MemoryProfile that says nothing but whom it selects."""
+    kind = {"apiVersion": PROFILE_API, "kind": "MemoryProfile"}
+    body = {**kind, "metadata": {"name": name}, "spec": {"selector": selector}}
+    resource = namespace.resources.resources.get(api_version=PROFILE_API, kind="MemoryProfile")
+    resource.create(body=body, namespace=namespace.name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cluster.testing.waiting import eventually
 from harness import line_of
-from installation import NAMESPACE, Installation
+from installation import NAMESPACE, PROFILE_API, Installation
 
 if TYPE_CHECKING:
     from cluster.testing.namespace import Namespace
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600)]
 
 MANIFESTS = Path(__file__).parent / "manifests"
-PROFILE_API = "memwarden.dev/v1alpha1"
 LEAK, LEAKING_LINE = "sessions_kept", '{"id": number'
 # The targets are 30 s and 5 min on a quiet machine; nothing is asserted on a busy one but that it comes.
 REPORT_SECONDS, VERDICT_SECONDS = 300.0, 1200.0
