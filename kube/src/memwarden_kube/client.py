@@ -22,7 +22,10 @@ from kubernetes.aio.client.rest import RESTClientObject
 
 from memwarden_kube.errors import NotConnected, Request, Unreachable, of_answer
 
-__all__ = ["asking", "connect", "watch_timeout"]
+__all__ = ["Client", "asking", "connect", "watch_timeout"]
+
+Client = ApiClient
+"""By our name, for those who may not import the official client."""
 
 CONNECT_SECONDS: Final = 5.0
 REQUEST_SECONDS: Final = 30.0

@@ -7,13 +7,15 @@ from urllib.parse import quote
 from memwarden_api.names import GROUP, KIND_PROFILE, PLURAL_PROFILE, VERSION
 
 __all__ = [
-    "CONTROLLER_REVISIONS",
+    "DAEMON_SETS",
     "EVENTS",
     "JOBS",
     "NAMESPACES",
+    "NETWORK_POLICIES",
     "PODS",
     "PROFILES",
     "REPLICA_SETS",
+    "STATEFUL_SETS",
     "Object",
     "Resource",
 ]
@@ -55,6 +57,8 @@ PODS: Final = Resource("", "v1", "pods", "Pod")
 NAMESPACES: Final = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 EVENTS: Final = Resource("events.k8s.io", "v1", "events", "Event")
 REPLICA_SETS: Final = Resource("apps", "v1", "replicasets", "ReplicaSet")
-CONTROLLER_REVISIONS: Final = Resource("apps", "v1", "controllerrevisions", "ControllerRevision")
+STATEFUL_SETS: Final = Resource("apps", "v1", "statefulsets", "StatefulSet")
+DAEMON_SETS: Final = Resource("apps", "v1", "daemonsets", "DaemonSet")
 JOBS: Final = Resource("batch", "v1", "jobs", "Job")
+NETWORK_POLICIES: Final = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 PROFILES: Final = Resource(GROUP, VERSION, PLURAL_PROFILE, KIND_PROFILE)

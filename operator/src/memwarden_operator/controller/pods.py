@@ -15,6 +15,7 @@ from memwarden_operator.controller.moments import moment, moment_or_none
 
 OURS: Final = frozenset((CONTAINER_PROBES, CONTAINER_SIDECAR))
 TEMPLATE_LABELS: Final = ("pod-template-hash", "controller-revision-hash")  # what tells a pod's version
+LABEL_LENGTH: Final = 63
 OUT_OF_MEMORY: Final = "OOMKilled"
 
 
@@ -116,6 +117,11 @@ def trimmed(pod: Mapping[str, Any]) -> Pod:
     )
 
 
+def label_of(profile: str) -> str:
+    """The value of our label on a profile's pods: a label's value is shorter than a name may be."""
+    return profile[:LABEL_LENGTH].rstrip("-.")
+
+
 def version_of(labels: Mapping[str, str]) -> str:
     """Hash of the template that a pod was made from, or "" where nothing says it."""
     return next((labels[key] for key in TEMPLATE_LABELS if labels.get(key)), "")
@@ -204,17 +210,18 @@ class Pods:
                 del self._by_namespace[namespace]
         return gone
 
-    def keep_only(self, keys: set[tuple[str, str]]) -> list[Pod]:
-        """After a list: what was not in it is gone. Gives what went."""
-        gone = [pod for pod in self if pod.key not in keys]
+    def keep_only(self, keys: set[tuple[str, str]], namespace: str = "") -> list[Pod]:
+        """After a list, of one namespace or of all: what was not in it is gone. Gives what went."""
+        listed = self._by_namespace.get(namespace, {}).values() if namespace else self
+        gone = [pod for pod in listed if pod.key not in keys]
         for pod in gone:
             self.remove(pod.namespace, pod.name)
         return gone
 
     def of(self, namespace: str, profile: str) -> tuple[Pod, ...]:
         """Of one profile, by name."""
-        there = self._by_namespace.get(namespace, {})
-        return tuple(there[name] for name in sorted(there) if there[name].profile == profile)
+        there, label = self._by_namespace.get(namespace, {}), label_of(profile)
+        return tuple(there[name] for name in sorted(there) if there[name].profile == label)
 
     def get(self, namespace: str, name: str) -> Pod | None:
         return self._by_namespace.get(namespace, {}).get(name)

@@ -35,17 +35,36 @@ class Plan:
     again: timedelta | None = None
 
 
-def reconcile(observed: Observed, last_write: datetime | None, now: datetime) -> Plan:
+def reconcile(
+    observed: Observed, last_write: datetime | None, now: datetime, write_every: timedelta = WRITE_EVERY
+) -> Plan:
     """`last_write`: when this process wrote the profile's status last; None: not yet."""
     evictions, orphans = _stuck(observed, now)
     waiting = EVICT_AFTER if observed.stops and not evictions else None
     after = status_of(observed, now)
-    if after == observed.profile.status:
+    if same(after, observed.profile.status):
         return Plan(events=orphans, evictions=evictions, again=waiting)
-    due = last_write + WRITE_EVERY if last_write is not None else now
+    due = last_write + write_every if last_write is not None else now
     if now < due:
-        return Plan(events=orphans, evictions=evictions, again=min(due - now, waiting or WRITE_EVERY))
+        return Plan(events=orphans, evictions=evictions, again=min(due - now, waiting or write_every))
     return Plan((*news(observed, after), *orphans), after, evictions, again=waiting)
+
+
+def same(one: MemoryProfileStatus, other: MemoryProfileStatus) -> bool:
+    """Whether they say the same; the API server may order the entries of a list otherwise than we did."""
+    return _ordered(one) == _ordered(other)
+
+
+def _ordered(status: MemoryProfileStatus) -> MemoryProfileStatus:
+    skipped = tuple(sorted(status.coverage.skipped, key=lambda one: one.pod))
+    return status.model_copy(
+        update={
+            "conditions": tuple(sorted(status.conditions, key=lambda one: one.type)),
+            "coverage": status.coverage.model_copy(update={"skipped": skipped}),
+            "workloads": tuple(sorted(status.workloads, key=lambda one: (one.kind, one.name, one.container))),
+            "injection_stopped": tuple(sorted(status.injection_stopped, key=lambda one: one.workload)),
+        }
+    )
 
 
 def _stuck(observed: Observed, now: datetime) -> tuple[tuple[Pod, ...], tuple[Told, ...]]:

@@ -28,6 +28,8 @@ class Verdict:
     leak: str
     site: str
     judged_at: datetime
+    containers: int
+    """That live, as the collector sees it."""
     reported: frozenset[str]
     """Uids of its pods that data came from."""
 
@@ -52,6 +54,7 @@ def trimmed(told: Told) -> Verdict:
         leak=told.leak or "",
         site=f"{told.site.file}:{told.site.line}" if told.site else "",
         judged_at=told.judged_at,
+        containers=told.scope_count,
         reported=frozenset(scope.pod_uid for scope in told.scopes if scope.pod_uid),
     )
 

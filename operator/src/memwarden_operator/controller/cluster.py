@@ -1,0 +1,95 @@
+"""What the controller asks of the cluster and does in it, one method each: `rights.py` lists the rights for them."""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from typing import Any, Final
+
+from memwarden_api import names
+from memwarden_kube.apply import MANAGER_STATUS, apply
+from memwarden_kube.client import Client
+from memwarden_kube.errors import KubeError, NotFound
+from memwarden_kube.events import Told, post
+from memwarden_kube.eviction import Evicted, evict
+from memwarden_kube.lists import Page, get, pages
+from memwarden_kube.objects import EVENTS, NAMESPACES, NETWORK_POLICIES, PODS, PROFILES, Object, Resource
+from memwarden_kube.watch import Followed, follow
+
+CONTROLLER: Final = "memwarden.dev/controller"
+"""How our events name who reports them."""
+PAGE: Final = 500
+"""Pods of a page of metadata."""
+WHOLE_PAGE: Final = 50
+"""Whole pods of a page: some 10 kB each as text, several times that when read."""
+_ALIVE: Final = "status.phase!=Succeeded,status.phase!=Failed"
+
+
+class Cluster:
+    """Asks through one client; raises KubeError."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._instance = os.environ.get("HOSTNAME", "controller")
+
+    def injected_pods(self, namespace: str, on_error: Callable[[KubeError], None]) -> AsyncIterator[Followed]:
+        """Followed by our label alone, whatever else runs in the cluster."""
+        return follow(
+            self._client, PODS, namespace, labels=names.INJECTED, page_size=WHOLE_PAGE, on_error=on_error
+        )
+
+    def pods(self, namespace: str) -> AsyncIterator[Page]:
+        """Metadata of all pods that have not ended."""
+        return pages(self._client, PODS, namespace, fields=_ALIVE, metadata=True, size=PAGE)
+
+    def plain_pods(self, namespace: str) -> AsyncIterator[Page]:
+        """Whole pods without us."""
+        return pages(self._client, PODS, namespace, labels=f"!{names.INJECTED}", size=WHOLE_PAGE)
+
+    async def pod(self, namespace: str, name: str) -> Object:
+        return await get(self._client, PODS, namespace, name)
+
+    async def namespace_labels(self, namespace: str) -> dict[str, str]:
+        """None of a namespace that is gone."""
+        try:
+            found = await get(self._client, NAMESPACES, "", namespace, metadata=True)
+        except NotFound:
+            return {}
+        labels: dict[str, str] = found["metadata"].get("labels") or {}
+        return labels
+
+    def namespaces(self) -> AsyncIterator[Page]:
+        return pages(self._client, NAMESPACES, metadata=True, size=PAGE)
+
+    def profiles(self, namespace: str) -> AsyncIterator[Page]:
+        return pages(self._client, PROFILES, namespace, size=100)
+
+    async def metadata(self, resource: Resource, namespace: str, name: str) -> Object:
+        return await get(self._client, resource, namespace, name, metadata=True)
+
+    async def whole(self, resource: Resource, namespace: str, name: str) -> Object:
+        return await get(self._client, resource, namespace, name)
+
+    def failed_creates(self, namespace: str) -> AsyncIterator[Page]:
+        """Events of owners that could not make a pod."""
+        return pages(self._client, EVENTS, namespace, fields="reason=FailedCreate", size=100)
+
+    async def egress_policies(self, namespace: str) -> list[Object]:
+        """Network policies of a namespace that rule egress."""
+        found: list[Object] = []
+        async for items, _ in pages(self._client, NETWORK_POLICIES, namespace, size=100):
+            found += [
+                item for item in items if "Egress" in ((item.get("spec") or {}).get("policyTypes") or ())
+            ]
+        return found
+
+    async def write_status(self, namespace: str, name: str, uid: str, status: dict[str, Any]) -> Object:
+        """The only place where the status of a MemoryProfile is written."""
+        return await apply(
+            self._client, PROFILES, namespace, name, {"status": status}, MANAGER_STATUS, "status", uid
+        )
+
+    async def tell(self, told: Told, now: datetime) -> None:
+        await post(self._client, told, CONTROLLER, self._instance, now)
+
+    async def evict(self, namespace: str, name: str, uid: str) -> Evicted:
+        return await evict(self._client, namespace, name, uid)

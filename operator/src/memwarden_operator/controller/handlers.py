@@ -1,0 +1,75 @@
+"""Kopf's part: it follows MemoryProfiles and hands each event on. Nothing of it writes to any object.
+
+`on.event` alone: no finalizer, no annotation, so profiles go also while the operator is away. Prefix and finalizer's
+name are our own all the same: handlers that come later must not find two kinds of marks.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, cast
+
+import kopf
+
+from memwarden_api.names import GROUP, PLURAL_PROFILE, VERSION
+from memwarden_kube.client import Client
+from memwarden_operator.controller.profiles import Key, Known, read
+
+PREFIX: Final = "controller.memwarden.dev"
+FINALIZER: Final = "memwarden.dev/finalizer"
+CREDENTIALS_LIVE: Final = timedelta(minutes=10)
+"""The kubelet replaces a service account's token long before it expires."""
+_log = logging.getLogger(__name__)
+
+
+def operator_settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.scanning.disabled = True  # neither namespaces nor CRDs are followed: no right is needed for them
+    settings.posting.enabled = False  # events are told by our own recorder
+    settings.persistence.finalizer = FINALIZER
+    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=PREFIX, v1=False)
+    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=PREFIX)
+    settings.watching.server_timeout = 300
+    settings.watching.connect_timeout = 5
+    settings.watching.chunk_size = 100
+    settings.networking.request_timeout = 30
+    settings.networking.connect_timeout = 5
+    settings.process.ultimate_exiting_timeout = 15
+    return settings
+
+
+def registry_for(
+    client: Client, put: Callable[[Known], None], gone: Callable[[Key], None]
+) -> kopf.OperatorRegistry:
+    """Not Kopf's own registry: that one looks for client libraries to log in by, and imports them."""
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry, id="login")
+    async def login(**_: Any) -> kopf.ConnectionInfo:
+        return await credentials(client)
+
+    @kopf.on.event(GROUP, VERSION, PLURAL_PROFILE, registry=registry, id="profile")
+    async def profile(event: kopf.RawEvent, **_: Any) -> None:
+        found: dict[str, Any] = dict(cast("Mapping[str, Any]", event["object"]))
+        if event["type"] == "DELETED":
+            about = found["metadata"]
+            gone((about["namespace"], about["name"]))
+        else:
+            put(read(found))
+
+    return registry
+
+
+async def credentials(client: Client) -> kopf.ConnectionInfo:
+    """Those of our own client, so that there is one way to log in."""
+    configuration = client.configuration
+    token = await configuration.get_api_key_with_prefix("BearerToken")
+    return kopf.ConnectionInfo(
+        server=configuration.host,
+        ca_path=configuration.ssl_ca_cert or None,
+        insecure=not configuration.verify_ssl,
+        token=token.split(" ", 1)[-1].strip() if token else None,
+        certificate_path=configuration.cert_file or None,
+        private_key_path=configuration.key_file or None,
+        expiration=datetime.now(UTC) + CREDENTIALS_LIVE,
+    )

@@ -1,0 +1,54 @@
+"""The rights that the controller needs, as rules of a ClusterRole: the chart has the same, and a test compares.
+
+`NEEDED` without which it can't do its work; `BREAKER` to send away pods that don't start because of Memwarden: without
+it they stay and the log says so. With `--namespaces` all of it but `CLUSTER` can be a Role in each of them.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from memwarden_api.names import GROUP, PLURAL_PROFILE
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of RBAC, and what it is for."""
+
+    group: str
+    resources: tuple[str, ...]
+    verbs: tuple[str, ...]
+    why: str
+
+    def document(self) -> dict[str, Any]:
+        """As it stands in a ClusterRole."""
+        return {"apiGroups": [self.group], "resources": list(self.resources), "verbs": list(self.verbs)}
+
+
+NEEDED: Final = (
+    Rule(GROUP, (PLURAL_PROFILE,), ("get", "list", "watch"), "the profiles"),
+    Rule(GROUP, (f"{PLURAL_PROFILE}/status",), ("patch",), "their status"),
+    Rule("", ("pods",), ("get", "list", "watch"), "injected pods; metadata of the others; missed ones whole"),
+    Rule("apps", ("replicasets",), ("get",), "the Deployment behind a pod"),
+    Rule("apps", ("statefulsets", "daemonsets"), ("get",), "whose pods could not be made"),
+    Rule("batch", ("jobs",), ("get",), "the CronJob behind a pod"),
+    Rule(
+        "events.k8s.io",
+        ("events",),
+        ("create", "get", "list", "patch"),
+        "telling; pods that could not be made",
+    ),
+    Rule("networking.k8s.io", ("networkpolicies",), ("list",), "what keeps sidecars from the collector"),
+)
+CLUSTER: Final = (Rule("", ("namespaces",), ("get", "list"), "whether a namespace is open to the injector"),)
+BREAKER: Final = (Rule("", ("pods/eviction",), ("create",), "pods that don't start because of Memwarden"),)
+RULES: Final = (*NEEDED, *CLUSTER, *BREAKER)
+
+
+def cluster_role(name: str = "memwarden-controller") -> dict[str, Any]:
+    """The whole role."""
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": name},
+        "rules": [rule.document() for rule in RULES],
+    }
