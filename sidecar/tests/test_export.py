@@ -148,7 +148,7 @@ def test_a_batch_whose_acknowledgement_was_lost_keeps_its_id(line, receiver, ids
     one.sender.offer(batch)
     wait_for(lambda: len(receiver.requests) >= 3, what="another try")
     assert set(receiver.ids()) == {batch.id}
-    assert one.notices.counts["batches-sent"] == 1
+    wait_for(lambda: one.notices.counts["batches-sent"] == 1, what="the acknowledgement")
 
 
 def test_retry_after_is_honoured(line, receiver, ids):

@@ -28,6 +28,7 @@ from memwarden_collector.opening import Opening
 from memwarden_collector.otlp.doors import OtlpDoors
 from memwarden_collector.otlp.intake import Intake
 from memwarden_collector.root import App, Root
+from memwarden_collector.serve.command_desk import CommandDesk
 from memwarden_collector.settings import Settings
 from memwarden_collector.store.connection import Database
 from memwarden_collector.store.tier import Store
@@ -110,6 +111,7 @@ class Collector:
         self._interface: App | None = None
         self._analyst: Analyst | None = None
         self._upkeep = UpkeepJob(database, store, settings.retention, self._telemetry)
+        self._desk = CommandDesk(database, settings.limits.max_waiting_sidecars, self._telemetry)
         self._checked: tuple[float, str | None] | None = None
         self._check_lock = asyncio.Lock()
         self._telemetry.count("store_info", tier=str(store.tier), layout=str(store.layout))
@@ -124,6 +126,7 @@ class Collector:
         doors = OtlpDoors(intake)
         root = Root(
             doors,
+            intake,
             self._load_interface,
             self._trouble,
             self._telemetry,
@@ -152,6 +155,7 @@ class Collector:
         def close_doors() -> None:
             """All at once: requests in flight have the same seconds at each."""
             server.should_exit = True
+            self._desk.close()
             if grpc is not None and not ending:
                 ending.append(loop.create_task(grpc.stop(_REQUESTS_SECONDS)))
 
@@ -204,10 +208,12 @@ class Collector:
     def _make_interface(self) -> App:
         from memwarden_collector.analysis.analyst import Analyst
         from memwarden_collector.serve.interface import make_interface
+        from memwarden_collector.serve.services import Services
 
         self._analyst = Analyst(self._database, self._settings.analysis, self._telemetry, self._clock)
         self._analyst.start()
-        return make_interface(self._database, self._analyst)
+        services = Services(self._desk, self._settings.limits, self._telemetry)
+        return make_interface(self._database, self._analyst, services)
 
     async def _trouble(self) -> str | None:
         """What is wrong with the database, asked at most once a second."""

@@ -10,17 +10,27 @@ import contextlib
 import json
 import logging
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from memwarden_collector.access.caller import Access, Caller, Need
 from memwarden_collector.access.permit import Permit, leave
 from memwarden_collector.access.rules import Anyone, OfPod, demand
 from memwarden_collector.errors import Refused
-from memwarden_collector.otlp.body import Incoming, Receive, Scope, Send, drain, headers_of
+from memwarden_collector.otlp.admission import Reservation
+from memwarden_collector.otlp.body import (
+    ClientGone,
+    Incoming,
+    Receive,
+    Scope,
+    Send,
+    drain,
+    headers_of,
+    read_body,
+)
 from memwarden_collector.otlp.doors import OtlpDoors, send_answer
-from memwarden_collector.otlp.intake import retry_seconds
+from memwarden_collector.otlp.intake import Intake, retry_seconds
 from memwarden_collector.store.tier import Store
 from memwarden_collector.telemetry import Telemetry
 
@@ -28,6 +38,7 @@ _log = logging.getLogger(__name__)
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 API_PREFIX: Final = "/api/v1"
 _OTLP_PREFIXES: Final = ("/v1/", "/v1development/")
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _JSON: Final = b"application/json"
 _PROBLEM: Final = b"application/problem+json"
 
@@ -38,6 +49,7 @@ class Root:
     def __init__(
         self,
         doors: OtlpDoors,
+        intake: Intake,
         interface: Callable[[], Awaitable[App]],
         trouble: Callable[[], Awaitable[str | None]],
         telemetry: Telemetry,
@@ -47,6 +59,7 @@ class Root:
         open_metrics: bool = False,
     ) -> None:
         self._doors = doors
+        self._intake = intake
         self._interface = interface
         self._trouble = trouble
         self._telemetry = telemetry
@@ -77,18 +90,30 @@ class Root:
                 await self._doors(scope, receive, send, caller)
                 return
             await self._check(scope, caller)
+            if path.startswith(API_PREFIX + "/"):
+                await self._serve(scope, receive, send)
+                return
+        except ClientGone:
+            return
         except Refused as refused:
             await self._refuse(refused, scope, receive, send)
             return
-        if path.startswith(API_PREFIX + "/"):
-            interface = await self._interface()
-            # A fault was answered and logged by the interface's own handler, which raises it once more.
-            with contextlib.suppress(Exception):
-                await interface(scope, receive, send)
-        elif path == "/metrics":
+        if path == "/metrics":
             await self._metrics(send)
         else:
             await _send_problem(send, 404, f"there is nothing at {path[:200]}; the interface is {API_PREFIX}")
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """By the interface, with a body that is whole and bounded. Raises Refused."""
+        if scope["method"] in _WITH_BODY:
+            with Reservation(self._intake.budget) as reservation:
+                limits, headers = self._intake.limits, headers_of(scope)
+                body = await read_body(headers, Incoming(receive), limits, reservation, "max_interface_bytes")
+            receive = _once(body, receive)
+        interface = await self._interface()
+        # A fault was answered and logged by the interface's own handler, which raises it once more.
+        with contextlib.suppress(Exception):
+            await interface(scope, receive, send)
 
     async def _check(self, scope: Scope, caller: Caller) -> None:
         """Raises Refused where the caller may not ask this."""
@@ -115,9 +140,7 @@ class Root:
         if scope["path"].startswith(_OTLP_PREFIXES):
             await self._doors.refuse(refused, headers, incoming, send)
             return
-        self._telemetry.count(
-            "refused_total", status=str(refused.status), reason=refused.reason, door="interface"
-        )
+        self._intake.refused(refused, "interface")
         await drain(headers, incoming)
         await _send_problem(send, refused.status, refused.message, retry_seconds(refused))
 
@@ -132,6 +155,16 @@ class Root:
         await _send_json(send, 200 if trouble is None else 503, {"database": state})
 
 
+def _once(body: bytes, receive: Receive) -> Receive:
+    """The body that was read, then what comes after it."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> MutableMapping[str, Any]:
+        return messages.pop() if messages else await receive()
+
+    return replay
+
+
 async def _send_json(send: Send, status: int, value: object) -> None:
     await send_answer(send, status, _JSON, json.dumps(value).encode())
 
@@ -139,6 +172,8 @@ async def _send_json(send: Send, status: int, value: object) -> None:
 async def _send_problem(send: Send, status: int, detail: str, retry: float | None = None) -> None:
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     headers = [(b"www-authenticate", b"Bearer")] if status == 401 else []
+    if status in (408, 413):
+        headers.append((b"connection", b"close"))
     if retry is not None:
         headers.append((b"retry-after", str(math.ceil(retry)).encode()))
     await send_answer(send, status, _PROBLEM, json.dumps(body).encode(), headers)

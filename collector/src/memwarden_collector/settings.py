@@ -103,6 +103,18 @@ class Limits(_Model):
         ge=0,
         description="Memory for templates, by which requests of known senders are decoded; 0 for none",
     )
+    max_interface_bytes: int = Field(
+        default=8 << 20, ge=1, description="Bytes of the body of a request to the interface (413)"
+    )
+    max_commands: int = Field(
+        default=10_000, ge=1, description="Commands that wait for sidecars, of all pods (429)"
+    )
+    max_pod_commands: int = Field(
+        default=100, ge=1, description="Commands that wait for the sidecar of one pod (429)"
+    )
+    max_waiting_sidecars: int = Field(
+        default=20_000, ge=1, description="Sidecars that wait for commands at once (503)"
+    )
     body_seconds: float = Field(default=30, gt=0, description="Time a client has to send its body (408)")
     commit_seconds: float = Field(default=30, gt=0, description="Time a batch may wait for its commit (503)")
 
@@ -153,6 +165,12 @@ class Retention(_Model):
         default=3, ge=2, description="Days that a batch is known by its id; longer than any spool, at least 2"
     )
     verdicts_days: float = Field(default=400, gt=0, description="Days that the history of verdicts is kept")
+    cluster_days: float = Field(
+        default=90,
+        gt=0,
+        description="Days that owners, rollouts, restarts and coverage are kept after they were last written",
+    )
+    commands_days: float = Field(default=7, gt=0, description="Days that commands for sidecars are kept")
     upkeep_seconds: float = Field(
         default=60, gt=0, description="Seconds between two rounds of upkeep (partitions, rollups, retention)"
     )

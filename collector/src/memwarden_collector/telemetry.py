@@ -38,6 +38,11 @@ _HELP: Final = {
         "gauge",
         "From the end of the last minute rolled up until now; 0 elsewhere",
     ),
+    "memwarden_collector_commands_total": (
+        "counter",
+        "Commands for sidecars, by kind and what became of them: made, delivered, done, failed",
+    ),
+    "memwarden_collector_sidecars_waiting": ("gauge", "Sidecars that wait for commands here"),
     "memwarden_collector_inflight_bytes": ("gauge", "Bytes of requests being worked on"),
     "memwarden_collector_template_bytes": ("gauge", "Memory that templates of known senders take, estimated"),
     "memwarden_collector_queue_rows": ("gauge", "Rows that wait for the database"),

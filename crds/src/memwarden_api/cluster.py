@@ -3,15 +3,37 @@
 Whoever writes is the controller, or a test in its place. What is written is read back by the same paths with GET.
 """
 
-from datetime import datetime
-from typing import Annotated, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from memwarden_api.report import Model
 
-Name = Annotated[str, Field(min_length=1, max_length=253)]
-Text = Annotated[str, Field(max_length=1024)]
+_FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime(3000, 1, 1, tzinfo=UTC)
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("it holds U+0000, which can't be kept")
+    return text
+
+
+def _of_our_time(moment: datetime) -> datetime:
+    """Without a zone it is UTC."""
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    if not _FIRST <= aware < _LAST:
+        raise ValueError("it is not between the years 1970 and 3000")
+    return aware
+
+
+_Plain = Annotated[str, AfterValidator(_storable)]
+Name = Annotated[_Plain, Field(min_length=1, max_length=253)]
+ShortText = Annotated[_Plain, Field(max_length=253)]
+Text = Annotated[_Plain, Field(max_length=1024)]
+Moment = Annotated[datetime, AfterValidator(_of_our_time)]
+Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 class Owner(Model):
@@ -24,15 +46,22 @@ class Owner(Model):
         description="Of the top owner: Deployment, StatefulSet, DaemonSet, CronJob, Job, Pod, …"
     )
     name: Name
-    version: str = Field("", max_length=253, description="Hash of the pod template")
-    image: dict[str, Text] = Field(
+    version: ShortText = Field("", description="Hash of the pod template")
+    image: dict[Name, Text] = Field(
         default_factory=dict, max_length=64, description="Container → image, as the pod's status has it"
     )
-    profile: str = Field("", max_length=253, description="The MemoryProfile that was applied")
+    profile: ShortText = Field("", description="The MemoryProfile that was applied")
 
 
 class Owners(Model):
     items: tuple[Owner, ...] = Field(max_length=1000)
+
+
+class OwnerPage(Model):
+    """`GET /api/v1/cluster/owners?namespace=&cursor=`: in the order in which pods were first written."""
+
+    items: tuple[Owner, ...]
+    next_cursor: str | None = None
 
 
 class Rollout(Model):
@@ -42,14 +71,21 @@ class Rollout(Model):
     kind: Name
     name: Name
     version: Name
-    revision: int | None = None
-    images: dict[str, Text] = Field(default_factory=dict, max_length=64)
-    started_at: datetime
-    finished_at: datetime | None = None
+    revision: int | None = Field(None, ge=0, le=2**62)
+    images: dict[Name, Text] = Field(default_factory=dict, max_length=64)
+    started_at: Moment
+    finished_at: Moment | None = None
 
 
 class Rollouts(Model):
     items: tuple[Rollout, ...] = Field(max_length=1000)
+
+
+class RolloutPage(Model):
+    """`GET /api/v1/cluster/rollouts?namespace=&kind=&name=&cursor=`."""
+
+    items: tuple[Rollout, ...]
+    next_cursor: str | None = None
 
 
 class Restart(Model):
@@ -59,15 +95,22 @@ class Restart(Model):
     pod: Name
     pod_uid: Name
     container: Name
-    restart_count: int = Field(ge=0)
-    reason: str = Field("", max_length=253, description='"OOMKilled", "Error", "Completed", …')
-    exit_code: int | None = None
-    started_at: datetime | None = None
-    finished_at: datetime
+    restart_count: Count
+    reason: ShortText = Field("", description='"OOMKilled", "Error", "Completed", …')
+    exit_code: int | None = Field(None, ge=-(2**31), le=2**31 - 1)
+    started_at: Moment | None = None
+    finished_at: Moment
 
 
 class Restarts(Model):
     items: tuple[Restart, ...] = Field(max_length=1000)
+
+
+class RestartPage(Model):
+    """`GET /api/v1/cluster/restarts?namespace=&pod_uid=&reason=&cursor=`."""
+
+    items: tuple[Restart, ...]
+    next_cursor: str | None = None
 
 
 class SkippedPod(Model):
@@ -79,10 +122,10 @@ class SkippedPod(Model):
 class Coverage(Model):
     """What a MemoryProfile reaches. `PUT /api/v1/cluster/coverage/{namespace}/{profile}` replaces it."""
 
-    matched: int = Field(ge=0)
-    injected: int = Field(ge=0)
+    matched: Count
+    injected: Count
     skipped: tuple[SkippedPod, ...] = Field(max_length=20_000)
-    at: datetime
+    at: Moment
 
 
 class ProfileCoverage(Coverage):
@@ -109,7 +152,12 @@ class CommandRequest(Model):
 
     pod_uid: Name
     container: Name
-    pid: int | None = Field(None, description="null: all processes of the container")
+    pid: int | None = Field(
+        None,
+        ge=1,
+        le=2**31 - 1,
+        description="As the sidecar reports it; null: all processes of the container",
+    )
     kind: CommandKind = Field(
         description="Profile: send the allocation profile now; Census: types, caches and containers now; SetSampling: "
         "until it expires; Flush: send everything that waits"
@@ -121,7 +169,7 @@ class CommandRequest(Model):
 class CommandResult(Model):
     done: bool
     message: Text = ""
-    at: datetime
+    at: Moment
 
 
 class Command(CommandRequest):

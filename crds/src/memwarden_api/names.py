@@ -98,6 +98,7 @@ AGE_BOUNDS_SECONDS: Final = (1, 2, 5, 10, 30, 60, 300, 900, 3600)  # ten buckets
 METRICS_PATH: Final = "/v1/metrics"
 LOGS_PATH: Final = "/v1/logs"
 PROFILES_PATH: Final = "/v1development/profiles"
+COMMANDS_PATH: Final = "/api/v1/commands"
 BATCH_ID_HEADER: Final = "memwarden-batch-id"  # UUIDv7, made once: a batch sent twice counts once
 
 COLLECTOR_AUDIENCE: Final = "memwarden-collector"  # of the service account tokens that the collector takes

@@ -134,6 +134,11 @@ class Containers:
         """Of the containers that live and have said hello."""
         return [container.scope for container in self._containers if container.scope is not None]
 
+    def scope_of(self, name: str) -> WatchedScope | None:
+        """Of a container that lives and has said hello."""
+        found = (container.scope for container in self._containers if container.name == name)
+        return next(found, None)
+
     def tend(self) -> None:
         for door in self._doors:
             door.tend()

@@ -3,6 +3,7 @@
 SidecarError
 ├── CannotStart        ends with exit code 125 and one sentence; nothing was watched
 ├── Refused            what a peer on the socket sent is not used; counted by `reason`
+├── Unreachable        no answer of the collector came
 └── Unreadable         a file of /proc could not be read; the value is left out, or a coarser one stands in
 """
 
@@ -12,7 +13,7 @@ from memwarden_api import names
 
 EXIT_FAILED: Final = names.EXIT_FAILED
 
-__all__ = ["EXIT_FAILED", "CannotStart", "Refused", "SidecarError", "Unreadable"]
+__all__ = ["EXIT_FAILED", "CannotStart", "Refused", "SidecarError", "Unreachable", "Unreadable"]
 
 
 class SidecarError(Exception):
@@ -32,6 +33,10 @@ class Refused(SidecarError):
     def __init__(self, reason: str, text: str) -> None:
         super().__init__(text)
         self.reason = reason
+
+
+class Unreachable(SidecarError):
+    """The collector did not answer: why, in the words of the system."""
 
 
 class Unreadable(SidecarError):

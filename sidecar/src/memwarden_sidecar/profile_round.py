@@ -41,6 +41,10 @@ class ProfileRound:
         self._waiting = deque(processes)
         self._spent = 0.0
 
+    def ask(self, processes: Iterable[Linked]) -> None:
+        """These as well, soon, however dear the round before was."""
+        self._waiting.extend(one for one in processes if one not in self._waiting)
+
     def go_on(self, seconds: float) -> None:
         """Work for about so long; at least one process gets its profile."""
         if not self._waiting:

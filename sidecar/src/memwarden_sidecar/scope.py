@@ -19,6 +19,8 @@ from memwarden_sidecar.sources.cgroup import MemoryCgroup
 from memwarden_sidecar.sources.proc_files import ProcFolder
 from memwarden_sidecar.watch import Watch
 
+Check = Callable[[bool], tuple[bool, str] | None]
+"""Asked with whether the time is up; None: not yet, else whether it is done, and a sentence."""
 Offer = Callable[[Kind, bytes], None]
 """Takes one encoded message on its way to the collector."""
 
@@ -76,6 +78,45 @@ class WatchedScope:
     def look_round(self) -> None:
         """At least once a second: see those that have ended."""
         self.linked.bury_ended()
+        self.linked.end_order()
+
+    # ── What is asked for beside the schedule; each answers with what to ask whether it is done ──────
+
+    def profile_now(self, pid: int | None) -> Check:
+        """Profiles of a process, or of all."""
+        found = [linked for linked in self._with_table() if pid in (None, linked.key.pid)]
+        self._round.ask(found)
+
+        def check(time_is_up: bool) -> tuple[bool, str] | None:
+            if not found:
+                return False, _nobody("whose allocation sites are known", pid)
+            if self._round.is_open and not time_is_up:
+                return None
+            return not self._round.is_open, f"profiles of {len(found)} processes"
+
+        return check
+
+    def census_now(self, pid: int | None) -> Check:
+        """Types, caches and containers, which go with the next tick."""
+        found = self.linked.ask_for_census_now(pid)
+        before = {linked.key: linked.census.answers for linked in found}
+
+        def check(time_is_up: bool) -> tuple[bool, str] | None:
+            if not found:
+                return False, _nobody("whose probe counts objects", pid)
+            answered = sum(linked.census.answers > before[linked.key] for linked in found)
+            if answered < len(found) and not time_is_up:
+                return None
+            return answered > 0, f"{answered} of {len(found)} processes answered"
+
+        return check
+
+    def sample_finer(self, pid: int | None, average: int, seconds: float) -> Check:
+        """Or coarser: one sample in so many bytes, for so long; new processes of the scope as well."""
+        count = self.linked.order_sampling(pid, average, seconds)
+        done = count > 0 or pid is None
+        text = f"asked of {count} processes for {seconds:.0f} s" if done else _nobody("with a probe", pid)
+        return lambda _: (done, text)
 
     def last_tick(self) -> None:
         """What is known at the end, largest heaps first."""
@@ -119,3 +160,7 @@ class WatchedScope:
             nothing = ScopeSample(anon=None, cpu=None, processes=None, room=None)
             self._send_metrics(Observation(self._clock.now(), nothing, (sample,)))
             self._send_profile(linked)
+
+
+def _nobody(which: str, pid: int | None) -> str:
+    return f"there is no process {which}" if pid is None else f"process {pid} is none {which}"

@@ -81,6 +81,14 @@ TRIES_OF_A_FAULT: Final = 3
 """A batch that is answered with 500 is tried this often, then dropped: it may be the batch's fault."""
 FLUSH_SECONDS: Final = 3.5
 """After SIGTERM: what is not sent after this time stays in the spool. The process ends within 5 s."""
+COMMAND_POLL_SECONDS: Final = 50.0
+"""How long the collector may let a sidecar wait for a command (it allows 60)."""
+COMMAND_SECONDS: Final = 30.0
+"""Time for a command: a census of a process that allocates nothing has no answer."""
+COMMAND_BACKOFF_SECONDS: Final = (1.0, 300.0)
+"""First and longest pause after commands could not be fetched; doubling, ×0.5–1 by chance."""
+NO_COMMANDS_SECONDS: Final = 3600.0
+"""Pause before a collector that knows no commands is asked again."""
 CONTROL_LINE_BYTES: Final = 64 << 10
 """Longest line on standard input."""
 
@@ -118,6 +126,8 @@ class Settings:
     memory_limit: int | None = None
     """The scope's limit; None: the cgroup's, else what the machine has left."""
     ready_file: Path | None = None
+    commands: bool = True
+    """In a pod: whether commands of the collector are fetched and obeyed."""
     log_level: str = "warning"
     token: str = field(default="", repr=False)
 
@@ -167,6 +177,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--spool-limit", default="64m", metavar="BYTES", help="size of the spool (%(default)s)")
     add("--memory-limit", metavar="BYTES", help="the limit to judge against (the cgroup's)")
     add("--ready-file", metavar="PATH", help="written when probes can connect")
+    add("--no-commands", action="store_true", help="in a pod: fetch and obey no commands of the collector")
     add("--log-level", default="warning", help=f"{', '.join(_LOG_LEVELS)} (%(default)s)")
     add("--print-config", action="store_true", help="print the settings and end")
 
@@ -197,6 +208,7 @@ def from_arguments(arguments: argparse.Namespace, environment: Mapping[str, str]
         if arguments.memory_limit is None
         else _size(arguments.memory_limit, "--memory-limit"),
         ready_file=Path(arguments.ready_file) if arguments.ready_file else None,
+        commands=not arguments.no_commands,
         log_level=arguments.log_level,
         token=environment.get(names.ENV_TOKEN, ""),
     )

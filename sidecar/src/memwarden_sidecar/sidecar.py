@@ -21,11 +21,14 @@ from typing import Final
 from memwarden_api import names
 from memwarden_sidecar import pod
 from memwarden_sidecar.clock import JUMP_WORTH_SAYING_SECONDS, Clock
+from memwarden_sidecar.commands.fetcher import Fetcher
+from memwarden_sidecar.commands.obeying import Obeying
 from memwarden_sidecar.containers import Containers
 from memwarden_sidecar.control import Control
 from memwarden_sidecar.errors import CannotStart
 from memwarden_sidecar.export.backlog import Backlog
 from memwarden_sidecar.export.batch import Batch, BatchIds, Kind, compress
+from memwarden_sidecar.export.link import Link
 from memwarden_sidecar.export.resources import ScopeIdentity
 from memwarden_sidecar.export.sender import Sender
 from memwarden_sidecar.export.spool import Spool
@@ -70,6 +73,7 @@ class Sidecar:
         except CannotStart:
             backlog.close()
             raise
+        self._obeying = self._make_obeying()
         now = clock.elapsed()
         self._ticks = Grid(now, settings.interval)
         self._profiles = Grid(now + FIRST_PROFILE_TICKS * settings.interval, settings.profile_seconds())
@@ -93,6 +97,21 @@ class Sidecar:
             identity, settings, self._clock, self._notices, self._offer, ProcFolder()
         )
         return Door(settings.socket, self._selector, scope.linked, self._notices, self._clock.elapsed)
+
+    def _make_obeying(self) -> Obeying | None:
+        """Commands are for pods: a run on a laptop has nobody who gives any."""
+        settings = self._settings
+        if not isinstance(self._doors, Containers) or not settings.commands:
+            return None
+        uid = dict(settings.attributes)[names.K8S_POD_UID]
+        link = Link(settings.collector, settings.token)
+        return Obeying(
+            lambda wake: Fetcher(link, uid, wake),
+            settings.containers,
+            self._doors.scope_of,
+            self._sender,
+            self._clock.elapsed,
+        )
 
     def _container_scope(self, container: str, folders: ContainerFolders, is_private: bool) -> WatchedScope:
         """The scope of one life of a container."""
@@ -121,6 +140,9 @@ class Sidecar:
         """Returns the exit code."""
         awake = self._hear_signals()
         self._sender.start()
+        if self._obeying is not None:
+            self._selector.register(self._obeying.awake, selectors.EVENT_READ, self._obeying.take)
+            self._obeying.start()
         try:
             if self._settings.pid is not None:
                 self._follow_root(self._settings.pid)
@@ -164,6 +186,8 @@ class Sidecar:
         self._doors.tend()
         if self._run_scope is not None:
             self._run_scope.look_round()
+        if self._obeying is not None:
+            self._obeying.look_round()
         if os.getppid() != self._parent:
             LOGGER.warning("the process that started this sidecar has ended; it ends too")
             self._stopping = True
@@ -236,6 +260,8 @@ class Sidecar:
             ) from None
 
     def _stop(self, awake: tuple[socket.socket, socket.socket]) -> None:
+        if self._obeying is not None:
+            self._obeying.close()
         for scope in self._scopes:
             scope.close()
         self._doors.close()

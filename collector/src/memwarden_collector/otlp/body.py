@@ -44,15 +44,20 @@ def headers_of(scope: Scope) -> dict[bytes, bytes]:
 
 
 async def read_body(
-    headers: dict[bytes, bytes], receive: Incoming, limits: Limits, reservation: Reservation
+    headers: dict[bytes, bytes],
+    receive: Incoming,
+    limits: Limits,
+    reservation: Reservation,
+    most: str = "max_request_bytes",
 ) -> bytes:
-    """The body as sent. Raises Refused (400, 408, 413), Overloaded, ClientGone."""
+    """The body as sent, within the limit called `most`. Raises Refused (400, 408, 413), Overloaded, ClientGone."""
+    limit = int(getattr(limits, most))
     length = headers.get(b"content-length")
     if length is not None:
         if not length.isdigit():
             raise Refused(400, "content-length is not a number", reason="content_length")
-        if int(length) > limits.max_request_bytes:
-            raise _too_large(f"content-length is {int(length)} bytes", limits)
+        if int(length) > limit:
+            raise _too_large(f"content-length is {int(length)} bytes", most, limit)
         reservation.grow(int(length))
     body = bytearray()
     try:
@@ -62,8 +67,8 @@ async def read_body(
                 if message["type"] == "http.disconnect":
                     raise ClientGone
                 body += message.get("body", b"")
-                if len(body) > limits.max_request_bytes:
-                    raise _too_large(f"the body has more than {limits.max_request_bytes} bytes", limits)
+                if len(body) > limit:
+                    raise _too_large(f"the body has more than {limit} bytes", most, limit)
                 reservation.grow_to(len(body))
                 if not message.get("more_body", False):
                     return bytes(body)
@@ -86,9 +91,7 @@ async def drain(headers: dict[bytes, bytes], receive: Incoming) -> None:
         return
 
 
-def _too_large(what: str, limits: Limits) -> Refused:
+def _too_large(what: str, name: str, limit: int) -> Refused:
     return Refused(
-        413,
-        f"{what}: over max_request_bytes={limits.max_request_bytes}; send smaller requests",
-        reason="request_bytes",
+        413, f"{what}: over {name}={limit}; send smaller requests", reason=name.removeprefix("max_")
     )

@@ -17,6 +17,17 @@ def decode_id(cursor: str | None) -> int:
     return 0 if cursor is None else _integer(_parts(cursor, 1)[0])
 
 
+def decode_text(cursor: str) -> str:
+    """The one text in a cursor; raises ProblemError (400)."""
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except (binascii.Error, UnicodeError, ValueError):
+        raise _bad() from None
+    if not text or "\x00" in text:
+        raise _bad()
+    return text
+
+
 def decode_moment(cursor: str | None) -> tuple[datetime, int] | None:
     """The microseconds and the id in a cursor, None without one; raises ProblemError (400)."""
     if cursor is None:

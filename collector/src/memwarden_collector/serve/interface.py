@@ -12,9 +12,12 @@ from fastapi.responses import StreamingResponse
 from memwarden_api import report, rest
 from memwarden_collector.analysis.analyst import Analyst, UnknownScope, document_of, history_entries
 from memwarden_collector.serve import cursors
+from memwarden_collector.serve.cluster import add_cluster_routes
+from memwarden_collector.serve.commands import add_command_routes
 from memwarden_collector.serve.downsample import downsample
 from memwarden_collector.serve.flames import add_flame_routes
 from memwarden_collector.serve.problems import MEDIA_TYPE, ProblemError, install
+from memwarden_collector.serve.services import Services
 from memwarden_collector.store import lists, verdicts
 from memwarden_collector.store.connection import Connection, Database
 from memwarden_collector.store.recordings import read_scope
@@ -44,7 +47,7 @@ _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def make_interface(database: Database, analyst: Analyst) -> FastAPI:
+def make_interface(database: Database, analyst: Analyst, services: Services) -> FastAPI:
     """The ASGI app of `/api/v1`."""
     app = FastAPI(
         title="Memwarden collector",
@@ -56,8 +59,8 @@ def make_interface(database: Database, analyst: Analyst) -> FastAPI:
         redirect_slashes=False,
         responses=_ERRORS,
     )
-    install(app)
-    app.include_router(_routes(database, analyst))
+    install(app, services.telemetry)
+    app.include_router(_routes(database, analyst, services))
     _describe_problem(app)
     return app
 
@@ -79,7 +82,7 @@ def _describe_problem(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way to change the schema
 
 
-def _routes(database: Database, analyst: Analyst) -> APIRouter:
+def _routes(database: Database, analyst: Analyst, services: Services) -> APIRouter:
     router = APIRouter(prefix=PREFIX)
 
     @router.get("/scopes", operation_id="listScopes")
@@ -155,6 +158,8 @@ def _routes(database: Database, analyst: Analyst) -> APIRouter:
         return rest.ProfilePage(items=tuple(_profile(item) for item in found[:limit]), next_cursor=following)
 
     add_flame_routes(router, database)
+    add_cluster_routes(router, database)
+    add_command_routes(router, database, services)
 
     @router.get("/profiles/{id}", operation_id="getProfile")
     def get_profile(id: Annotated[str, Path(pattern="^[0-9]{1,18}$")]) -> rest.Profile:

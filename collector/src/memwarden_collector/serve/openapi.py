@@ -5,8 +5,10 @@ import sys
 
 from memwarden_collector.analysis.analyst import Analyst
 from memwarden_collector.clock import Clock
+from memwarden_collector.serve.command_desk import CommandDesk
 from memwarden_collector.serve.interface import make_interface
-from memwarden_collector.settings import Analysis
+from memwarden_collector.serve.services import Services
+from memwarden_collector.settings import Analysis, Limits
 from memwarden_collector.store.connection import Database
 from memwarden_collector.telemetry import Telemetry
 
@@ -14,7 +16,9 @@ from memwarden_collector.telemetry import Telemetry
 def openapi_text() -> str:
     """The OpenAPI document as it stands in docs/reference/openapi.json; needs no database."""
     database = Database("")
-    app = make_interface(database, Analyst(database, Analysis(), Telemetry(), Clock()))
+    telemetry, limits = Telemetry(), Limits()
+    services = Services(CommandDesk(database, 1, telemetry), limits, telemetry)
+    app = make_interface(database, Analyst(database, Analysis(), telemetry, Clock()), services)
     return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
 
 

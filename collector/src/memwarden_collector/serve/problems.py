@@ -12,7 +12,9 @@ from starlette.exceptions import HTTPException
 from memwarden_api.rest import Problem
 from memwarden_collector.analysis.analyst import NotJudged, UnknownScope
 from memwarden_collector.errors import Overloaded, Refused, StoreError
+from memwarden_collector.settings import Limits
 from memwarden_collector.store.lists import TooMuch
+from memwarden_collector.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
 MEDIA_TYPE: Final = "application/problem+json"
@@ -27,14 +29,22 @@ class ProblemError(Exception):
         self.detail = detail
 
 
+class OverLimit(ProblemError):
+    """An answer that names a limit and its value; it is counted by them."""
+
+    def __init__(self, status: int, what: str, limits: Limits, name: str) -> None:
+        self.limit, self.value = name, str(getattr(limits, name))
+        super().__init__(status, f"{what}: over {name}={self.value}")
+
+
 def answer(status: int, detail: str) -> Response:
     """The answer; 503 says when to come again."""
     problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail)
-    headers = {"retry-after": "2"} if status == 503 else None
+    headers = {"retry-after": "2"} if status in (429, 503) else None
     return Response(problem.model_dump_json(), status, headers, MEDIA_TYPE)
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, telemetry: Telemetry) -> None:
     """Every error of the app becomes a problem."""
 
     def known(status: int) -> "type":
@@ -44,9 +54,18 @@ def install(app: FastAPI) -> None:
         return handle  # type: ignore[return-value] # FastAPI wants a function, the name of the type is its own
 
     async def problem(request: Request, error: Exception) -> Response:
-        return (
-            answer(error.status, error.detail) if isinstance(error, ProblemError) else answer(500, str(error))
-        )
+        if not isinstance(error, ProblemError):
+            return answer(500, str(error))
+        if isinstance(error, OverLimit):
+            telemetry.count(
+                "refused_total",
+                door="interface",
+                status=str(error.status),
+                reason=error.limit.removeprefix("max_"),
+                limit=error.limit,
+                value=error.value,
+            )
+        return answer(error.status, error.detail)
 
     async def refused(request: Request, error: Exception) -> Response:
         return answer(error.status, error.message) if isinstance(error, Refused) else answer(500, str(error))

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from memwarden_collector.errors import StoreError
 from memwarden_collector.settings import Retention
-from memwarden_collector.store import columnstore, hypertables, partitions, rollups
+from memwarden_collector.store import cluster, columnstore, commands, hypertables, partitions, rollups
 from memwarden_collector.store.connection import SCHEMA, Connection, translated
 from memwarden_collector.store.tables import EVERY, TimeTable
 from memwarden_collector.store.tier import Layout, Store, Tier
@@ -137,6 +137,8 @@ class Upkeep:
                 "delete from verdict where verdict_id in (select verdict_id from verdict where at < %s limit %s)",
                 [now - timedelta(days=self._retention.verdicts_days), _VERDICTS],
             ).rowcount
+            done.deleted += cluster.delete_old(connection, timedelta(days=self._retention.cluster_days))
+            done.deleted += commands.delete_old(connection, timedelta(days=self._retention.commands_days))
 
     def _horizon(self, connection: Connection, table: TimeTable, now: datetime) -> datetime:
         """What is older may go: by the settings, and only when the rollups have read it.

@@ -68,6 +68,19 @@ class Sender:
                 self._backlog.add(self._live.popleft(), self._id_on_its_way())
             self._changed.notify()
 
+    def try_now(self) -> None:
+        """What waits is tried at once, whatever pause there is."""
+        with self._changed:
+            self._not_before = float("-inf")
+            self._changed.notify()
+
+    @property
+    def waiting(self) -> int:
+        """Batches that the collector has not taken."""
+        with self._changed:
+            on_its_way = self._sending is not None and not self._from_backlog
+            return len(self._live) + len(self._backlog) + on_its_way
+
     def _put_live_away(self) -> None:
         while self._live:
             self._backlog.add(self._live.popleft(), self._id_on_its_way())

@@ -38,6 +38,8 @@ class CensusSchedule:
     _asked: int | None = None
     _asked_at: float = 0.0
     _number: int = 100
+    answers: int = 0
+    """Censuses that came."""
     _caches: Growing = field(default_factory=Growing)
     _containers: Growing = field(default_factory=Growing)
 
@@ -68,6 +70,7 @@ class CensusSchedule:
         types = result.get("types") if isinstance(result, dict) else None
         if not isinstance(result, dict) or not isinstance(types, list):
             return None
+        self.answers += 1
         return Census(
             types=tuple(_counts(types)),
             caches=self._caches.choose(caches(result)),

@@ -60,6 +60,18 @@ class Linked:
     last: Counters | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class SamplingOrder:
+    """Somebody wants another rate for a while; no suspicion changes it meanwhile."""
+
+    pid: int | None
+    average: int
+    until: float
+
+    def applies_to(self, linked: Linked) -> bool:
+        return self.pid in (None, linked.key.pid)
+
+
 class LinkedProcesses:
     """The book of linked processes; the door's host. Not thread-safe."""
 
@@ -81,6 +93,7 @@ class LinkedProcesses:
         self._on_arrival = on_arrival
         self._on_last_sight = on_last_sight
         self._by_pid: dict[int, Linked] = {}
+        self._order: SamplingOrder | None = None
         self._parents: OrderedDict[int, int] = OrderedDict()
 
     # ── What connections say (Host) ──────────────────────────────────────────────────────────────────
@@ -142,6 +155,9 @@ class LinkedProcesses:
         if counters is not None and (average is None or counters.rate_doublings):
             # Doublings kept its table from overflowing: never below.
             average = max(average or 0, counters.average)
+        if (order := self._order) is not None and order.applies_to(linked) and counters is not None:
+            linked.suspicion.usual = linked.suspicion.usual or counters.average
+            average = max(order.average, _least(linked))
         result = {} if average is None else {"average_bytes": average}
         answer = {"jsonrpc": "2.0", "id": linked.hello.id, "result": result}
         return json.dumps(answer).encode() + b"\n"
@@ -231,19 +247,61 @@ class LinkedProcesses:
             seen = linked.last
             if linked.connection is None or linked.table is None or seen is None:
                 continue
+            if self._order is not None and self._order.applies_to(linked):
+                continue
             if seen.off or seen.restraint or seen.rate_doublings:
                 continue
             wanted = linked.suspicion.wish(seen.live_size, seen.average)
             if wanted is None:
                 continue
-            request = {
-                "jsonrpc": "2.0",
-                "id": SAMPLING_REQUEST,
-                "method": "set_sampling",
-                "params": {"average_bytes": wanted},
-            }
-            linked.connection.send(json.dumps(request).encode() + b"\n")
-            LOGGER.debug("process %d: one sample in %d bytes is asked for", linked.key.pid, wanted)
+            _ask_to_sample(linked, wanted)
+
+    # ── What somebody orders ─────────────────────────────────────────────────────────────────────────
+
+    def ask_for_census_now(self, pid: int | None) -> list[Linked]:
+        """Those that were asked, or have not answered yet."""
+        asked = []
+        for linked in self:
+            if linked.connection is None or "census" not in linked.hello.capabilities:
+                continue
+            if pid in (None, linked.key.pid):
+                linked.census.next_due = self._elapsed()
+                asked.append(linked)
+        self.ask_for_censuses()
+        return asked
+
+    def order_sampling(self, pid: int | None, average: int, seconds: float) -> int:
+        """One sample in so many bytes for so long, then as before; how many processes were asked.
+
+        A later order takes the place of an earlier one.
+        """
+        self.end_order(now=True)
+        self._order = SamplingOrder(pid, average, self._elapsed() + seconds)
+        count = 0
+        for linked in self:
+            counters = self.counters(linked)
+            if (
+                counters is None
+                or counters.off
+                or linked.connection is None
+                or not self._order.applies_to(linked)
+            ):
+                continue
+            linked.suspicion.usual = linked.suspicion.usual or counters.average
+            # Doublings kept its table from overflowing: never below.
+            count += _ask_to_sample(linked, max(average, _least(linked)))
+        return count
+
+    def end_order(self, *, now: bool = False) -> None:
+        """Go back to what was before, where the time is up."""
+        order = self._order
+        if order is None or not (now or self._elapsed() >= order.until):
+            return
+        self._order = None
+        for linked in self:
+            before = linked.suspicion.asked or linked.suspicion.usual
+            if order.applies_to(linked) and linked.table is not None and before is not None:
+                _ask_to_sample(linked, max(before, _least(linked)))
 
     def counters(self, linked: Linked) -> Counters | None:
         """The header now, else as it was last. After goodbye it stays as it was then."""
@@ -312,3 +370,20 @@ def _unmap(linked: Linked) -> None:
     if linked.table is not None:
         linked.table.close()
         linked.table = None
+
+
+def _least(linked: Linked) -> int:
+    """Bytes between two samples, below which its table would overflow."""
+    return linked.last.average if linked.last is not None and linked.last.rate_doublings else 0
+
+
+def _ask_to_sample(linked: Linked, average: int) -> bool:
+    """Whether its probe was told."""
+    request = {
+        "jsonrpc": "2.0",
+        "id": SAMPLING_REQUEST,
+        "method": "set_sampling",
+        "params": {"average_bytes": average},
+    }
+    LOGGER.debug("process %d: one sample in %d bytes is asked for", linked.key.pid, average)
+    return linked.connection is not None and linked.connection.send(json.dumps(request).encode() + b"\n")
