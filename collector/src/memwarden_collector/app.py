@@ -20,6 +20,7 @@ import uvicorn
 
 from memwarden_api.names import EXIT_FAILED
 from memwarden_collector.access.caller import Access
+from memwarden_collector.access.certificate import Certificate
 from memwarden_collector.access.opening import open_access
 from memwarden_collector.clock import Clock
 from memwarden_collector.errors import CollectorError
@@ -84,13 +85,15 @@ class _Server(uvicorn.Server):
         self._ready.set()
 
 
-async def _open_grpc(settings: Settings, intake: Intake, access: Access) -> "GrpcDoors | None":
+async def _open_grpc(
+    settings: Settings, intake: Intake, access: Access, certificate: Certificate | None
+) -> "GrpcDoors | None":
     """The gRPC doors, open, if they are wanted: gRPC is 20 MB of memory that `memwarden run` does without."""
     if settings.grpc_listen is None:
         return None
     from memwarden_collector.otlp.grpc_doors import GrpcDoors
 
-    doors = GrpcDoors(intake, access, *settings.grpc_listen)
+    doors = GrpcDoors(intake, access, *settings.grpc_listen, certificate)
     _log.info("listening on %s for OTLP over gRPC", await doors.start())
     return doors
 
@@ -121,6 +124,7 @@ class Collector:
     async def serve(self) -> None:
         """Until a signal; then requests in flight are answered, what waits is committed."""
         settings = self._settings
+        certificate = self._certificate()
         access = open_access(settings, self._clock, self._telemetry)
         intake = Intake(self._writer, settings.limits, self._telemetry, self._clock, self._decoders, access)
         doors = OtlpDoors(intake)
@@ -133,6 +137,7 @@ class Collector:
             access,
             self._store,
             open_metrics=settings.access.open_metrics,
+            trust_file=settings.tls.trust_file,
         )
         config = uvicorn.Config(
             root,
@@ -146,10 +151,11 @@ class Collector:
             proxy_headers=False,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=_REQUESTS_SECONDS,
+            ssl_context_factory=None if certificate is None else lambda *_: certificate.context,
         )
         ready = asyncio.Event()
         server = _Server(config, ready)
-        grpc = await _open_grpc(settings, intake, access)
+        grpc = await _open_grpc(settings, intake, access, certificate)
         ending: list[asyncio.Task[None]] = []
 
         def close_doors() -> None:
@@ -177,19 +183,29 @@ class Collector:
             await asyncio.wait(
                 [serving, asyncio.ensure_future(ready.wait())], return_when=asyncio.FIRST_COMPLETED
             )
-            url = url_of(self._listener)
+            url = url_of(self._listener, with_tls=certificate is not None)
             if settings.port_file is not None:
                 write_port_file(settings.port_file, url)
             _log.info("listening on %s", url)
+            watching = None if certificate is None else asyncio.create_task(certificate.watch())
             warming = asyncio.create_task(self._load_interface())
             await serving
             # Not cancelled: what is half loaded can't be closed.
             await asyncio.wait([warming])
+            if watching is not None:
+                watching.cancel()
         finally:
             close_doors()
             await asyncio.wait([serving, *ending])
             await asyncio.to_thread(self._close)
             access.close()
+
+    def _certificate(self) -> Certificate | None:
+        """Raises CertificateUnusable."""
+        tls = self._settings.tls
+        if tls.tls_cert_file is None or tls.tls_key_file is None:
+            return None
+        return Certificate(tls.tls_cert_file, tls.tls_key_file, self._telemetry)
 
     def _close(self) -> None:
         if self._analyst is not None:

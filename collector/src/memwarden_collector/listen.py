@@ -34,10 +34,11 @@ def open_socket(host: str, port: int) -> socket.socket:
     return listener
 
 
-def url_of(listener: socket.socket) -> str:
-    """`http://HOST:PORT`, with the port that was taken."""
+def url_of(listener: socket.socket, *, with_tls: bool = False) -> str:
+    """`http://HOST:PORT` or `https://…`, with the port that was taken."""
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if with_tls else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def write_port_file(path: Path, url: str) -> None:

@@ -12,8 +12,10 @@ import logging
 import math
 from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Final
 
+from memwarden_api.names import TRUST_PATH
 from memwarden_collector.access.caller import Access, Caller, Need
 from memwarden_collector.access.permit import Permit, leave
 from memwarden_collector.access.rules import Anyone, OfPod, demand
@@ -57,6 +59,7 @@ class Root:
         store: Store,
         *,
         open_metrics: bool = False,
+        trust_file: Path | None = None,
     ) -> None:
         self._doors = doors
         self._intake = intake
@@ -65,6 +68,7 @@ class Root:
         self._telemetry = telemetry
         self._access = access
         self._open_metrics = open_metrics
+        self._trust_file = trust_file
         self._store = store
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,6 +81,8 @@ class Root:
             await _send_json(send, 200, {"status": "ok"})
         elif path == "/readyz":
             await self._ready(send)
+        elif path == TRUST_PATH:
+            await self._trust(send)
         elif path == "/metrics" and self._open_metrics:
             await self._metrics(send)
         else:
@@ -130,6 +136,18 @@ class Root:
                 assert isinstance(wanted, Anyone | OfPod)  # of a pod: the route knows of which
         elif path == "/metrics":
             await permit.require(Need("list"))
+
+    async def _trust(self, send: Send) -> None:
+        """Certificates are no secret: whoever trusts the one that we show may know those that come after it."""
+        try:
+            bundle = self._trust_file.read_bytes() if self._trust_file is not None else b""
+        except OSError as error:
+            _log.error("can't read --trust-file %s (%s)", self._trust_file, error.strerror)
+            bundle = b""
+        if bundle:
+            await send_answer(send, 200, b"application/x-pem-file", bundle)
+        else:
+            await _send_problem(send, 404, "no bundle is served here; --trust-file names one")
 
     async def _metrics(self, send: Send) -> None:
         text = self._telemetry.text().encode()

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
-from memwarden_api.names import COLLECTOR_AUDIENCE, ENV_TOKEN
+from memwarden_api.names import COLLECTOR_AUDIENCE, ENV_TOKEN, TRUST_PATH
 from memwarden_core.settings import Sensitivity
 
 ENV_DATABASE_URL: Final = "MEMWARDEN_DATABASE_URL"
@@ -223,6 +223,25 @@ class Reviews(_Model):
     open_metrics: bool = Field(default=False, description="Answer /metrics without a token")
 
 
+class Tls(_Model):
+    """How the doors are closed to who listens in."""
+
+    tls_cert_file: Path | None = Field(
+        default=None, description="Certificate chain of the doors, PEM; read again when it changes"
+    )
+    tls_key_file: Path | None = Field(default=None, description="Its key, PEM, not encrypted")
+    trust_file: Path | None = Field(
+        default=None,
+        description=f"PEM bundle of the CAs that our certificates are and will be by, served at {TRUST_PATH}",
+    )
+
+    @model_validator(mode="after")
+    def _both(self) -> "Tls":
+        if (self.tls_cert_file is None) is not (self.tls_key_file is None):
+            raise ValueError("--tls-cert-file and --tls-key-file belong together; give both")
+        return self
+
+
 class Settings(_Model):
     """All of the collector's settings."""
 
@@ -243,6 +262,7 @@ class Settings(_Model):
         default=None, description="Bearer token for everything but /healthz and /readyz"
     )
     access: Reviews = Reviews()
+    tls: Tls = Tls()
     limits: Limits = Limits()
     analysis: Analysis = Analysis()
     retention: Retention = Retention()
@@ -291,6 +311,7 @@ def hide_password(url: str) -> str:
 
 _GROUPS: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
     ("access", Reviews),
+    ("tls", Tls),
     ("limits", Limits),
     ("analysis", Analysis),
     ("retention", Retention),
@@ -363,6 +384,7 @@ def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) ->
         port_file=Path(arguments.port_file) if arguments.port_file else None,
         log_level=arguments.log_level,
         token=SecretStr(environ[ENV_TOKEN]) if environ.get(ENV_TOKEN) else None,
+        tls=Tls(**_given(arguments, "tls", Tls)),
         access=Reviews(**_given(arguments, "access", Reviews)),
         limits=Limits(**_given(arguments, "limits", Limits)),
         analysis=Analysis(**_given(arguments, "analysis", Analysis)),

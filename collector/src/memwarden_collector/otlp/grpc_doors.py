@@ -18,6 +18,7 @@ from grpc import aio
 
 from memwarden_api.names import BATCH_ID_HEADER
 from memwarden_collector.access.caller import Access
+from memwarden_collector.access.certificate import Certificate
 from memwarden_collector.errors import ListenFailed, Refused
 from memwarden_collector.otlp.admission import Reservation
 from memwarden_collector.otlp.compression import Compression
@@ -41,9 +42,12 @@ _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 class GrpcDoors:
     """A server on the running event loop. `start` it, `stop` it."""
 
-    def __init__(self, intake: Intake, access: Access, host: str, port: int) -> None:
+    def __init__(
+        self, intake: Intake, access: Access, host: str, port: int, certificate: Certificate | None
+    ) -> None:
         self._intake = intake
         self._access = access
+        self._certificate = certificate
         self._host = f"[{host}]" if ":" in host else host
         self._port = port
         limit = intake.limits.max_request_bytes
@@ -68,7 +72,7 @@ class GrpcDoors:
             handler = grpc.method_handlers_generic_handler(door.service, {_METHOD: method})
             self._server.add_generic_rpc_handlers((handler,))
         try:
-            port = self._server.add_insecure_port(f"{self._host}:{self._port}")
+            port = self._add_port(f"{self._host}:{self._port}")
         except RuntimeError as error:
             raise ListenFailed(
                 f"can't listen on {self._host}:{self._port} for gRPC ({error}); stop what uses the port, or choose"
@@ -76,6 +80,23 @@ class GrpcDoors:
             ) from None
         await self._server.start()
         return f"{self._host}:{port}"
+
+    def _add_port(self, address: str) -> int:
+        certificate = self._certificate
+        if certificate is None:
+            return self._server.add_insecure_port(address)
+        used = certificate.pair
+
+        def newer() -> "grpc.ServerCertificateConfiguration | None":
+            """Asked before each handshake; None: as before."""
+            nonlocal used
+            if certificate.pair is used:
+                return None
+            used = certificate.pair
+            return _configuration(used)
+
+        credentials = grpc.dynamic_ssl_server_credentials(_configuration(used), newer)  # type: ignore[arg-type] # may be None
+        return self._server.add_secure_port(address, credentials)
 
     async def stop(self, seconds: float) -> None:
         """Requests in flight have so many seconds."""
@@ -110,6 +131,11 @@ class GrpcDoors:
         with Reservation(self._intake.budget) as reservation:
             reservation.grow(len(request))
             return (await self._intake.take(door, sent, reservation, caller)).SerializeToString()
+
+
+def _configuration(pair: tuple[bytes, bytes]) -> "grpc.ServerCertificateConfiguration":
+    chain, key = pair
+    return grpc.ssl_server_certificate_configuration([(key, chain)])
 
 
 def _compression_of(message: bytes) -> Compression:

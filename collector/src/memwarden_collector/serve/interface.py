@@ -34,6 +34,7 @@ _CHUNK_BYTES: Final = 256 << 10
 ScopeName = Annotated[str, Path(description="The scope's id", max_length=256)]
 Cursor = Annotated[str | None, Query(description="Where the page before ended", max_length=200)]
 Count = Annotated[int, Query(alias="limit", ge=1, le=_MAX_PAGE, description="Items of a page")]
+Namespace = Annotated[str, Query(description="Of Kubernetes; without it, all", max_length=253)]
 Moment = Annotated[float | None, Query(description="Unix seconds", ge=0, le=_FAR_FUTURE)]
 _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     "4XX": {
@@ -86,20 +87,23 @@ def _routes(database: Database, analyst: Analyst, services: Services) -> APIRout
     router = APIRouter(prefix=PREFIX)
 
     @router.get("/scopes", operation_id="listScopes")
-    def list_scopes(cursor: Cursor = None, limit: Count = 100) -> rest.ScopePage:
-        """All scopes in the order in which they were first seen."""
+    def list_scopes(cursor: Cursor = None, limit: Count = 100, namespace: Namespace = "") -> rest.ScopePage:
+        """All scopes in the order in which they were first seen; `namespace` chooses its containers."""
         with database.lend() as connection:
-            items = lists.scopes(connection, cursors.decode_id(cursor), limit + 1)
+            items = lists.scopes(connection, cursors.decode_id(cursor), limit + 1, namespace)
         following = cursors.encode(items[limit - 1].scope_id) if len(items) > limit else None
         return rest.ScopePage(items=tuple(_scope(item) for item in items[:limit]), next_cursor=following)
 
     @router.get("/verdicts", operation_id="listVerdicts")
     def list_verdicts(
-        verdict: report.VerdictName | None = None, cursor: Cursor = None, limit: Count = 100
+        verdict: report.VerdictName | None = None,
+        cursor: Cursor = None,
+        limit: Count = 100,
+        namespace: Namespace = "",
     ) -> rest.VerdictPage:
-        """The last verdict of each scope; `verdict` chooses one kind."""
+        """The last verdict of each scope; `verdict` chooses one kind, `namespace` its containers."""
         with database.lend() as connection:
-            found = verdicts.page(connection, verdict, cursors.decode_id(cursor), limit + 1)
+            found = verdicts.page(connection, verdict, cursors.decode_id(cursor), limit + 1, namespace)
             items = _with_history(connection, found[:limit])
         following = cursors.encode(found[limit - 1].scope_id) if len(found) > limit else None
         return rest.VerdictPage(items=items, next_cursor=following)

@@ -75,8 +75,8 @@ class TooMuch(Exception):
     """The answer would be larger than allowed; the text names the limit and what to do."""
 
 
-def scopes(connection: Connection, after: int, count: int) -> list[ScopeItem]:
-    """In the order of ids, from the one after `after`."""
+def scopes(connection: Connection, after: int, count: int, namespace: str = "") -> list[ScopeItem]:
+    """In the order of ids, from the one after `after`; of one namespace's containers, or all."""
     rows = connection.execute(
         "select scope_id, name, kind, case when command <> '' then command else coalesce(("
         "   select case jsonb_typeof(attrs->'process.command_line') when 'string' then"
@@ -87,8 +87,10 @@ def scopes(connection: Connection, after: int, count: int) -> list[ScopeItem]:
         " coalesce((select jsonb_object_agg(key, value) from resource r, jsonb_each_text(r.attrs)"
         "   where r.scope_id = scope.scope_id and pid is null"
         "   and (key like 'k8s.%%' or key like 'service.%%')), '{}')"
-        " from scope where scope_id > %s order by scope_id limit %s",
-        [after, count],
+        " from scope where scope_id > %s"
+        " and (%s::text = '' or (kind = 'container' and starts_with(name, %s::text || '/')))"
+        " order by scope_id limit %s",
+        [after, namespace, namespace, count],
     ).fetchall()
     return [ScopeItem(*row) for row in rows]
 

@@ -90,13 +90,17 @@ def last(connection: Connection, scope: str) -> LastVerdict | None:
     return None if row is None else LastVerdict(*row)
 
 
-def page(connection: Connection, kind: str | None, after: int, count: int) -> list[LastVerdict]:
-    """Last verdicts, in the order of scope ids greater than `after`."""
+def page(
+    connection: Connection, kind: str | None, after: int, count: int, namespace: str = ""
+) -> list[LastVerdict]:
+    """Last verdicts, in the order of scope ids greater than `after`; of one namespace's containers, or all."""
     rows = connection.execute(
         "select scope_id, name, verdict_last.at, document from verdict_last join scope using (scope_id)"
         " where scope_id > %(after)s and (%(kind)s::text is null or verdict_last.kind = %(kind)s)"
+        " and (%(namespace)s::text = ''"
+        "   or (scope.kind = 'container' and starts_with(scope.name, %(namespace)s::text || '/')))"
         " order by scope_id limit %(count)s",
-        {"after": after, "kind": kind, "count": count},
+        {"after": after, "kind": kind, "count": count, "namespace": namespace},
     ).fetchall()
     return [LastVerdict(*row) for row in rows]
 
