@@ -15,7 +15,10 @@ from harness import ROOT
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
-DISTRIBUTIONS = ("memwarden", "memwarden_api", "memwarden_collector", "memwarden_core", "memwarden_sidecar")
+DISTRIBUTIONS = (
+    *("memwarden", "memwarden_api", "memwarden_collector", "memwarden_core", "memwarden_kube"),
+    *("memwarden_operator", "memwarden_sidecar"),
+)
 UV = [str(ROOT / ".uv" / "bin" / "python"), "-m", "uv"]
 LEAKING = """
 import sys, time
@@ -28,7 +31,8 @@ for turn in range(100):
 """
 MODULES = """
 import importlib
-for name in ("memwarden", "memwarden_api", "memwarden_collector", "memwarden_core", "memwarden_sidecar"):
+for name in ("memwarden", "memwarden_api", "memwarden_collector", "memwarden_core", "memwarden_kube",
+             "memwarden_operator", "memwarden_sidecar"):
     print(importlib.import_module(name).__file__)
 """
 # No variable may lead back to the checkout; a tracer of our own tests neither.

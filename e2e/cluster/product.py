@@ -93,12 +93,12 @@ IMAGES: dict[str, Recipe] = {
         ("images/collector", "images/rootfs.py", "images/sbom.py"),
         (
             *("collector/src", "collector/pyproject.toml", "core/src", "core/pyproject.toml"),
-            *("crds/src", "crds/pyproject.toml", "uv.lock"),
+            *("kube/src", "kube/pyproject.toml", "crds/src", "crds/pyproject.toml", "uv.lock"),
         ),
         partial(
             python_site,
             "memwarden-collector",
-            ("memwarden-api", "memwarden-core", "memwarden-collector"),
+            ("memwarden-api", "memwarden-core", "memwarden-kube", "memwarden-collector"),
             (),
         ),
     ),
