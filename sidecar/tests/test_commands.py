@@ -11,6 +11,7 @@ import pytest
 from memwarden_sidecar.commands import fetcher as module
 from memwarden_sidecar.commands.fetcher import Fetcher
 from memwarden_sidecar.commands.order import Order, Result, orders
+from memwarden_sidecar.export.destination import Destination
 from memwarden_sidecar.export.link import Link
 
 DATE = "Fri, 20 Nov 2026 12:00:00 GMT"
@@ -121,7 +122,9 @@ def fetching(giver: Giver, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Fe
     monkeypatch.setattr(module, "_LEAST_SECONDS", 0.02)
     monkeypatch.setattr(module, "COMMAND_BACKOFF_SECONDS", (0.02, 0.1))
     woken = threading.Event()
-    one = Fetcher(Link(f"http://127.0.0.1:{giver.server.server_port}/base", "secret"), "a/b c", woken.set)
+    one = Fetcher(
+        Link(Destination(f"http://127.0.0.1:{giver.server.server_port}/base", "secret")), "a/b c", woken.set
+    )
     one.start()
     yield one, woken
     began = time.monotonic()

@@ -24,6 +24,7 @@ from memwarden_sidecar.export import backlog as backlog_module
 from memwarden_sidecar.export.account import FILE, Settled, settle
 from memwarden_sidecar.export.backlog import Backlog
 from memwarden_sidecar.export.batch import Batch, BatchIds, Kind, compress
+from memwarden_sidecar.export.destination import Destination
 from memwarden_sidecar.export.sender import Sender
 from memwarden_sidecar.export.spool import Spool
 from memwarden_sidecar.export.transport import Transport, Verdict, judge
@@ -55,7 +56,7 @@ class Line:
         self.notices = Notices()
         self.backlog = Backlog(spool, self.notices, time.monotonic)
         self.sender = Sender(
-            Transport(url, "secret"), self.backlog, self.notices, time.monotonic, lambda: 0.0
+            Transport(Destination(url, "secret")), self.backlog, self.notices, time.monotonic, lambda: 0.0
         )
         self.sender.start()
 
@@ -385,7 +386,7 @@ def test_https_needs_a_certificate_that_is_trusted(receiver, ids, certificate, m
     receiver.server.socket = context.wrap_socket(receiver.server.socket, server_side=True)
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    transport = Transport(f"https://localhost:{receiver.port}", "secret")
+    transport = Transport(Destination(f"https://localhost:{receiver.port}", "secret"))
     outcome = transport.post(batch_of(ids))
     transport.close()
     if trusted:

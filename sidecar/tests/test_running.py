@@ -371,8 +371,9 @@ def test_only_what_it_may_is_imported():
     code = """
 import sys
 import memwarden_sidecar.sidecar
+from memwarden_sidecar.export.destination import Destination
 from memwarden_sidecar.export.transport import Transport
-Transport("http://127.0.0.1:1", "")
+Transport(Destination("http://127.0.0.1:1"))
 foreign = {name.partition(".")[0] for name, module in sys.modules.items() if getattr(module, "__file__", None)
            and "site-packages" in module.__file__}
 print((sorted(foreign), "ssl" in sys.modules))

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from memwarden_api import names
 from memwarden_sidecar.errors import CannotStart
+from memwarden_sidecar.export.destination import Destination
 from memwarden_sidecar.pod import attributes_of, container_names
 from memwarden_sidecar.schedule import PROFILE_TICKS
 
@@ -130,6 +131,15 @@ class Settings:
     """In a pod: whether commands of the collector are fetched and obeyed."""
     log_level: str = "warning"
     token: str = field(default="", repr=False)
+    token_file: Path | None = None
+    """Read before each use: the kubelet replaces it."""
+    ca_file: Path | None = None
+    """PEM of the collector's CAs; None: the system's."""
+
+    @property
+    def kept_bundle(self) -> Path | None:
+        """Where a newer bundle of CAs is kept that the collector hands out."""
+        return None if self.spool is None or self.ca_file is None else self.spool / "trust.pem"
 
     def profile_seconds(self) -> float:
         return self.profile_interval or PROFILE_TICKS * self.interval
@@ -157,6 +167,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--containers", metavar="NAMES", help="those containers: app,worker")
     add("--collector", metavar="URL", help="the collector, for example http://127.0.0.1:4318")
+    add("--token-file", metavar="PATH", help="our bearer token, read before each use")
+    add("--ca-file", metavar="PATH", help="CAs of the collector, PEM, for https (the system's)")
     add(
         "--interval",
         default=str(DEFAULT_INTERVAL_SECONDS),
@@ -211,6 +223,8 @@ def from_arguments(arguments: argparse.Namespace, environment: Mapping[str, str]
         commands=not arguments.no_commands,
         log_level=arguments.log_level,
         token=environment.get(names.ENV_TOKEN, ""),
+        token_file=Path(arguments.token_file) if arguments.token_file else None,
+        ca_file=Path(arguments.ca_file) if arguments.ca_file else None,
     )
     check(settings)
     return settings
@@ -246,6 +260,16 @@ def check(settings: Settings) -> None:
             f"${names.ENV_TOKEN} has characters that an HTTP header can't carry; make a new token"
         )
     _check_url(settings.collector)
+    if settings.token and settings.token_file is not None:
+        raise CannotStart(f"${names.ENV_TOKEN} and --token-file are both given; leave one out")
+    if settings.ca_file is not None and not settings.collector.startswith("https:"):
+        raise CannotStart(f"--ca-file is for https; write --collector https://…, not {settings.collector}")
+
+
+def destination_of(settings: Settings) -> Destination:
+    """Where to send, and how to get in. Whether the files are there is seen when they are used: they may come later."""
+    files = (settings.token_file, settings.ca_file, settings.kept_bundle)
+    return Destination(settings.collector, settings.token, *files)
 
 
 def _check_socket(path: Path, option: str, folder: Path) -> None:

@@ -41,6 +41,7 @@ from memwarden_sidecar.settings import (
     COMMAND_LINE_BYTES,
     PROFILE_SLICE_SECONDS,
     Settings,
+    destination_of,
 )
 from memwarden_sidecar.sources.container_folders import ContainerFolders
 from memwarden_sidecar.sources.proc_files import ProcFolder
@@ -64,9 +65,8 @@ class Sidecar:
         self._control = Control(self._notices)
         spool = Spool(settings.spool, settings.spool_limit) if settings.spool is not None else None
         backlog = Backlog(spool, self._notices, clock.elapsed)
-        self._sender = Sender(
-            Transport(settings.collector, settings.token), backlog, self._notices, clock.elapsed
-        )
+        self._destination = destination_of(settings)
+        self._sender = Sender(Transport(self._destination), backlog, self._notices, clock.elapsed)
         self._run_scope: WatchedScope | None = None
         try:
             self._doors = self._open_doors()
@@ -104,7 +104,7 @@ class Sidecar:
         if not isinstance(self._doors, Containers) or not settings.commands:
             return None
         uid = dict(settings.attributes)[names.K8S_POD_UID]
-        link = Link(settings.collector, settings.token)
+        link = Link(self._destination)
         return Obeying(
             lambda wake: Fetcher(link, uid, wake),
             settings.containers,

@@ -104,6 +104,10 @@ class Destination:
             raise Unusable(f"--ca-file {file} is empty; it has to hold the collector's CA as PEM") from None
         return text
 
+    @property
+    def keeps_bundles(self) -> bool:
+        return self.with_tls and self._kept is not None
+
     def keep(self, bundle: bytes) -> None:
         """A bundle that the collector handed out: trusted from the next connection on, also after a restart.
 

@@ -2,19 +2,24 @@
 
 import socket
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Final
 
+from memwarden_api import names
 from memwarden_sidecar.errors import Unreachable
+from memwarden_sidecar.export.destination import BUNDLE_BYTES, Destination
 from memwarden_sidecar.settings import CONNECT_SECONDS, REQUEST_SECONDS, RESPONSE_BYTES
 
 if TYPE_CHECKING:
     import http.client
-    import ssl
+
+AGENT: Final = "memwarden-sidecar"
+BUNDLE_SECONDS: Final = 3600.0
+"""Between two questions whom to trust; a new CA stands in the bundle for weeks before it signs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +34,10 @@ class Answer:
 class Link:
     """For one thread; `abort` may be called from another."""
 
-    def __init__(self, url: str, token: str) -> None:
-        parts = urlsplit(url)
-        self._host = parts.hostname or ""
-        self._port = parts.port
-        self._prefix = parts.path.rstrip("/")
-        self._http = _http_client(with_tls=parts.scheme == "https")
-        self._tls = _tls_context() if parts.scheme == "https" else None
-        self._token = token
+    def __init__(self, destination: Destination) -> None:
+        self._to = destination
+        self._http = _http_client(with_tls=destination.with_tls)
+        self._bundle_due = 0.0
         self._connection: http.client.HTTPConnection | None = None
 
     def request(
@@ -57,18 +58,16 @@ class Link:
             except (OSError, self._http.HTTPException, ValueError) as error:
                 self.close()
                 if not (kept and isinstance(error, ConnectionError | self._http.BadStatusLine)):
-                    raise Unreachable(str(error) or type(error).__name__) from None
+                    raise Unreachable(self._to.explain(error)) from None
                 kept = False
 
     def _attempt(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], seconds: float
     ) -> Answer:
+        own = {"User-Agent": AGENT, **self._to.authorization()}
         connection = self._connection or self._connect()
         connection.sock.settimeout(seconds)
-        own = {"User-Agent": "memwarden-sidecar"}
-        if self._token:
-            own["Authorization"] = f"Bearer {self._token}"
-        connection.request(method, self._prefix + path, body, {**headers, **own})
+        connection.request(method, self._to.prefix + path, body, {**headers, **own})
         response = connection.getresponse()
         data = response.read(RESPONSE_BYTES)
         if not response.isclosed() or response.will_close:  # more than we read, or the server's wish
@@ -76,16 +75,31 @@ class Link:
         return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, data)
 
     def _connect(self) -> "http.client.HTTPConnection":
+        to = self._to
         connection: http.client.HTTPConnection
-        if self._tls is None:
-            connection = self._http.HTTPConnection(self._host, self._port, timeout=CONNECT_SECONDS)
-        else:
+        if to.with_tls:
             connection = self._http.HTTPSConnection(
-                self._host, self._port, timeout=CONNECT_SECONDS, context=self._tls
+                to.host, to.port, timeout=CONNECT_SECONDS, context=to.trust()
             )
+        else:
+            connection = self._http.HTTPConnection(to.host, to.port, timeout=CONNECT_SECONDS)
         self._connection = connection
         connection.connect()
+        if to.keeps_bundles and time.monotonic() >= self._bundle_due:
+            self._fetch_bundle(connection)
         return connection
+
+    def _fetch_bundle(self, connection: "http.client.HTTPConnection") -> None:
+        """Whom to trust from now on, told by whom we trust already. A collector that has none says 404."""
+        self._bundle_due = time.monotonic() + BUNDLE_SECONDS
+        connection.request("GET", self._to.prefix + names.TRUST_PATH, headers={"User-Agent": AGENT})
+        response = connection.getresponse()
+        bundle = response.read(BUNDLE_BYTES)
+        if response.status == 200:
+            self._to.keep(bundle)
+        if not response.isclosed() or response.will_close:
+            connection.close()
+            connection.connect()
 
     def abort(self) -> None:
         """From another thread: wake up one that waits for the collector."""
@@ -114,9 +128,3 @@ def _http_client(*, with_tls: bool) -> ModuleType:
         if hidden:
             del sys.modules["ssl"]
     return http.client
-
-
-def _tls_context() -> "ssl.SSLContext":
-    import ssl
-
-    return ssl.create_default_context()

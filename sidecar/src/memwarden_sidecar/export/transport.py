@@ -22,6 +22,7 @@ from opentelemetry.proto.collector.profiles.v1development.profiles_service_pb2 i
 from memwarden_api import names
 from memwarden_sidecar.errors import Unreachable
 from memwarden_sidecar.export.batch import Batch, Kind
+from memwarden_sidecar.export.destination import Destination
 from memwarden_sidecar.export.link import Link
 from memwarden_sidecar.settings import RETRY_AFTER_SECONDS
 
@@ -53,8 +54,8 @@ class Outcome:
 class Transport:
     """Sends from one thread; `abort` may be called from another."""
 
-    def __init__(self, url: str, token: str) -> None:
-        self._link = Link(url, token)
+    def __init__(self, destination: Destination) -> None:
+        self._link = Link(destination)
 
     def post(self, batch: Batch) -> Outcome:
         """One attempt."""
