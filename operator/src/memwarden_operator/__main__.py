@@ -11,6 +11,7 @@ from memwarden_operator.errors import EXIT_FAILED, OperatorError
 # (module, class): imported when asked for, since none needs what the others import.
 COMMANDS: Final = {
     "injector": ("memwarden_operator.injector.command", "Injector"),
+    "certificates": ("memwarden_operator.certificates.command", "Certificates"),
 }
 
 

@@ -1,0 +1,1 @@
+"""Certificates of our own, where cert-manager is not wanted: one authority, one leaf for all servers, one writer."""
