@@ -1,6 +1,6 @@
 """The injector's process: the webhook by TLS, health and metrics without, the watches, the events.
 
-Started and stopped in one place, `run`. After SIGTERM it says that it is not ready, answers on for DRAIN_SECONDS, and
+Started and stopped in one place, `run`. After SIGTERM it says that it is not ready, answers on for a while, and
 then ends what is under way.
 """
 
@@ -29,7 +29,6 @@ from memwarden_operator.injector.review import MALFORMED, Answer, Malformed, ans
 from memwarden_operator.injector.settings import (
     BODY_BYTES,
     CERTIFICATE_SECONDS,
-    DRAIN_SECONDS,
     Settings,
     address_of,
 )
@@ -145,7 +144,7 @@ async def run(settings: Settings) -> None:
         await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
         injector.is_draining = True
         if stop.is_set():
-            await asyncio.sleep(DRAIN_SECONDS)
+            await asyncio.sleep(settings.drain_seconds)
         for runner in runners:
             await runner.cleanup()
         failed = [task for task in tasks if task.done()]

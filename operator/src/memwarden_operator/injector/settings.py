@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from memwarden_api.quantities import duration_seconds
 from memwarden_operator.errors import CannotStart
 from memwarden_operator.injector.installation import DEFAULT_ENVIRONMENT, PRELOAD, VARIABLES
 
 BODY_BYTES: Final = 8 << 20
 """Largest review: an object of etcd has 1.5 MiB, and JSON may be larger."""
-DRAIN_SECONDS: Final = 5.0
-"""After SIGTERM requests are still answered for so long: services need a moment to notice."""
 CERTIFICATE_SECONDS: Final = 5.0
 """Between two looks at the certificate's files."""
 _LEVELS: Final = ("debug", "info", "warning", "error")
@@ -37,6 +36,8 @@ class Settings:
     environment: str
     token: bool
     excluded_namespaces: tuple[str, ...]
+    drain_seconds: float
+    """After SIGTERM requests are still answered for so long: Services need a moment to notice."""
     api_server: str
     """"": as a pod is told."""
     api_token_file: Path | None
@@ -87,6 +88,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAMES",
         help="namespaces that are left alone (%(default)s)",
     )
+    add(
+        "--drain",
+        default="5s",
+        metavar="DURATION",
+        help="after SIGTERM requests are still answered for so long (%(default)s)",
+    )
     add("--api-server", default="", metavar="URL", help="of the API server (as a pod is told)")
     add("--api-token-file", type=Path, metavar="FILE", help="with --api-server: the bearer token")
     add("--api-ca-file", type=Path, metavar="FILE", help="with --api-server: who may sign its certificate")
@@ -100,7 +107,12 @@ def from_arguments(arguments: argparse.Namespace) -> Settings:
         _check_url(arguments.api_server, "--api-server")
     for option in ("listen", "health_listen"):
         address_of(getattr(arguments, option), f"--{option.replace('_', '-')}")
+    try:
+        drain_seconds = duration_seconds(arguments.drain)
+    except ValueError as error:
+        raise CannotStart(f"--drain: {error}") from None
     return Settings(
+        drain_seconds=drain_seconds,
         listen=arguments.listen,
         health_listen=arguments.health_listen,
         tls_cert=arguments.tls_cert,
