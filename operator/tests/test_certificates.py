@@ -93,6 +93,7 @@ def test_a_new_certificate_is_loaded_and_a_pair_that_does_not_fit_is_not(tmp_pat
     assert first.leaf is not None
     assert second.leaf is not None
     served = CertificateFile(*write(tmp_path, first.leaf))
+    assert served.reload()
     assert served.expires_at == first.leaf.ends.timestamp()
     assert not served.reload()
     write(tmp_path, Pair(second.leaf.certificate, first.leaf.key))

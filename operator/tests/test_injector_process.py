@@ -320,6 +320,28 @@ def test_a_certificate_is_replaced_under_load_and_no_request_is_lost(
     injector.review(pod(**ASKING))
 
 
+def test_a_certificate_that_comes_later_is_waited_for(api: ApiServer, tmp_path: Path) -> None:
+    command = [
+        *(sys.executable, "-m", "memwarden_operator", "injector", f"--api-server={api.url}"),
+        *(f"--tls-cert={tmp_path / 'tls.crt'}", f"--tls-key={tmp_path / 'tls.key'}", "--listen=127.0.0.1:0"),
+        *("--sidecar-image=s", "--probes-image=p", "--collector=http://c:1", "--health-listen=127.0.0.1:0"),
+        "--drain=1ms",
+    ]
+    log = tmp_path / "log"
+    with log.open("wb") as written, subprocess.Popen(command, stderr=written) as process:
+        try:
+            eventually(lambda: "waiting for a file" in log.read_text() or None)
+            assert "--listen listens" not in log.read_text()
+            leaf = renewed(State(), ("localhost",), datetime.now(UTC)).leaf
+            assert leaf is not None
+            (tmp_path / "tls.key").write_text(leaf.key)
+            (tmp_path / "tls.crt").write_text(leaf.certificate)
+            eventually(lambda: "--listen listens" in log.read_text() or None)
+        finally:
+            process.terminate()
+        assert process.wait(30) == 0
+
+
 def test_told_to_end_it_ends_well(injector: Injector, api: ApiServer) -> None:
     before = len(injector.log.read_text())
     assert injector.stop() == 0
@@ -331,8 +353,8 @@ def test_told_to_end_it_ends_well(injector: Injector, api: ApiServer) -> None:
     [
         ("--collector=collector:4318", "--collector"),
         ("--listen=8443", "--listen"),
-        ("--tls-cert=/nowhere", "--tls-cert"),
-        ("--collector-ca-file=/nowhere", "--collector-ca-file"),
+        ("--tls-cert=/etc/passwd", "--tls-cert"),
+        ("--collector-ca-file=/tmp", "--collector-ca-file"),
         ("--environment=Hope", "--environment"),
     ],
 )

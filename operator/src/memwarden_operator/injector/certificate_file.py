@@ -17,18 +17,17 @@ _END: Final = "-----END CERTIFICATE-----"
 
 
 class CertificateFile:
-    """Raises OSError or ssl.SSLError where the first pair can't be loaded."""
+    """Nothing is loaded before the first `reload` or `look`."""
 
     def __init__(self, certificate: Path, key: Path) -> None:
         self._certificate, self._key = certificate, key
         self.context = _context()
         self.expires_at = 0.0
-        """Unix seconds."""
+        """Unix seconds; 0: none is loaded."""
         self._loaded: tuple[bytes, bytes] = (b"", b"")
-        self.reload()
 
     def reload(self) -> bool:
-        """Look at the files; whether something new was loaded."""
+        """Look at the files; whether something new was loaded. Raises OSError, ssl.SSLError or ValueError."""
         found = (self._certificate.read_bytes(), self._key.read_bytes())
         if found == self._loaded:
             return False

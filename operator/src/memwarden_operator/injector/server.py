@@ -11,9 +11,7 @@ import signal
 import socket
 import ssl
 import time
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 from aiohttp import web
@@ -35,6 +33,8 @@ from memwarden_operator.injector.settings import (
 from memwarden_operator.version import VERSION
 
 _log = logging.getLogger(__name__)
+FIRST_LOOKS_SECONDS: Final = 0.5
+"""Between two looks for files that are not there yet."""
 LABELLED_POD: Final = "/mutate/labelled-pod"
 LABELLED_NAMESPACE: Final = "/mutate/labelled-namespace"
 """The configuration's two entries; the path says what the namespace's label is known to be."""
@@ -53,6 +53,8 @@ class Injector:
         self._installation = _installation(settings)
         self._metrics = Metrics(knowledge, events, certificate)
         self.is_draining = False
+        self.waits_for = "the certificate was not looked for yet"
+        """A file without which there is no webhook yet, in words; "": none."""
 
     def webhook(self) -> web.Application:
         app = web.Application(client_max_size=BODY_BYTES)
@@ -67,19 +69,42 @@ class Injector:
         app.router.add_get("/metrics", self._metrics_page)
         return app
 
+    async def wait_for_files(self) -> None:
+        """Until certificate and bundle are there: whoever makes them may come later than we. Raises CannotStart where
+        they are there and are none."""
+        while True:
+            try:
+                self._certificate.reload()
+                self._read_trust()
+                self.waits_for = ""
+                return
+            except FileNotFoundError as error:
+                if not self.waits_for.endswith(str(error)):
+                    self.waits_for = (
+                        f"waiting for a file of --tls-cert, --tls-key or --collector-ca-file: {error}"
+                    )
+                    _log.warning("%s", self.waits_for)
+            except (OSError, ValueError) as error:
+                raise CannotStart(f"--tls-cert, --tls-key, --collector-ca-file: {error}") from None
+            await asyncio.sleep(FIRST_LOOKS_SECONDS)
+
     async def look_at_files(self) -> None:
         """Until cancelled: certificates are replaced while we run."""
         while True:
             await asyncio.sleep(CERTIFICATE_SECONDS)
             self._certificate.look()
             try:
-                trust = _trust(self._settings.collector_ca_file)
-            except CannotStart as error:
-                _log.warning("%s; pods get what was in it before", error)
-                continue
-            if trust != self._installation.trust:
-                _log.info("who may sign the collector's certificate has changed: new pods get the new bundle")
-                self._installation = replace(self._installation, trust=trust)
+                self._read_trust()
+            except (OSError, ValueError) as error:
+                _log.warning("can't read --collector-ca-file: %s; pods get what was in it before", error)
+
+    def _read_trust(self) -> None:
+        """Raises OSError or ValueError."""
+        path = self._settings.collector_ca_file
+        trust = "" if path is None else f"{path.read_text(encoding='ascii').strip()}\n"
+        if trust != self._installation.trust:
+            _log.info("new pods are told by %s who may sign the collector's certificate", path)
+            self._installation = replace(self._installation, trust=trust)
 
     async def _labelled_pod(self, request: web.Request) -> web.Response:
         return await self._review(request, None)
@@ -113,6 +138,8 @@ class Injector:
         """Synced once is enough: while the API server is away no pod is made, either."""
         if self.is_draining:
             return web.Response(status=503, text="ending\n")
+        if self.waits_for:
+            return web.Response(status=503, text=f"{self.waits_for}\n")
         if not self._knowledge.is_synced:
             return web.Response(
                 status=503, text=f"MemoryProfiles are not known: {self._knowledge.profiles.problem}\n"
@@ -125,36 +152,46 @@ class Injector:
 
 async def run(settings: Settings) -> None:
     """Until SIGTERM or SIGINT. Raises CannotStart."""
-    certificate = _certificate(settings)
+    certificate = CertificateFile(settings.tls_cert, settings.tls_key)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with Api(_access(settings), f"memwarden-injector/{VERSION}") as api:
         knowledge, events = Knowledge(api), Events(api, os.environ.get("HOSTNAME", socket.gethostname()))
         injector = Injector(settings, knowledge, events, certificate)
-        runners = [
-            await _serve(injector.webhook(), settings.listen, "--listen", certificate.context),
-            await _serve(injector.health(), settings.health_listen, "--health-listen", None),
-        ]
-        tasks = [
-            asyncio.create_task(work) for work in (knowledge.run(), events.run(), injector.look_at_files())
-        ]
-        ended = asyncio.create_task(stop.wait())
-        # A task that ends by itself is a defect: better a restart than a replica that has stopped listening.
-        await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
-        injector.is_draining = True
-        if stop.is_set():
-            await asyncio.sleep(settings.drain_seconds)
-        for runner in runners:
-            await runner.cleanup()
-        failed = [task for task in tasks if task.done()]
-        for task in (ended, *tasks):
-            task.cancel()
-            if task not in failed:
-                with suppress(asyncio.CancelledError):
-                    await task
-        for task in failed:
+        runners = [await _serve(injector.health(), settings.health_listen, "--health-listen", None)]
+        tasks = [asyncio.create_task(work) for work in (knowledge.run(), events.run())]
+        try:
+            if await _first(stop, [asyncio.create_task(injector.wait_for_files()), *tasks]):
+                return
+            runners.insert(
+                0, await _serve(injector.webhook(), settings.listen, "--listen", certificate.context)
+            )
+            tasks.append(asyncio.create_task(injector.look_at_files()))
+            if await _first(stop, tasks):
+                injector.is_draining = True
+                await asyncio.sleep(settings.drain_seconds)
+        finally:
+            for runner in runners:
+                await runner.cleanup()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _first(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> bool:
+    """Wait until told to stop (true) or until a task is done (false), which raises what it raised.
+
+    A task that was to run for ever and ends is a defect: better a restart than a replica that has stopped listening.
+    """
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        if task.done():
             task.result()
+    if not stop.is_set():
+        stopped.cancel()
+    return stop.is_set()
 
 
 async def _serve(
@@ -180,30 +217,11 @@ def _installation(settings: Settings) -> Installation:
         sidecar_image=settings.sidecar_image,
         probes_image=settings.probes_image,
         collector=settings.collector,
-        trust=_trust(settings.collector_ca_file),
         pull_policy=settings.image_pull_policy,
         environment=settings.environment,
         token=settings.token,
         excluded_namespaces=frozenset(settings.excluded_namespaces),
     )
-
-
-def _trust(path: Path | None) -> str:
-    if path is None:
-        return ""
-    try:
-        return path.read_text(encoding="ascii").strip() + "\n"
-    except (OSError, ValueError) as error:
-        raise CannotStart(f"--collector-ca-file: can't read {path}: {error}") from None
-
-
-def _certificate(settings: Settings) -> CertificateFile:
-    try:
-        return CertificateFile(settings.tls_cert, settings.tls_key)
-    except (OSError, ValueError) as error:
-        raise CannotStart(
-            f"--tls-cert, --tls-key: can't load {settings.tls_cert} with {settings.tls_key}: {error}"
-        ) from None
 
 
 def _access(settings: Settings) -> Access:
