@@ -106,13 +106,14 @@ IMAGES: dict[str, Recipe] = {
         ("images/operator", "images/rootfs.py", "images/sbom.py"),
         (
             *("operator/src", "operator/pyproject.toml", "kube/src", "kube/pyproject.toml"),
-            *("core/src", "core/pyproject.toml", "crds/src", "crds/pyproject.toml", "uv.lock"),
+            *("crds/src", "crds/pyproject.toml", "uv.lock"),
         ),
+        # It asks the collector for judgements and makes none: the judge and numpy would be 60 MB for nothing.
         partial(
             python_site,
             "memwarden-operator",
-            ("memwarden-api", "memwarden-core", "memwarden-kube", "memwarden-operator"),
-            (),
+            ("memwarden-api", "memwarden-kube", "memwarden-operator"),
+            ("memwarden-core",),
         ),
     ),
     "memwarden-probes": (
