@@ -35,7 +35,7 @@ class Installation:
 
     def values(self) -> dict[str, Any]:
         """What a trial without storage sets, with the images of this checkout."""
-        images: dict[str, Any] = {}
+        images: dict[str, Any] = {"registry": ""}  # each has its own below
         for name in IMAGES:
             repository, _, tag = self.image(f"memwarden-{name}").rpartition(":")
             images[name] = {"repository": repository, "tag": tag}

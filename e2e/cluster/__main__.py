@@ -79,10 +79,17 @@ def _status(cluster: Cluster, _: argparse.Namespace) -> int:
 
 def _images(settings: Settings, names: list[str], into: Path | None) -> int:
     if into is not None:
+        values = [
+            "# The images of this build, for charts/memwarden: --values THIS --set images.registry=YOURS",
+            "images:",
+        ]
         for name, image in OWN.items():
             archive, contents = hand_out(image, settings, into, print)
             size = archive.stat().st_size / 1e6
             print(f"{name}: {image.reference(settings)}\n  {archive} ({size:.0f} MB)\n  {contents}")
+            tag = image.reference(settings).rpartition(":")[2]
+            values.append(f'  {name.removeprefix("memwarden-")}: {{repository: {name}, tag: "{tag}"}}')
+        (into / "values.yaml").write_text("\n".join(values) + "\n")
         return 0
     for name in names or CATALOGUE:
         if name not in EVERY:

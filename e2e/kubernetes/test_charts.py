@@ -198,7 +198,7 @@ def test_rights_are_split_and_none_is_for_everything(charts: Helm) -> None:
 def test_images_come_from_where_they_are_said_to_be(charts: Helm) -> None:
     objects = charts.objects(VALUES["a mirror, a secret, a class"])
     images = {container["image"] for container in containers(objects)}
-    mirror = "mirror.example/all/memwarden.dev/memwarden"
+    mirror = "mirror.example/all/memwarden"
     assert f"{mirror}-collector@sha256:{'a' * 64}" in images
     assert f"{mirror}-operator:1.2.3" in images
     (injector,) = by_kind(objects, "Deployment")["memwarden-injector"]["spec"]["template"]["spec"][
