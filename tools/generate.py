@@ -18,6 +18,7 @@ GENERATED = (
     ("charts/memwarden-crds/templates/memoryprofiles.yaml", ("-m", "memwarden_api.generate", "chart")),
     ("docs/reference/memoryprofile.schema.json", ("-m", "memwarden_api.generate", "schema")),
     ("docs/reference/memoryprofile.md", ("-m", "memwarden_api.generate", "reference")),
+    ("docs/reference/metrics.md", ("tools/metrics_page.py",)),
     ("docs/reference/cost.md", ("benchmarks/overhead/page.py",)),
 )
 
