@@ -45,8 +45,11 @@ class Installation:
             "database": {"trial": {**database, "persistence": {"enabled": False, "size": "1Gi"}}},
         }
 
+    def is_there(self) -> bool:
+        return self._run("status", RELEASE, check=False).returncode == 0
+
     def ensure(self) -> None:
-        if self._run("status", RELEASE, check=False).returncode != 0:
+        if not self.is_there():
             self.install()
 
     def install(self, **more: Any) -> None:

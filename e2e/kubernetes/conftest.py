@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 def release(
     helm: list[str], image: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
-    """The release, or what a test has left of it. It goes with the session."""
+    """The release, or what a test has left of it. It goes with the session, unless it was there before."""
     made = Installation(helm, image, tmp_path_factory.mktemp("installation"))
+    was_there = made.is_there()
     yield made
-    made.remove_all()
+    if not was_there:
+        made.remove_all()
 
 
 @pytest.fixture
