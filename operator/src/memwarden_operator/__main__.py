@@ -10,6 +10,7 @@ from memwarden_operator.errors import EXIT_FAILED, OperatorError
 
 # (module, class): imported when asked for, since none needs what the others import.
 COMMANDS: Final = {
+    "controller": ("memwarden_operator.controller.command", "Controller"),
     "injector": ("memwarden_operator.injector.command", "Injector"),
     "certificates": ("memwarden_operator.certificates.command", "Certificates"),
 }

@@ -1,47 +1,47 @@
-"""`memwarden-operator controller`."""
+"""`memwarden-operator controller`: its options, and the process."""
 
 import argparse
 import asyncio
 import logging
 import os
 import sys
-from collections.abc import Sequence
 
-from memwarden_api.names import EXIT_FAILED
 from memwarden_operator.controller.settings import add_arguments, from_arguments
+from memwarden_operator.errors import CannotStart
 
-DESCRIPTION = "Follow MemoryProfiles: what they reach, who owns what, and what the collector says of it."
 
+class Controller:
+    name = "controller"
+    summary = "follows MemoryProfiles: what they reach, who owns what, and what the collector says of it"
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse, load the settings, run until SIGTERM; 125 for settings that can't be used."""
-    parser = argparse.ArgumentParser(prog="memwarden-operator controller", description=DESCRIPTION)
-    add_arguments(parser)
-    parser.add_argument("--print-config", action="store_true", help="print the settings as JSON and end")
-    given = parser.parse_args(arguments)
-    try:
-        settings = from_arguments(given, os.environ)
-    except ValueError as error:
-        print(f"memwarden-operator controller: {error}", file=sys.stderr)
-        return EXIT_FAILED
-    if given.print_config:
-        print(settings.printable())
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        add_arguments(parser)
+        parser.add_argument("--print-config", action="store_true", help="print the settings as JSON and end")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Until SIGTERM. Raises CannotStart."""
+        try:
+            settings = from_arguments(arguments, os.environ)
+        except ValueError as error:
+            raise CannotStart(str(error)) from error
+        if arguments.print_config:
+            print(settings.printable())
+            return 0
+        # Imported here: --help and a wrong option need neither Kopf nor the Kubernetes client.
+        from memwarden_kube.errors import NotConnected
+        from memwarden_operator.controller.run import run
+
+        logging.basicConfig(
+            format="memwarden-controller: %(levelname)s %(message)s",
+            level=settings.log_level.upper(),
+            stream=sys.stderr,
+        )
+        # What Kopf does in passing is not what an operator of this one wants to read.
+        logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLogger().level))
+        try:
+            asyncio.run(run(settings))
+        except NotConnected as error:
+            raise CannotStart(str(error)) from error
+        except OSError as error:
+            raise CannotStart(f"--listen {settings.listen}: {error.strerror or error}") from error
         return 0
-    logging.basicConfig(
-        level=settings.log_level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLogger().level))
-    # Imported only now: a wrong option must not wait for Kopf and the Kubernetes client.
-    from memwarden_kube.errors import NotConnected
-    from memwarden_operator.controller.run import run
-
-    try:
-        asyncio.run(run(settings))
-    except NotConnected as error:
-        print(f"memwarden-operator controller: {error}", file=sys.stderr)
-        return EXIT_FAILED
-    except KeyboardInterrupt:
-        return 130
-    return 0

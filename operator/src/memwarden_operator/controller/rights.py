@@ -27,6 +27,12 @@ class Rule:
 NEEDED: Final = (
     Rule(GROUP, (PLURAL_PROFILE,), ("get", "list", "watch"), "the profiles"),
     Rule(GROUP, (f"{PLURAL_PROFILE}/status",), ("patch",), "their status"),
+    Rule(
+        GROUP,
+        (f"{PLURAL_PROFILE}/status",),
+        ("update",),
+        "never used on the cluster: the collector asks who may tell it",
+    ),
     Rule("", ("pods",), ("get", "list", "watch"), "injected pods; metadata of the others; missed ones whole"),
     Rule("apps", ("replicasets",), ("get",), "the Deployment behind a pod"),
     Rule("apps", ("statefulsets", "daemonsets"), ("get",), "whose pods could not be made"),
