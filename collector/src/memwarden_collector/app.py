@@ -21,7 +21,7 @@ import uvicorn
 from memwarden_api.names import EXIT_FAILED
 from memwarden_collector.access.caller import Access
 from memwarden_collector.access.certificate import Certificate
-from memwarden_collector.access.opening import open_access
+from memwarden_collector.access.opening import open_access, open_api
 from memwarden_collector.clock import Clock
 from memwarden_collector.errors import CollectorError
 from memwarden_collector.listen import open_socket, url_of, write_port_file
@@ -39,6 +39,7 @@ from memwarden_collector.upkeep_job import UpkeepJob
 
 if TYPE_CHECKING:
     from memwarden_collector.analysis.analyst import Analyst
+    from memwarden_collector.kubelet.door import KubeletDoor
     from memwarden_collector.otlp.grpc_doors import GrpcDoors
 
 _log = logging.getLogger(__name__)
@@ -113,6 +114,7 @@ class Collector:
         self._interface_lock = asyncio.Lock()
         self._interface: App | None = None
         self._analyst: Analyst | None = None
+        self._kubelets: KubeletDoor | None = None
         self._upkeep = UpkeepJob(database, store, settings.retention, self._telemetry)
         self._desk = CommandDesk(database, settings.limits.max_waiting_sidecars, self._telemetry)
         self._checked: tuple[float, str | None] | None = None
@@ -178,6 +180,7 @@ class Collector:
             loop.add_signal_handler(number, stop)
         self._writer.start()
         self._upkeep.start()
+        self._kubelets = self._open_kubelets()
         serving = asyncio.create_task(server.serve(sockets=[self._listener]))
         try:
             await asyncio.wait(
@@ -207,10 +210,32 @@ class Collector:
             return None
         return Certificate(tls.tls_cert_file, tls.tls_key_file, self._telemetry)
 
+    def _open_kubelets(self) -> "KubeletDoor | None":
+        """Reading already, if it is wanted. Raises AccessUnusable."""
+        settings = self._settings
+        seconds = settings.kubelets.kubelet_seconds
+        if not seconds:
+            return None
+        from memwarden_collector.kubelet.door import KubeletDoor
+
+        door = KubeletDoor(
+            open_api(settings.access),
+            self._database,
+            self._writer.submit,
+            settings.limits,
+            seconds,
+            self._clock,
+            self._telemetry,
+        )
+        door.start()
+        return door
+
     def _close(self) -> None:
         if self._analyst is not None:
             self._analyst.stop()
         self._upkeep.stop()
+        if self._kubelets is not None:
+            self._kubelets.stop()
         self._writer.close(_WRITER_SECONDS)
         self._decoders.shutdown(wait=False, cancel_futures=True)
 

@@ -223,6 +223,17 @@ class Reviews(_Model):
     open_metrics: bool = Field(default=False, description="Answer /metrics without a token")
 
 
+class Kubelets(_Model):
+    """Containers that no sidecar watches: their memory as the kubelets tell it."""
+
+    kubelet_seconds: float = Field(
+        default=0,
+        ge=0,
+        le=3600,
+        description="Seconds between two readings of the kubelets for selected pods without a sidecar, 0 for none",
+    )
+
+
 class Tls(_Model):
     """How the doors are closed to who listens in."""
 
@@ -263,6 +274,7 @@ class Settings(_Model):
     )
     access: Reviews = Reviews()
     tls: Tls = Tls()
+    kubelets: Kubelets = Kubelets()
     limits: Limits = Limits()
     analysis: Analysis = Analysis()
     retention: Retention = Retention()
@@ -282,6 +294,12 @@ class Settings(_Model):
             raise ValueError(
                 f"--kubernetes asks the cluster who may; unset {ENV_TOKEN}, which would open everything"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _kubelets_are_of_a_cluster(self) -> "Settings":
+        if self.kubelets.kubelet_seconds and not self.access.kubernetes:
+            raise ValueError("--kubelet-seconds reads kubelets by the API server; give --kubernetes, too")
         return self
 
     @model_validator(mode="after")
@@ -312,6 +330,7 @@ def hide_password(url: str) -> str:
 _GROUPS: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
     ("access", Reviews),
     ("tls", Tls),
+    ("kubelets", Kubelets),
     ("limits", Limits),
     ("analysis", Analysis),
     ("retention", Retention),
@@ -384,6 +403,7 @@ def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) ->
         port_file=Path(arguments.port_file) if arguments.port_file else None,
         log_level=arguments.log_level,
         token=SecretStr(environ[ENV_TOKEN]) if environ.get(ENV_TOKEN) else None,
+        kubelets=Kubelets(**_given(arguments, "kubelets", Kubelets)),
         tls=Tls(**_given(arguments, "tls", Tls)),
         access=Reviews(**_given(arguments, "access", Reviews)),
         limits=Limits(**_given(arguments, "limits", Limits)),

@@ -25,6 +25,11 @@ _HELP: Final = {
         "Tokens and rights asked of the cluster, by kind and result",
     ),
     "memwarden_collector_known_tokens": ("gauge", "Tokens that are known and not asked for again yet"),
+    "memwarden_collector_kubelets_read_total": ("counter", "Readings of kubelets, by result"),
+    "memwarden_collector_kubelet_containers": (
+        "gauge",
+        "Containers without a sidecar that kubelets told of at last",
+    ),
     "memwarden_collector_certificate_expiry_seconds": ("gauge", "Until the doors' certificate ends"),
     "memwarden_collector_store_info": ("gauge", "1, with the database's tier and layout"),
     "memwarden_collector_upkeep_rounds_total": ("counter", "Rounds of upkeep that this collector did"),

@@ -29,6 +29,8 @@ K8S_OWNERS: Final = (  # the workload, the most telling first
     "k8s.job.name",
     "k8s.replicaset.name",
 )
+SOURCE: Final = "memwarden.source"  # who measured, where it was no sidecar
+SOURCE_KUBELET: Final = "kubelet"
 PROCESS_PID: Final = "process.pid"
 PROCESS_PARENT_PID: Final = "process.parent_pid"
 PROCESS_CREATION_TIME: Final = "process.creation.time"  # Unix seconds (double)
@@ -52,6 +54,9 @@ MEMORY_LIMIT: Final = "memwarden.memory.limit"  # By, gauge
 LIMIT_SOURCE: Final = "memwarden.limit.source"  # attribute of MEMORY_LIMIT: "option", "cgroup", "available"
 MEMORY_AVAILABLE: Final = "memwarden.memory.available"  # By, gauge: what the machine or cgroup has left
 CPU_TIME: Final = "memwarden.cpu.time"  # s, cumulative over all processes of the scope
+MEMORY_OOM_EVENTS: Final = (
+    "memwarden.memory.oom_events"  # {event}, cumulative: kills for want of memory (kubelet)
+)
 PROCESS_COUNT: Final = "memwarden.process.count"  # {process}, gauge
 
 # ── Metrics of a process ─────────────────────────────────────────────────────────────────────────────────

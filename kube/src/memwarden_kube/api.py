@@ -26,6 +26,7 @@ SECONDS: Final = 5.0
 """For each step of a request: connect, write, read."""
 KEPT_CONNECTIONS: Final = 16
 ANSWER_BYTES: Final = 32 << 20
+_ACCEPT: Final = "application/json, */*"
 _SUCCESS: Final = range(200, 300)
 
 
@@ -68,19 +69,19 @@ class Api:
         self._context: ssl.SSLContext | None = None
         self._ca_seen: tuple[int, int] | None = None
 
-    def get(self, request: Request, path: str) -> dict[str, Any]:
+    def get(self, request: Request, path: str, accept: str = _ACCEPT) -> dict[str, Any]:
         """Raises KubeError."""
-        return self._object(request, self.text(request, path))
+        return self._object(request, self.text(request, path, accept=accept))
 
     def post(self, request: Request, path: str, body: Mapping[str, object]) -> dict[str, Any]:
         """Raises KubeError."""
         return self._object(request, self.text(request, path, json.dumps(body).encode()))
 
-    def text(self, request: Request, path: str, body: bytes | None = None) -> bytes:
+    def text(self, request: Request, path: str, body: bytes | None = None, accept: str = _ACCEPT) -> bytes:
         """The answer's body as it is. Raises KubeError."""
         for connection, fresh in self._connections(request):
             try:
-                answer = self._ask(connection, path, body)
+                answer = self._ask(connection, path, body, accept)
             except (ConnectionError, http.client.BadStatusLine) as error:
                 connection.close()
                 if fresh:  # a kept one may have been closed meanwhile; that says nothing about the API server
@@ -128,9 +129,9 @@ class Api:
             return self._context
 
     def _ask(
-        self, connection: http.client.HTTPConnection, path: str, body: bytes | None
+        self, connection: http.client.HTTPConnection, path: str, body: bytes | None, accept: str
     ) -> tuple[int, bytes, Mapping[str, str]]:
-        headers = {"User-Agent": self._agent, "Accept": "application/json, */*"}
+        headers = {"User-Agent": self._agent, "Accept": accept}
         if self._server.token_file is not None:
             headers["Authorization"] = f"Bearer {self._server.token_file.read_text().strip()}"
         if body is not None:

@@ -55,8 +55,8 @@ _RULES: Final[tuple[_Rule, ...]] = (
     ("GET", r"/commands/next", lambda _, query: OfPod(query.get("pod_uid", ""))),
     ("POST", r"/commands/[^/]+/result", lambda _, __: OfPod("")),
     # Each of these filters by `namespace`. What doesn't must not be here.
-    ("GET", r"/(scopes|verdicts|workloads|leaks)", _listed),
-    ("GET", r"/(workloads/changes|cluster/(owners|rollouts|restarts|coverage))", lambda _, __: Need("list")),
+    ("GET", r"/(scopes|verdicts|workloads|leaks|cluster/(owners|rollouts|restarts|coverage))", _listed),
+    ("GET", r"/workloads/changes", lambda _, __: Need("list")),
     ("GET|POST", rf"/scopes/(?P<id>.+?)/({_LAST})(/.*)?", _one_scope),
     ("GET", r"/workloads/(?P<id>.+)", _one_workload),
     ("GET", r"/(profiles|leaks|commands)/[^/]+", lambda _, __: Need("get")),

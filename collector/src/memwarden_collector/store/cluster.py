@@ -171,6 +171,15 @@ def reporting(connection: Connection, namespaces: Sequence[str]) -> dict[tuple[s
     return {(namespace, profile): count for namespace, profile, count in rows}
 
 
+def without_sidecar(connection: Connection, most: int) -> set[tuple[str, str]]:
+    """Namespace and name of pods that profiles select and that were not injected, as the controller last said."""
+    rows = connection.execute(
+        "select distinct c.namespace, one ->> 'pod' from coverage c, jsonb_array_elements(c.skipped) one limit %s",
+        [most],
+    ).fetchall()
+    return {(namespace, pod) for namespace, pod in rows}
+
+
 def forget_coverage(connection: Connection, namespace: str, profile: str) -> bool:
     """Whether there was any."""
     found = connection.execute(

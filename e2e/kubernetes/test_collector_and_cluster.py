@@ -1,4 +1,4 @@
-"""Who may what, as a real API server says: tokens that the kubelet mounts, rights by Roles.
+"""What the collector asks a real cluster: who may what (tokens that the kubelet mounts, rights by Roles), and kubelets.
 
 The collector runs beside the cluster, as one of its own service accounts; pods and readers are those of the cluster.
 """
@@ -7,15 +7,17 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 from cluster.testing.waiting import eventually
 
 from memwarden_api import names
-from memwarden_api.scopes import container_scope
+from memwarden_api.scopes import container_scope, is_scope_of_pod
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "collector" / "tests"))
 
@@ -82,6 +84,33 @@ metadata: {name: $namespace-controller}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: $namespace-controller}
 subjects: [{kind: ServiceAccount, name: controller, namespace: $namespace}]
 """
+KUBELETS = """
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: $namespace-kubelets}
+rules:
+  - {apiGroups: [""], resources: [nodes], verbs: [list]}
+  - {apiGroups: [""], resources: [nodes/proxy], verbs: [get]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: $namespace-kubelets}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: $namespace-kubelets}
+subjects: [{kind: ServiceAccount, name: collector, namespace: $namespace}]
+"""
+UNWATCHED = """
+apiVersion: v1
+kind: Pod
+metadata: {name: $name}
+spec:
+  automountServiceAccountToken: false
+  terminationGracePeriodSeconds: 0
+  containers:
+    - name: app
+      image: $image
+      command: [python3, -c, "import time; kept = bytearray(40 << 20); time.sleep(3600)"]
+      resources: {requests: {memory: 64Mi}, limits: {memory: 96Mi}}
+"""
 REVIEWS = """
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
@@ -97,6 +126,7 @@ class Guarded:
     def __init__(self, namespace: "Namespace", collector: Collector) -> None:
         self.namespace = namespace
         self.client = collector.client
+        self.log = collector.log
 
     def report(self, token: str, attributes: dict[str, object]) -> httpx.Response:
         request = otlp.ExportMetricsServiceRequest()
@@ -121,7 +151,7 @@ def remove_cluster_wide(namespace: "Namespace") -> None:
     rbac = namespace.resources.resources
     for kind in ("ClusterRole", "ClusterRoleBinding"):
         resource = rbac.get(api_version="rbac.authorization.k8s.io/v1", kind=kind)
-        for suffix in ("controller", "reviews"):
+        for suffix in ("controller", "reviews", "kubelets"):
             if any(one.metadata.name == f"{namespace.name}-{suffix}" for one in resource.get().items):
                 resource.delete(name=f"{namespace.name}-{suffix}")
 
@@ -156,6 +186,7 @@ def guarded(namespace: "Namespace", database: str, tmp_path: Path) -> Iterator[G
         "--refusal-seconds",
         "0",
     )
+    options += ("--kubelet-seconds", "2")
     collector = Collector(tmp_path, database, *map(str, options))
     try:
         yield Guarded(namespace, collector)
@@ -253,3 +284,50 @@ def test_a_collector_that_may_not_ask_says_which_right_it_lacks(guarded: Guarded
     detail = answer.json()["detail"]
     assert "create tokenreviews.authentication.k8s.io" in detail
     assert "the right is missing" in detail
+
+
+def test_a_selected_pod_without_a_sidecar_is_told_by_its_kubelet_and_others_are_not(
+    guarded: Guarded, image: Callable[[str], str]
+) -> None:
+    namespace = guarded.namespace
+    namespace.apply(REVIEWS, namespace=namespace.name)
+    for name in ("selected", "other"):
+        namespace.apply(UNWATCHED, name=name, image=image("python-3.11"))
+    selected, _ = namespace.wait_ready("selected", "other")
+    controller = account_token(namespace, "controller")
+    missed = {"pod": "selected", "reason": "RuntimeNotSupported", "message": "no probe for its runtime"}
+    coverage = {"matched": 1, "injected": 0, "skipped": [missed], "at": datetime.now(UTC).isoformat()}
+
+    def told() -> bool:
+        path = f"/cluster/coverage/{namespace.name}/all"
+        answer = guarded.ask(controller, "PUT", path, json=coverage)
+        assert answer.status_code == 204, answer.text
+        return True
+
+    eventually("the controller's role", told, 60)
+    eventually("the missing right to be named", lambda: "'list' on 'nodes'" in guarded.log.read_text(), 60)
+    namespace.apply(KUBELETS, namespace=namespace.name)
+
+    def watched() -> list[dict[str, Any]]:
+        answer = guarded.ask(controller, "GET", f"/scopes?namespace={namespace.name}")
+        assert answer.status_code == 200, answer.text
+        found: list[dict[str, Any]] = answer.json()["items"]
+        return found
+
+    (scope,) = eventually("what its kubelet tells", watched, 180)
+    uid = selected["metadata"]["uid"]
+    assert is_scope_of_pod(scope["scope"], namespace.name, "selected", uid)
+    assert scope["limit"] == {"bytes": 96 << 20, "source": "cgroup"}
+    assert scope["attributes"][names.K8S_POD_UID] == uid
+
+    def measured() -> dict[str, list[float]]:
+        answer = guarded.ask(controller, "GET", f"/scopes/{quote(scope['scope'])}/series")
+        assert answer.status_code == 200, answer.text
+        found = {item["metric"]: item["values"] for item in answer.json()["items"]}
+        assert len(found[names.MEMORY_ANON]) >= 2, "one measurement"
+        return found
+
+    series = eventually("a second measurement", measured, 180)
+    assert 40 << 20 <= series[names.MEMORY_ANON][-1] <= 96 << 20
+    assert names.CPU_TIME in series
+    assert set(series[names.MEMORY_OOM_EVENTS]) == {0.0}
