@@ -18,6 +18,7 @@ INSTALLATION = Installation(
     probes_image="memwarden-probes:1",
     collector="https://collector:4318",
     trust=TRUST,
+    environment="Variables",
 )
 
 

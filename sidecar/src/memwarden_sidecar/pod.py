@@ -17,6 +17,8 @@ from memwarden_sidecar.errors import CannotStart
 ATTRIBUTES: Final = 24
 VALUE_BYTES: Final = 256
 NEEDED: Final = (names.K8S_NAMESPACE, names.K8S_POD, names.K8S_POD_UID)
+OF_PROFILE: Final = frozenset({names.PROFILE_NAME, names.DETECTION_SENSITIVITY, names.DETECTION_WARM_UP})
+"""What the injector says of the pod's MemoryProfile: passed on, unlike other names that are ours to give."""
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 Attributes = tuple[tuple[str, str], ...]
@@ -74,7 +76,7 @@ def of_container(attributes: Attributes, container: str) -> Attributes:
     kept = tuple(
         (key, value)
         for key, value in attributes
-        if key not in own and not key.startswith(("memwarden.", "process."))
+        if key in OF_PROFILE or (key not in own and not key.startswith(("memwarden.", "process.")))
     )
     return (*kept, (names.K8S_CONTAINER, container))
 

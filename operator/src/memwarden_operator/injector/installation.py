@@ -5,7 +5,7 @@ from typing import Final
 
 PRELOAD: Final = "Preload"
 VARIABLES: Final = "Variables"
-DEFAULT_ENVIRONMENT: Final = VARIABLES
+DEFAULT_ENVIRONMENT: Final = PRELOAD
 """How probes get into programs where neither profile nor installation says: the one line to change."""
 
 
