@@ -22,6 +22,7 @@ _MEMORY_UNITS: Final = {
 _OTHER_UNITS: Final = {
     "n": 1e-9, "u": 1e-6, "m": 1e-3, "P": 10**15, "E": 10**18, "Pi": 1 << 50, "Ei": 1 << 60,
 }  # fmt: skip
+_UNITS: Final = _MEMORY_UNITS | _OTHER_UNITS
 _QUANTITY: Final = re.compile(r"([+-]?[0-9]*\.?[0-9]*)((?:[eE][+-]?[0-9]+)|n|u|m|k|Ki|[MGTPE]i?)?", re.ASCII)
 _DURATION: Final = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
 
@@ -59,4 +60,4 @@ def quantity(text: str | int | float) -> float:
     number, suffix = match[1], match[2] or ""
     if suffix[:1] in ("e", "E") and len(suffix) > 1 and suffix != "Ei":
         return float(number + suffix)
-    return float(number) * (_MEMORY_UNITS | _OTHER_UNITS)[suffix]
+    return float(number) * _UNITS[suffix]

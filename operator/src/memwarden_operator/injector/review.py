@@ -33,6 +33,10 @@ MALFORMED: Final = "malformed"
 OUTCOMES: Final = (INJECTED, UNCHANGED, SKIPPED, FAILED, NOT_SYNCED, MALFORMED)
 
 
+# What is written has been made here: no circle can be in it, and looking for one takes as long as writing.
+_encode: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
+
 class Malformed(Exception):
     """This is no AdmissionReview: there is nobody to answer by uid. Answered with 400."""
 
@@ -102,10 +106,10 @@ def _answer(
     if isinstance(result, Skip):
         warnings = [_warning(result)] if result.is_told else []
         return Answer(_written(uid, warnings=warnings), SKIPPED, pod, (result,), is_trial)
-    operations, skips = result
+    patch, skips = result
     warnings = [_warning(skip) for skip in skips if skip.is_told]
-    outcome = INJECTED if operations else UNCHANGED
-    return Answer(_written(uid, operations, warnings), outcome, pod, skips, is_trial)
+    outcome = INJECTED if patch else UNCHANGED
+    return Answer(_written(uid, patch, warnings), outcome, pod, skips, is_trial)
 
 
 def _pod(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,7 +124,8 @@ def _pod(request: Mapping[str, Any]) -> dict[str, Any]:
 
 def _decided(
     pod: Mapping[str, Any], size: int, namespace_label: str | None, known: Known, installation: Installation
-) -> tuple[list[dict[str, Any]], tuple[Skip, ...]] | Skip:
+) -> tuple[bytes, tuple[Skip, ...]] | Skip:
+    """The patch, "" where there is nothing to do, and what was left out; or why the pod is left alone."""
     namespace = pod["metadata"]["namespace"]
     if namespace in installation.excluded_namespaces:
         return Skip(names.SKIP_NAMESPACE_EXCLUDED, f"the installation leaves the namespace {namespace} alone")
@@ -130,26 +135,25 @@ def _decided(
     result = inject(pod, choice, installation, known.limits_of(namespace))
     if isinstance(result, Skip):
         return result
-    if size + len(json.dumps(result.operations)) > STORED_BYTES:
+    patch = _encode(result.operations).encode() if result.operations else b""
+    if size + len(patch) > STORED_BYTES:
         return Skip(
             names.SKIP_POD_TOO_LARGE, f"with a sidecar the pod would have more than {STORED_BYTES} bytes"
         )
-    return result.operations, result.left_out
+    return patch, result.left_out
 
 
 def _warning(skip: Skip) -> str:
     return f"memwarden: {skip.reason}: {skip.message}"[:WARNING_LENGTH]
 
 
-def _written(
-    uid: str, operations: list[dict[str, Any]] | None = None, warnings: list[str] | None = None
-) -> bytes:
+def _written(uid: str, patch: bytes = b"", warnings: list[str] | None = None) -> bytes:
     response: dict[str, Any] = {"uid": uid, "allowed": True}
-    if operations:
+    if patch:
         response["patchType"] = "JSONPatch"
-        response["patch"] = base64.b64encode(json.dumps(operations).encode()).decode()
+        response["patch"] = base64.b64encode(patch).decode()
     if warnings:
         response["warnings"] = warnings
-    return json.dumps(
+    return _encode(
         {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
     ).encode()
