@@ -5,12 +5,14 @@ then ends what is under way.
 """
 
 import asyncio
+import gc
 import logging
 import os
 import signal
 import socket
 import ssl
 import time
+from asyncio.sslproto import SSLProtocol
 from dataclasses import replace
 from typing import Final
 
@@ -33,6 +35,8 @@ from memwarden_operator.injector.settings import (
 from memwarden_operator.version import VERSION
 
 _log = logging.getLogger(__name__)
+TLS_BUFFER_BYTES: Final = 32 << 10
+"""Two TLS records: reviews are small."""
 FIRST_LOOKS_SECONDS: Final = 0.5
 """Between two looks for files that are not there yet."""
 LABELLED_POD: Final = "/mutate/labelled-pod"
@@ -152,6 +156,10 @@ class Injector:
 
 async def run(settings: Settings) -> None:
     """Until SIGTERM or SIGINT. Raises CannotStart."""
+    # Each TLS connection has a buffer of this size, 256 KiB by default, filled with zeros when it is made.
+    SSLProtocol.max_size = TLS_BUFFER_BYTES
+    # What was imported lives as long as we do: the collector need not look through it again and again.
+    gc.freeze()
     certificate = CertificateFile(settings.tls_cert, settings.tls_key)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
