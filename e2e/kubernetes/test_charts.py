@@ -10,6 +10,8 @@ import yaml
 from cluster.product import version
 from cluster.settings import KUBERNETES
 
+from memwarden_operator.controller.rights import RULES
+
 if TYPE_CHECKING:
     from cluster.testing.namespace import Namespace
 
@@ -193,6 +195,23 @@ def test_rights_are_split_and_none_is_for_everything(charts: Helm) -> None:
     gone = set(by_kind(objects, "ClusterRole")) - set(by_kind(without, "ClusterRole"))
     assert gone == {*who_evicts, "memwarden-view", "memwarden-edit"}
     assert not [made for made in charts.objects(VALUES["nothing optional"]) if "Role" in made["kind"]]
+
+
+def test_the_controller_has_the_rights_that_its_code_names_and_one_for_the_collector(charts: Helm) -> None:
+    roles = by_kind(charts.objects({}), "ClusterRole")
+    granted = {
+        (group, resource, verb)
+        for name in ("memwarden-controller", "memwarden-controller-evicts-stuck-pods")
+        for rule in roles[name]["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    used = {
+        (rule.group, resource, verb) for rule in RULES for resource in rule.resources for verb in rule.verbs
+    }
+    # Not used towards the API server: whoever has it may tell the collector of the cluster.
+    assert granted == used | {("memwarden.dev", "memoryprofiles/status", "update")}
 
 
 def test_images_come_from_where_they_are_said_to_be(charts: Helm) -> None:
