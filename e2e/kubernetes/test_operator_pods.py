@@ -69,7 +69,7 @@ class Pods:
             from kubernetes.client.exceptions import ApiException
 
             try:
-                lines = self.namespace.logs(pod, container).splitlines()
+                lines = (self.namespace.logs(pod, container) or "").splitlines()
             except ApiException as error:
                 raise AssertionError(error.body) from None
             assert lines, f"{container} of {pod} has said nothing yet"
