@@ -191,6 +191,12 @@ def test_rights_are_split_and_none_is_for_everything(charts: Helm) -> None:
         assert "secrets" not in rule["resources"] or rule["resourceNames"], name
     who_evicts = [name for name, rule in rules if "pods/eviction" in rule["resources"]]
     assert who_evicts == ["memwarden-controller-evicts-stuck-pods"]
+    resources = {
+        resource for name, rule in rules if name == "memwarden-collector" for resource in rule["resources"]
+    }
+    assert resources == {"tokenreviews", "subjectaccessreviews"}
+    kubelets = charts.objects({"collector": {"kubelets": {"enabled": True}}})
+    assert "nodes/proxy" in str(by_kind(kubelets, "ClusterRole")["memwarden-collector"])
     without = charts.objects({"rbac": {"evictStuckPods": False, "aggregate": False}})
     gone = set(by_kind(objects, "ClusterRole")) - set(by_kind(without, "ClusterRole"))
     assert gone == {*who_evicts, "memwarden-view", "memwarden-edit"}
