@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -104,3 +105,10 @@ class Run:
         if not self._report.exists():
             pytest.fail(f"no report; exit code {self._process.returncode}; stderr:\n{stderr}")
         return Finished(self._process.returncode, stdout, stderr, json.loads(self._report.read_text()))
+
+
+def free_port() -> int:
+    """One that nobody listens on at the moment."""
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        return int(trial.getsockname()[1])

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from faults.watched_run import PATIENCE, WatchedRun, assert_each_once, command_line, wait_for
+from harness import free_port
 
 from memwarden.database import server
 from memwarden_sidecar.export.account import settle
@@ -45,12 +45,6 @@ def processes() -> Iterator[list[subprocess.Popen[bytes]]]:
 
 def module(name: str, *options: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-P", "-m", name, *options], stdin=subprocess.DEVNULL)
-
-
-def free_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
 
 
 def batch_of(file: Path) -> str:

@@ -73,7 +73,7 @@ async def _count_up(client: ApiClient, told: Told, namespace: str, now: datetime
             "PATCH",
             EVENTS.path(namespace, told.name),
             request,
-            body={"series": series, "note": _cut(told.note)},
+            body={"series": series},  # the note can't be changed any more
             content_type=_MERGE,
         )
     except NotFound:

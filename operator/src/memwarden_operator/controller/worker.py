@@ -9,9 +9,11 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
+from memwarden_api import names
 from memwarden_kube.errors import Conflict, KubeError, NotFound, TooBusy
+from memwarden_kube.events import Regarding, Told
 from memwarden_operator.controller import breaker, metrics, profiles
 from memwarden_operator.controller.breaker import AskForPlain, Plain, Stop
 from memwarden_operator.controller.cluster import Cluster
@@ -146,7 +148,7 @@ class Worker:
         if plan.status is not None:
             await self._write(known, plan, now)
         for pod in plan.evictions[:EVICTIONS]:
-            await self._evict(pod)
+            await self._evict(pod, now)
         if plan.again is not None:
             self.soon(known.key, plan.again.total_seconds())
         if plan.status is not None:
@@ -170,13 +172,24 @@ class Worker:
                     entry.workload, namespace, entry.reason, entry.message,
                 )  # fmt: skip
 
-    async def _evict(self, pod: Pod) -> None:
+    async def _evict(self, pod: Pod, now: datetime) -> None:
         done = await self._cluster.evict(pod.namespace, pod.name, pod.uid)
         metrics.DECISIONS.labels("evict", done.outcome).inc()
-        _log.warning(
-            "pod %s/%s, which does not start or live with Memwarden: %s %s",
-            pod.namespace, pod.name, done.outcome, done.message,
-        )  # fmt: skip
+        said = {
+            "Evicted": "was evicted: it did not start or live with Memwarden, and comes back without",
+            "Gone": "is gone already",
+            "Blocked": f"does not start or live with Memwarden, and its disruption budget keeps it: {done.message}",
+            "Refused": f"does not start or live with Memwarden, and can't be evicted: {done.message}",
+        }[done.outcome]
+        _log.warning("pod %s/%s %s", pod.namespace, pod.name, said)
+        owned = self._world.owners.known(pod)
+        if owned is not None and done.outcome != "Gone":
+            about = owned.reference
+            regarding = Regarding(about.api_version, about.kind, pod.namespace, about.name, about.uid)
+            kind: Literal["Normal", "Warning"] = "Normal" if done.outcome == "Evicted" else "Warning"
+            note = f"pod {pod.name} {said}"
+            told = Told(regarding, names.EVENT_POD_EVICTED, note, kind, "Evict", pod.uid + done.outcome)
+            await self._recorder.tell(told, now)
 
     # ── The circuit breaker ────────────────────────────────────────────────────────────────────────────
     async def _stops(self, known: Known, now: datetime) -> dict[Workload, Stop]:
