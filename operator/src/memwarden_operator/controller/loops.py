@@ -194,11 +194,13 @@ class ScanLoop:
     async def _policies(self, namespace: str) -> None:
         """Only where somebody is silent: most namespaces never need it."""
         counts = self._world.reporting.get(namespace, {})
-        silent = any(
-            counts.get(one.key[1], 0) == 0 and self._world.pods.of(*one.key)
+        silent = [
+            pod
             for one in self._world.profiles.in_namespace(namespace)
-        )
-        self._world.denying[namespace] = await self._scanner.denying(namespace) if silent else ()
+            if counts.get(one.key[1], 0) == 0
+            for pod in self._world.pods.of(*one.key)[:1]
+        ]
+        self._world.denying[namespace] = await self._scanner.denying(silent[0]) if silent else ()
 
     async def _look_elsewhere(self, with_profiles: set[str]) -> None:
         """Pods that ask to be watched where no profile is: told on their owners."""

@@ -123,7 +123,7 @@ def never_seen(pod: Metadata, profile: str, namespace: Namespace, owned: Owned) 
     workload = owned.workload
     command = restart(workload.kind, workload.name, namespace.name)
     profile_made = namespace.created.get(profile)
-    if profile_made is not None and made <= profile_made:
+    if profile_made is not None and made < profile_made:
         return names.MISSED_OLDER_THAN_PROFILE, f"it was made before MemoryProfile {profile}; {command}"
     return (
         names.MISSED_NOT_SEEN,

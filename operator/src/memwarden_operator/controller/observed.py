@@ -67,6 +67,8 @@ class Observed:
     """What the breaker says now."""
     denying: tuple[str, ...] = ()
     """Network policies that rule where its pods may connect to."""
+    collector_at: tuple[str, int] = ("memwarden-system", 4318)
+    """Namespace and port: what a policy has to let through."""
     stalled: tuple[str, str] | None = None
     """(reason, message): the spec can't be read, or a right is missing."""
 

@@ -73,7 +73,7 @@ class Controller:
         self.heart = Heart()
         self._settings = settings
         self._cluster = cluster
-        self.world = World(Owners(cluster.metadata))
+        self.world = World(Owners(cluster.metadata), settings.collector_address)
         self.world.pods.limit = settings.max_pods
         scanner = Scanner(cluster, self.world.owners)
         self._worker = Worker(self.world, cluster, scanner, settings, self.heart, now)

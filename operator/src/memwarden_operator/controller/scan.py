@@ -14,7 +14,7 @@ from memwarden_api.quantities import quantity
 from memwarden_api.v1alpha1 import MemoryProfile
 from memwarden_kube.errors import NotFound
 from memwarden_kube.events import Told
-from memwarden_kube.objects import DAEMON_SETS, JOBS, REPLICA_SETS, STATEFUL_SETS, Object, Resource
+from memwarden_kube.objects import DAEMON_SETS, JOBS, PODS, REPLICA_SETS, STATEFUL_SETS, Object, Resource
 from memwarden_operator.controller import metrics
 from memwarden_operator.controller.breaker import FRESH, Plain, Stop, compared
 from memwarden_operator.controller.cluster import Cluster
@@ -24,11 +24,12 @@ from memwarden_operator.controller.moments import moment, moment_or_none
 from memwarden_operator.controller.news import missed_pod
 from memwarden_operator.controller.observed import Missed, Scan
 from memwarden_operator.controller.owners import Owners, Workload
-from memwarden_operator.controller.pods import Reference, label_of, trimmed
+from memwarden_operator.controller.pods import Pod, Reference, label_of, trimmed
 from memwarden_operator.controller.profiles import Known
 from memwarden_operator.controller.refusals import because_of_us
 from memwarden_operator.injector.profile import Profile
 from memwarden_operator.injector.selection import Choice, select
+from memwarden_operator.injector.selector import Selector
 
 CANDIDATES: Final = 100
 """Whole pods read in one round; the others keep their turn."""
@@ -170,10 +171,20 @@ class Scanner:
         owned = await self._owners.of(namespace, "", "", direct)
         return choice.profile.name, owned.workload
 
-    async def denying(self, namespace: str) -> tuple[str, ...]:
-        """Names of network policies that rule where injected pods may connect to."""
-        policies = await self._cluster.egress_policies(namespace)
-        return tuple(sorted(policy["metadata"]["name"] for policy in policies))
+    async def denying(self, pod: Pod) -> tuple[str, ...]:
+        """Names of network policies that rule where a pod may connect to."""
+        try:
+            metadata = (await self._cluster.metadata(PODS, pod.namespace, pod.name))["metadata"]
+        except NotFound:
+            return ()
+        labels = metadata.get("labels") or {}
+        return tuple(
+            sorted(
+                policy["metadata"]["name"]
+                for policy in await self._cluster.egress_policies(pod.namespace)
+                if Selector.of((policy.get("spec") or {}).get("podSelector") or {}).matches(labels)
+            )
+        )
 
 
 def as_injector_reads(profile: MemoryProfile) -> Profile:

@@ -82,10 +82,10 @@ class Settings(BaseModel):
 
     @property
     def collector_address(self) -> tuple[str, int]:
-        """The collector's namespace, as its service's name has it ("" where it is none), and its port."""
+        """The collector's namespace, as its service's name has it, and its port."""
         parts = urlsplit(self.collector_url)
         labels = (parts.hostname or "").split(".")
-        namespace = labels[1] if len(labels) > 2 and labels[2] == "svc" else ""
+        namespace = labels[1] if len(labels) > 2 and labels[2] == "svc" else "memwarden-system"
         return namespace, parts.port or (443 if parts.scheme == "https" else 80)
 
     def printable(self) -> str:

@@ -259,7 +259,7 @@ def _unreached(observed: Observed, silent: list[str]) -> str:
     if observed.denying:
         return (
             f"{begin}NetworkPolicy {listed(list(observed.denying), 3)} rules where these pods may connect to; "
-            f"add one that lets them: {egress_policy(namespace)}"
+            f"add one that lets them: {egress_policy(namespace, *observed.collector_at)}"
         )
     return (
         f"{begin}No NetworkPolicy of the namespace is in the way; see "

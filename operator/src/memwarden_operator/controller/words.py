@@ -50,7 +50,7 @@ def label_namespace(namespace: str) -> str:
     return f"kubectl label namespace {namespace} {names.INJECT}=true"
 
 
-def egress_policy(namespace: str, collector_namespace: str = "memwarden-system", port: int = 4318) -> str:
+def egress_policy(namespace: str, collector_namespace: str, port: int) -> str:
     """A NetworkPolicy, on one line, that lets injected pods reach the collector and ask for its name."""
     return (
         "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, "

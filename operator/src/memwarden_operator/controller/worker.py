@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from memwarden_api import names
-from memwarden_kube.errors import Conflict, KubeError, NotFound, TooBusy
+from memwarden_kube.errors import Conflict, Forbidden, KubeError, NotFound, TooBusy
 from memwarden_kube.events import Regarding, Told
 from memwarden_operator.controller import breaker, metrics, profiles
 from memwarden_operator.controller.breaker import AskForPlain, Plain, Stop
@@ -91,7 +91,7 @@ class Worker:
                 resync = time.monotonic() + RESYNC
             metrics.QUEUE.set(len(self._due))
             ready = [key for key, due in self._due.items() if due <= time.monotonic()]
-            if not ready or not self._world.pods_listed:
+            if not ready or not (self._world.pods_listed or self._world.troubles):
                 await self._sleep()
                 continue
             for key in ready:
@@ -173,7 +173,13 @@ class Worker:
                 )  # fmt: skip
 
     async def _evict(self, pod: Pod, now: datetime) -> None:
-        done = await self._cluster.evict(pod.namespace, pod.name, pod.uid)
+        try:
+            done = await self._cluster.evict(pod.namespace, pod.name, pod.uid)
+        except Forbidden as error:
+            # A right that whoever installs may withhold: the pod stays, the status says what is the matter with it.
+            metrics.DECISIONS.labels("evict", "Forbidden").inc()
+            _log.warning("%s", error)
+            return
         metrics.DECISIONS.labels("evict", done.outcome).inc()
         said = {
             "Evicted": "was evicted: it did not start or live with Memwarden, and comes back without",

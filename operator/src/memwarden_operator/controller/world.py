@@ -27,6 +27,7 @@ class World:
     """The state, one object."""
 
     owners: Owners
+    collector_at: tuple[str, int] = ("memwarden-system", 4318)
     profiles: Profiles = field(default_factory=Profiles)
     pods: Pods = field(default_factory=Pods)
     verdicts: Verdicts = field(default_factory=Verdicts)
@@ -124,6 +125,7 @@ class World:
             ever_reported=frozenset().union(*(verdict.reported for verdict in verdicts)),
             stops=stops,
             denying=self.denying.get(namespace, ()),
+            collector_at=self.collector_at,
             stalled=known.stalled or self._trouble(),
         )
 
