@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 MAX_BYTES: Final = 16 << 10
+_YEAR_10000: Final = 253_402_300_800
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,6 @@ def claims_of(token: str) -> Claims | None:
     audiences = (
         (audience,) if isinstance(audience, str) else tuple(audience) if isinstance(audience, list) else ()
     )
-    if isinstance(expires, bool) or not isinstance(expires, int | float):
+    if isinstance(expires, bool) or not isinstance(expires, int | float) or not 0 <= expires < _YEAR_10000:
         return None
     return Claims(tuple(str(one) for one in audiences), float(expires))
