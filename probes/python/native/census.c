@@ -166,6 +166,12 @@ static int is_ring(const struct census *census, const uint8_t *head) {
     return 0;
 }
 
+/* Where there are other interpreters, the place may have become one of theirs: its neighbours agree, and their ring's
+ * head, which no census knows, would be taken for an object. The newest interpreter comes first in the list. */
+static int is_alone(const struct census *census) {
+    return (const uint8_t *)PyInterpreterState_Head() + walk_layout->interp_gc == census->collector;
+}
+
 /* Types, functions and modules rarely die: a pause at one of them can nearly always be resumed. */
 static int is_steady(const uint8_t *object) {
     const void *type;
@@ -188,7 +194,8 @@ static int walk_ring(struct census *census, const uint8_t *ring, int may_pause) 
         if (!may_pause || due == 0 || (due == 1 && !is_steady(head + GC_HEADER))) continue;
         yield_gil(50);
         if (__atomic_load_n(census->stop, __ATOMIC_ACQUIRE)) return census->partial = 1;
-        if (is_collecting(census) || full_collections(census) != collections || !is_linked(&census->guard, head))
+        if (!is_alone(census) || is_collecting(census) || full_collections(census) != collections ||
+            !is_linked(&census->guard, head))
             return 0;
         began = clock_exact_ns();
         due = 0;

@@ -50,6 +50,7 @@ typedef struct {
 
 enum { PYMEM_DOMAIN_RAW = 0, PYMEM_DOMAIN_MEM = 1, PYMEM_DOMAIN_OBJ = 2 };
 
+extern PyInterpreterState *PyInterpreterState_Head(void);
 extern void PyMem_GetAllocator(int domain, PyMemAllocatorEx *allocator);
 extern void PyMem_SetAllocator(int domain, PyMemAllocatorEx *allocator);
 extern void *PyMem_Malloc(size_t);
