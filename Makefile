@@ -1,7 +1,7 @@
 # `make demo` and `make test` set up everything by themselves; `make help` lists the rest.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-system nightly web web-check lint types contracts check generate generated-current format bench bench-overhead dist accuracy corpus corpus-split clean
+.PHONY: help setup demo test test-fast test-system nightly web web-check lint types contracts check generate generated-current format bench bench-overhead bench-collector dist accuracy corpus corpus-split clean
 
 PY := .venv/bin/python
 CODE := crds core sidecar kube collector operator cli tools e2e benchmarks
@@ -60,6 +60,10 @@ bench: setup ## the benchmarks; each prints a ratio
 
 bench-overhead: setup ## what watching costs the app, with 95 % intervals, beside other profilers (an hour)
 	@$(PY) benchmarks/probe_overhead.py --keep benchmarks/results/overhead.json
+	@$(PY) tools/generate.py
+
+bench-collector: setup ## the collector under load, row by row of its target table, beside references (half an hour)
+	@$(PY) benchmarks/collector.py --keep benchmarks/results/collector.json
 	@$(PY) tools/generate.py
 
 dist: setup ## the wheels of all distributions, the probe for four platforms inside, into dist/

@@ -52,7 +52,7 @@ def cpu_of(pid: int, *, with_children: bool = False) -> float:
     """User and system time in seconds; with those of children that ended and that live."""
     total = _times(pid, with_children)
     if with_children:
-        for child in _children(pid):
+        for child in children(pid):
             total += _times(child, True)
     return total / _TICK
 
@@ -72,7 +72,7 @@ def _times(pid: int, with_children: bool) -> int:
     return sum(int(one) for one in fields[11 : 15 if with_children else 13])
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         found += [int(one) for one in (task / "children").read_text().split()]
@@ -80,15 +80,21 @@ def _children(pid: int) -> list[int]:
 
 
 @contextmanager
+def serving(folder: Path) -> Iterator[server.Server]:
+    """A new PostgreSQL in a folder that is there, on a short path: it holds a socket."""
+    (folder / "db").mkdir()
+    running = server.start(folder / "db")
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+@contextmanager
 def database() -> Iterator[tuple[str, int, Path]]:
     """URL, process id and folder of a new PostgreSQL."""
-    with tempfile.TemporaryDirectory(dir="/tmp", prefix="mwl") as name:  # a short path: it holds a socket
-        folder = Path(name)
-        running = server.start(folder / "db" if (folder / "db").mkdir() is None else folder)
-        try:
-            yield running.url, running.child.pid, folder
-        finally:
-            running.stop()
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="mwl") as name, serving(Path(name)) as running:
+        yield running.url, running.child.pid, Path(name)
 
 
 @contextmanager

@@ -22,6 +22,8 @@ else:
 _RATIO_AFTER_BYTES: Final = 1 << 20
 _STEP_BYTES: Final = 256 << 10
 _INPUT_BYTES: Final = 16 << 10
+_SMALL_SENT_BYTES: Final = 8 << 10
+_SMALL_BYTES: Final = 64 << 10
 _MAX_PARTS: Final = 64
 _ZSTD_WINDOW_LOG: Final = 25
 """32 MiB, the largest window that encoders take without being told to: it is memory for each request."""
@@ -66,6 +68,22 @@ def inflate(body: bytes, compression: Compression, limits: Limits, reservation: 
     except (zlib.error, ZstdError, EOFError) as error:
         raise Refused(400, f"the body is not {compression}: {error}", reason=compression) from None
     return bytes(result)
+
+
+def inflate_small(body: bytes, compression: Compression) -> bytes | None:
+    """The body as meant if that is small and nothing is wrong with it, else None: then `inflate` says what is."""
+    if len(body) > _SMALL_SENT_BYTES:
+        return None
+    if compression is Compression.NONE:
+        return body
+    if compression is not Compression.GZIP:
+        return None
+    part = zlib.decompressobj(wbits=zlib.MAX_WBITS + 16)
+    try:
+        result = part.decompress(body, _SMALL_BYTES)
+    except zlib.error:
+        return None
+    return result if part.eof and not part.unused_data else None
 
 
 def _unzlib(body: bytes, compression: Compression) -> Iterator[bytes]:

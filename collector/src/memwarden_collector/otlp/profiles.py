@@ -6,6 +6,7 @@ by (stack, age bucket). Other types are answered as partial success. A sample wi
 
 import bisect
 import math
+from typing import NamedTuple
 
 from opentelemetry.proto.collector.profiles.v1development.profiles_service_pb2 import (
     ExportProfilesServiceRequest,
@@ -17,6 +18,7 @@ from memwarden_collector.clock import Now
 from memwarden_collector.otlp.attributes import BadAttributes
 from memwarden_collector.otlp.identity import identify
 from memwarden_collector.otlp.metrics import time_check
+from memwarden_collector.otlp.packed_samples import read_samples
 from memwarden_collector.otlp.profiles_codec import ProfilesRequest, ProfileView
 from memwarden_collector.otlp.rejections import Rejections
 from memwarden_collector.settings import Limits
@@ -27,6 +29,16 @@ _Cells = dict[tuple[int, int], list[int]]
 """(stack, age bucket) → live bytes, blocks, samples."""
 
 
+class _Found(NamedTuple):
+    """The samples of one Profile."""
+
+    type: str
+    stacks: list[int]
+    ages: list[int]
+    """Age buckets."""
+    values: list[int]
+
+
 def decode_profiles(
     message: ExportProfilesServiceRequest, limits: Limits, now: Now
 ) -> tuple[list[ResourceBlock], Rejections]:
@@ -35,7 +47,7 @@ def decode_profiles(
     request = ProfilesRequest(message, limits, rejections)
     walk = _Walk(request, rejections, limits, now)
     blocks: dict[bytes, ResourceBlock] = {}
-    moments: dict[tuple[bytes, int], _Cells] = {}
+    moments: dict[tuple[bytes, int], list[_Found]] = {}
     for resource in request.resources():
         try:
             identity = identify(resource.attributes)
@@ -46,12 +58,13 @@ def decode_profiles(
         block.attributes = resource.attributes
         for profile in resource.profiles:
             if walk.accepts(profile) and (found := walk.read(profile)) is not None:
-                _lay(moments.setdefault((identity.fp, profile.time // 1000), {}), found, profile.type)
+                moments.setdefault((identity.fp, profile.time // 1000), []).append(found)
                 block.items += 1
     table = StackTable(request.stacks.fingerprint, request.stacks.frames)
-    for (fp, time), cells in moments.items():
+    for (fp, time), profiles in moments.items():
         # A moment without a sample is kept too: nothing was alive.
-        blocks[fp].profiles.append(_row(time, table, cells))
+        row = _aligned(time, table, profiles) or _row(time, table, _lay(profiles))
+        blocks[fp].profiles.append(row)
     return [block for block in blocks.values() if block.rows], rejections
 
 
@@ -80,25 +93,45 @@ class _Walk:
             return True
         return False
 
-    def read(self, profile: ProfileView) -> list[tuple[tuple[int, int], int]] | None:
-        """((stack, age bucket), value) of its samples, or None where one is bad, which is counted."""
-        found: list[tuple[tuple[int, int], int]] = []
-        total = 0
+    def read(self, profile: ProfileView) -> _Found | None:
+        """Its samples, or None where one is bad, which is counted."""
+        return self._packed(profile) or self._walked(profile)
+
+    def _walked(self, profile: ProfileView) -> _Found | None:
+        stacks: list[int] = []
+        buckets: list[int] = []
+        found: list[int] = []
         ages, check = self._ages, self._request.stacks.check
         try:
             for stack, attributes, value in profile.samples():
                 if value < 0:
                     raise BadAttributes("negative", "a sample is negative")
-                total += value
                 check(stack)
                 age = ages.get(attributes)
-                found.append(((stack, self._age(attributes) if age is None else age), value))
-            if total > _MAX_SUM:
+                stacks.append(stack)
+                buckets.append(self._age(attributes) if age is None else age)
+                found.append(value)
+            if sum(found) > _MAX_SUM:
                 raise BadAttributes("too_large", "the sum of a profile's samples does not fit 64 bits")
         except BadAttributes as bad:
             self._rejections.reject(bad.reason, bad.text)
             return None
-        return found
+        return _Found(profile.type, stacks, buckets, found)
+
+    def _packed(self, profile: ProfileView) -> _Found | None:
+        """The same of samples that can be read all at once; None for others, and where one is bad."""
+        samples = read_samples(profile.message)
+        if samples is None or float(samples.values.sum(dtype=float)) > _MAX_SUM / 2:
+            return None
+        try:
+            buckets = {index: self._age((index,)) for index in set(samples.attributes.tolist())}
+            stacks = samples.stacks.tolist()
+            for stack in set(stacks):
+                self._request.stacks.check(stack)
+        except BadAttributes:
+            return None
+        ages = [buckets[index] for index in samples.attributes.tolist()]
+        return _Found(profile.type, stacks, ages, samples.values.tolist())
 
     def _age(self, indices: tuple[int, ...]) -> int:
         known = self._ages.get(indices)
@@ -110,10 +143,28 @@ class _Walk:
         return known
 
 
-def _lay(moment: _Cells, found: list[tuple[tuple[int, int], int]], profile_type: str) -> None:
-    position = names.PROFILE_TYPES.index(profile_type)
-    for key, value in found:
-        moment.setdefault(key, [0, 0, 0])[position] += value
+def _aligned(time: int, table: StackTable, profiles: list[_Found]) -> ProfileRow | None:
+    """The row of profiles that have the same cells in the same order, as the sidecar sends them; None for others."""
+    by_type = {one.type: one.values for one in profiles}
+    first = profiles[0]
+    if len(by_type) != len(profiles) or len(set(zip(first.stacks, first.ages, strict=True))) != len(
+        first.stacks
+    ):
+        return None
+    if any(one.stacks != first.stacks or one.ages != first.ages for one in profiles):
+        return None
+    nothing = [0] * len(first.stacks)
+    columns = [by_type.get(name, nothing) for name in names.PROFILE_TYPES]
+    return ProfileRow(time, table, first.stacks, first.ages, *columns)
+
+
+def _lay(profiles: list[_Found]) -> _Cells:
+    cells: _Cells = {}
+    for one in profiles:
+        position = names.PROFILE_TYPES.index(one.type)
+        for stack, age, value in zip(one.stacks, one.ages, one.values, strict=True):
+            cells.setdefault((stack, age), [0, 0, 0])[position] += value
+    return cells
 
 
 def _bucket(upper: Json) -> int:

@@ -101,6 +101,7 @@ class StackReader:
         self._limits = limits
         self._rejections = rejections
         self._lines: dict[int, tuple[tuple[Line, ...], bytes]] = {}
+        self._functions: dict[int, tuple[str, str]] = {}
         self._checked: dict[int, tuple[tuple[int, ...], bytes]] = {}
 
     def check(self, index: int) -> None:
@@ -128,9 +129,9 @@ class StackReader:
         if len(locations) > depth:
             self._rejections.warn("stack_depth", f"a stack was cut to max_stack_depth={depth} frames")
             locations = locations[:depth]
-        digest = hashlib.blake2b(
-            b"".join([self._location(one)[1] for one in locations]), digest_size=16
-        ).digest()
+        lines = self._lines
+        parts = [(lines.get(one) or self._location(one))[1] for one in locations]
+        digest = hashlib.blake2b(b"".join(parts), digest_size=16).digest()
         self._checked[index] = (locations, digest)
         return locations, digest
 
@@ -161,13 +162,15 @@ class StackReader:
             )
         if not 0 <= line <= _MAX_LINE:
             raise BadAttributes("bad_line", f"a line number is not from 0 to {_MAX_LINE}")
-        function = table[function_index]
-        read = self._reader
-        return (
-            read.text(read.string(function.filename_strindex)),
-            int(line),
-            read.text(read.string(function.name_strindex)),
-        )
+        known = self._functions.get(function_index)
+        if known is None:
+            function, read = table[function_index], self._reader
+            file, name = function.filename_strindex, function.name_strindex
+            known = self._functions[function_index] = (
+                read.text(read.string(file)),
+                read.text(read.string(name)),
+            )
+        return known[0], int(line), known[1]
 
 
 def profiles_response(rejections: Rejections) -> ExportProfilesServiceResponse:

@@ -25,6 +25,8 @@ _INT4: Final = struct.Struct("!ii")
 _FLOAT8: Final = struct.Struct("!id")
 _COUNT: Final = struct.Struct("!h")
 _ARRAY: Final = struct.Struct("!iiiii")
+_NUMPY_CODES: Final = {"h": ">i2", "i": ">i4", "q": ">i8", "d": ">f8"}
+_MANY: Final = 64
 _NARROW: Final = [
     ("count", ">i2"),
     ("time_length", ">i4"),
@@ -80,10 +82,21 @@ def array(kind: str, values: Sequence[float]) -> bytes:
     oid, size, code = _ARRAY_TYPES[kind]
     if not values:
         return struct.pack("!iiii", 12, 0, 0, oid)
-    mixed: list[float] = [size] * (2 * len(values))
-    mixed[1::2] = values
-    body = struct.pack("!" + f"i{code}" * len(values), *mixed)
+    if len(values) < _MANY:
+        mixed: list[float] = [size] * (2 * len(values))
+        mixed[1::2] = values
+        body = struct.pack("!" + f"i{code}" * len(values), *mixed)
+    else:
+        body = _elements(size, _NUMPY_CODES[code], values)
     return struct.pack("!i", _ARRAY.size + len(body)) + _ARRAY.pack(1, 0, oid, len(values), 1) + body
+
+
+def _elements(size: int, code: str, values: Sequence[float]) -> bytes:
+    import numpy as np
+
+    elements = np.empty(len(values), [("length", ">i4"), ("value", code)])
+    elements["length"], elements["value"] = size, values
+    return elements.tobytes()
 
 
 def row(*fields: bytes) -> bytes:

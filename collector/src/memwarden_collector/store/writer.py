@@ -12,14 +12,14 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Final
 
 import psycopg
 
-from memwarden_collector.batch import Batch, ResourceBlock, SeriesId, SeriesInfo
+from memwarden_collector.batch import Batch, ProfileRow, ResourceBlock, SeriesId, SeriesInfo
 from memwarden_collector.columns import NUMBERS
 from memwarden_collector.errors import DatabaseAway, DataRefused, Overloaded, StoreError
 from memwarden_collector.store.connection import Connection, Database, translated
@@ -232,7 +232,7 @@ class Writer:
                 int8(sum(profile.live_bytes)),
                 int8(sum(profile.samples)),
                 int4(len(profile.stacks)),
-                array("int4", [ids[profile.table.fingerprint(index)] for index in profile.stacks]),
+                array("int4", _stack_ids(profile, ids)),
                 array("int2", profile.ages),
                 array("int8", profile.live_bytes),
                 array("int8", profile.blocks),
@@ -247,6 +247,12 @@ class Writer:
             " samples) from stdin (format binary)",
             rows,
         )
+
+
+def _stack_ids(profile: ProfileRow, ids: Mapping[bytes, int]) -> list[int]:
+    """A stack stands in several cells: its id is looked up once."""
+    known = {index: ids[profile.table.fingerprint(index)] for index in set(profile.stacks)}
+    return [known[index] for index in profile.stacks]
 
 
 def _enter_ledger(connection: Connection, batches: Sequence[Batch]) -> list[bool]:
