@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -23,6 +24,7 @@ from memwarden_collector.access.caller import Access
 from memwarden_collector.access.certificate import Certificate
 from memwarden_collector.access.opening import open_access, open_api
 from memwarden_collector.clock import Clock
+from memwarden_collector.dependencies import OK, Dependencies
 from memwarden_collector.errors import CollectorError
 from memwarden_collector.listen import open_socket, url_of, write_port_file
 from memwarden_collector.opening import Opening
@@ -31,6 +33,8 @@ from memwarden_collector.otlp.intake import Intake
 from memwarden_collector.root import App, Root
 from memwarden_collector.serve.command_desk import CommandDesk
 from memwarden_collector.settings import Settings
+from memwarden_collector.snapshot_folder import SnapshotFolder
+from memwarden_collector.snapshot_keeper import SnapshotKeeper
 from memwarden_collector.store.connection import Database
 from memwarden_collector.store.tier import Store
 from memwarden_collector.store.writer import Writer
@@ -47,6 +51,7 @@ _REQUESTS_SECONDS: Final = 3  # for requests in flight, when the collector is to
 _WRITER_SECONDS: Final = 1.0
 _END_SECONDS: Final = 4.5
 _DECODE_THREADS: Final = 2
+_DESCRIPTORS: Final = 65_536
 
 
 def run(settings: Settings, opening: Opening | None = None) -> int:
@@ -63,11 +68,32 @@ def run(settings: Settings, opening: Opening | None = None) -> int:
         with contextlib.closing(open_socket(settings.host, settings.port)) as listener:
             database, store = opening.result()
             with contextlib.closing(database):
-                asyncio.run(Collector(settings, database, store, listener).serve())
+                _let_many_connect()
+                with _snapshot_folder(settings) as folder:
+                    asyncio.run(Collector(settings, database, store, listener, folder).serve())
     except CollectorError as error:
         print(f"memwarden collector: {error}", file=sys.stderr)
         return EXIT_FAILED
     return 0
+
+
+@contextlib.contextmanager
+def _snapshot_folder(settings: Settings) -> Iterator[SnapshotFolder | None]:
+    """Raises SnapshotFolderUnusable."""
+    if settings.snapshot_folder is None:
+        yield None
+        return
+    with contextlib.closing(SnapshotFolder(settings.snapshot_folder)) as folder:
+        yield folder
+
+
+def _let_many_connect() -> None:
+    """Thousands of sidecars keep connections open; the usual soft limit of descriptors is 1 024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class _Server(uvicorn.Server):
@@ -102,7 +128,14 @@ async def _open_grpc(
 class Collector:
     """All parts of one process."""
 
-    def __init__(self, settings: Settings, database: Database, store: Store, listener: socket.socket) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        store: Store,
+        listener: socket.socket,
+        folder: SnapshotFolder | None,
+    ) -> None:
         self._settings = settings
         self._database = database
         self._store = store
@@ -117,8 +150,15 @@ class Collector:
         self._kubelets: KubeletDoor | None = None
         self._upkeep = UpkeepJob(database, store, settings.retention, self._telemetry)
         self._desk = CommandDesk(database, settings.limits.max_waiting_sidecars, self._telemetry)
-        self._checked: tuple[float, str | None] | None = None
-        self._check_lock = asyncio.Lock()
+        self._keeper = None
+        if folder is not None:
+            self._keeper = SnapshotKeeper(
+                database, folder, settings.limits, settings.retention, self._telemetry
+            )
+        self._interface_state = ("loading", "")
+        self._dependencies = Dependencies(
+            database, store, lambda: self._interface_state, folder, settings.limits, self._clock
+        )
         self._telemetry.count("store_info", tier=str(store.tier), layout=str(store.layout))
         self._telemetry.gauge("queue_rows", lambda: self._writer.queue_rows)
         self._telemetry.gauge("database_up", lambda: float(database.health.trouble is None))
@@ -128,16 +168,17 @@ class Collector:
         settings = self._settings
         certificate = self._certificate()
         access = open_access(settings, self._clock, self._telemetry)
-        intake = Intake(self._writer, settings.limits, self._telemetry, self._clock, self._decoders, access)
+        intake = Intake(
+            self._writer, settings.limits, self._telemetry, self._clock, self._decoders, access, self._keeper
+        )
         doors = OtlpDoors(intake)
         root = Root(
             doors,
             intake,
             self._load_interface,
-            self._trouble,
+            self._dependencies,
             self._telemetry,
             access,
-            self._store,
             open_metrics=settings.access.open_metrics,
             trust_file=settings.tls.trust_file,
         )
@@ -181,6 +222,8 @@ class Collector:
         self._writer.start()
         self._upkeep.start()
         self._kubelets = self._open_kubelets()
+        if self._keeper is not None:
+            self._keeper.start()
         serving = asyncio.create_task(server.serve(sockets=[self._listener]))
         try:
             await asyncio.wait(
@@ -197,6 +240,7 @@ class Collector:
             await asyncio.wait([warming])
             if watching is not None:
                 watching.cancel()
+            warming.exception()  # was logged, and is told by /readyz
         finally:
             close_doors()
             await asyncio.wait([serving, *ending])
@@ -236,6 +280,8 @@ class Collector:
         self._upkeep.stop()
         if self._kubelets is not None:
             self._kubelets.stop()
+        if self._keeper is not None:
+            self._keeper.close()
         self._writer.close(_WRITER_SECONDS)
         self._decoders.shutdown(wait=False, cancel_futures=True)
 
@@ -243,7 +289,14 @@ class Collector:
         """The interface and the analysis, loaded once, in a thread."""
         async with self._interface_lock:
             if self._interface is None:
-                self._interface = await asyncio.to_thread(self._make_interface)
+                try:
+                    self._interface = await asyncio.to_thread(self._make_interface)
+                except Exception as error:
+                    if self._interface_state[0] != "failed":
+                        _log.exception("the interface can't be loaded; data is taken all the same")
+                    self._interface_state = ("failed", f"{type(error).__name__}: {error}")
+                    raise
+                self._interface_state = (OK, "")
             return self._interface
 
     def _make_interface(self) -> App:
@@ -253,20 +306,5 @@ class Collector:
 
         self._analyst = Analyst(self._database, self._settings.analysis, self._telemetry, self._clock)
         self._analyst.start()
-        services = Services(self._desk, self._settings.limits, self._telemetry)
+        services = Services(self._desk, self._keeper, self._settings.limits, self._telemetry)
         return make_interface(self._database, self._analyst, services)
-
-    async def _trouble(self) -> str | None:
-        """What is wrong with the database, asked at most once a second."""
-        async with self._check_lock:
-            now = self._clock.monotonic()
-            if self._checked is None or now - self._checked[0] >= 1:
-                self._checked = (now, await asyncio.to_thread(self._check))
-            return self._checked[1]
-
-    def _check(self) -> str | None:
-        try:
-            self._database.check()
-        except CollectorError as error:
-            return str(error)
-        return None

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from numpy import float64, int64
     from numpy.typing import NDArray
 
+from memwarden_collector.snapshots import Chunk
+
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 Attributes = dict[str, Json]
 Line = tuple[str, int, str]
@@ -137,6 +139,16 @@ class Packed:
     values: "NDArray[float64]"
 
 
+class EventRow(NamedTuple):
+    """What a sidecar tells that is no number."""
+
+    time: int
+    name: str
+    body: str
+    attributes: str
+    """JSON object."""
+
+
 @dataclass(slots=True)
 class ResourceBlock:
     """What one request says about one resource."""
@@ -149,8 +161,11 @@ class ResourceBlock:
     distributions: list[tuple[int, SeriesId, Distribution]] = field(default_factory=list)
     series: dict[SeriesId, SeriesInfo] = field(default_factory=dict)
     profiles: list[ProfileRow] = field(default_factory=list)
+    events: list[EventRow] = field(default_factory=list)
+    chunks: list[Chunk] = field(default_factory=list)
+    """Of snapshots; they go to files and are no rows."""
     items: int = 0
-    """Points or Profiles of the request that are in it."""
+    """Points, Profiles or log records of the request that are in it."""
     packed: Packed | None = None
     """As `narrow`, of a request that was decoded by a template."""
     digest: bytes | None = None
@@ -164,7 +179,7 @@ class ResourceBlock:
 
     @property
     def rows(self) -> int:
-        points = len(self.wide) + len(self.narrow) + len(self.distributions)
+        points = len(self.wide) + len(self.narrow) + len(self.distributions) + len(self.events)
         if self.packed is not None:
             points += len(self.packed.values)
         return points + sum(len(profile.stacks) + 1 for profile in self.profiles)
@@ -176,6 +191,7 @@ class ResourceBlock:
             *(row[0] for row in self.narrow),
             *(row[0] for row in self.distributions),
             *(profile.time for profile in self.profiles),
+            *(event.time for event in self.events),
         ]
         if self.packed is not None:
             times += [int(self.packed.times.min()), int(self.packed.times.max())]

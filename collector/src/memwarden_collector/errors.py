@@ -3,6 +3,7 @@
 CollectorError
 ├── ListenFailed             the address can't be bound
 ├── PortFileFailed           the port file can't be written
+├── SnapshotFolderUnusable   the folder of snapshots can't be written, or is used by another collector
 ├── AccessUnusable           who may can't be asked of the cluster: no API server is named
 ├── CertificateUnusable      certificate, key or trust bundle can't be read or don't fit together
 ├── Refused                  a request is answered with an error (status, message)
@@ -41,6 +42,7 @@ __all__ = [
     "Refused",
     "SchemaChanged",
     "SchemaNewer",
+    "SnapshotFolderUnusable",
     "StoreError",
 ]
 
@@ -63,6 +65,10 @@ class AccessUnusable(CollectorError):
 
 class CertificateUnusable(CollectorError):
     """The doors' certificate can't be used."""
+
+
+class SnapshotFolderUnusable(CollectorError):
+    """Snapshots can't be kept there."""
 
 
 class Refused(CollectorError):

@@ -19,7 +19,8 @@ from memwarden_api.names import TRUST_PATH
 from memwarden_collector.access.caller import Access, Caller, Need
 from memwarden_collector.access.permit import Permit, leave
 from memwarden_collector.access.rules import Anyone, OfPod, demand
-from memwarden_collector.errors import Refused
+from memwarden_collector.dependencies import OK, Dependencies
+from memwarden_collector.errors import Overloaded, Refused
 from memwarden_collector.otlp.admission import Reservation
 from memwarden_collector.otlp.body import (
     ClientGone,
@@ -33,7 +34,6 @@ from memwarden_collector.otlp.body import (
 )
 from memwarden_collector.otlp.doors import OtlpDoors, send_answer
 from memwarden_collector.otlp.intake import Intake, retry_seconds
-from memwarden_collector.store.tier import Store
 from memwarden_collector.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
@@ -46,17 +46,16 @@ _PROBLEM: Final = b"application/problem+json"
 
 
 class Root:
-    """Which app answers which path. `trouble` tells the state of the database, or None when all is well."""
+    """Which app answers which path."""
 
     def __init__(
         self,
         doors: OtlpDoors,
         intake: Intake,
         interface: Callable[[], Awaitable[App]],
-        trouble: Callable[[], Awaitable[str | None]],
+        dependencies: Dependencies,
         telemetry: Telemetry,
         access: Access,
-        store: Store,
         *,
         open_metrics: bool = False,
         trust_file: Path | None = None,
@@ -64,12 +63,11 @@ class Root:
         self._doors = doors
         self._intake = intake
         self._interface = interface
-        self._trouble = trouble
+        self._dependencies = dependencies
         self._telemetry = telemetry
         self._access = access
         self._open_metrics = open_metrics
         self._trust_file = trust_file
-        self._store = store
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -78,7 +76,10 @@ class Root:
             return
         path = scope["path"]
         if path == "/healthz":
-            await _send_json(send, 200, {"status": "ok"})
+            # Alive is who answers: nothing is asked that could hang.
+            await _send_json(send, 200, {"status": OK, **self._dependencies.last_known()})
+        elif path == "/startupz":
+            await self._started(send)
         elif path == "/readyz":
             await self._ready(send)
         elif path == TRUST_PATH:
@@ -116,7 +117,12 @@ class Root:
                 limits, headers = self._intake.limits, headers_of(scope)
                 body = await read_body(headers, Incoming(receive), limits, reservation, "max_interface_bytes")
             receive = _once(body, receive)
-        interface = await self._interface()
+        try:
+            interface = await self._interface()
+        except Exception as error:
+            raise Overloaded(
+                f"the interface can't be loaded ({error}); see /readyz", reason="interface"
+            ) from error
         # A fault was answered and logged by the interface's own handler, which raises it once more.
         with contextlib.suppress(Exception):
             await interface(scope, receive, send)
@@ -162,15 +168,15 @@ class Root:
         await drain(headers, incoming)
         await _send_problem(send, refused.status, refused.message, retry_seconds(refused))
 
+    async def _started(self, send: Send) -> None:
+        states = await self._dependencies.states()
+        await _send_json(send, 200 if states["interface"]["status"] == OK else 503, states)
+
     async def _ready(self, send: Send) -> None:
-        trouble = await self._trouble()
-        state = {
-            "status": "ok" if trouble is None else "away",
-            "detail": trouble or "",
-            "tier": str(self._store.tier),
-            "layout": str(self._store.layout),
-        }
-        await _send_json(send, 200 if trouble is None else 503, {"database": state})
+        """Data is taken, and questions are answered or will soon be."""
+        states = await self._dependencies.states()
+        is_ready = states["database"]["status"] == OK and states["interface"]["status"] != "failed"
+        await _send_json(send, 200 if is_ready else 503, states)
 
 
 def _once(body: bytes, receive: Receive) -> Receive:

@@ -103,6 +103,21 @@ class Limits(_Model):
         ge=0,
         description="Memory for templates, by which requests of known senders are decoded; 0 for none",
     )
+    max_snapshot_chunk_bytes: int = Field(
+        default=1 << 20, ge=1, description="Bytes of one chunk of a snapshot (partial success)"
+    )
+    max_snapshot_bytes: int = Field(
+        default=4 << 30, ge=1, description="Bytes of one snapshot (partial success)"
+    )
+    max_snapshots_bytes: int = Field(
+        default=20 << 30, ge=1, description="Bytes of all snapshots of the folder together (partial success)"
+    )
+    max_receiving_snapshots: int = Field(
+        default=8, ge=1, description="Snapshots that are uploaded at once (partial success)"
+    )
+    min_snapshot_free_bytes: int = Field(
+        default=1 << 30, ge=0, description="Bytes that snapshots leave free on their disk (partial success)"
+    )
     max_interface_bytes: int = Field(
         default=8 << 20, ge=1, description="Bytes of the body of a request to the interface (413)"
     )
@@ -169,6 +184,15 @@ class Retention(_Model):
         default=90,
         gt=0,
         description="Days that owners, rollouts, restarts and coverage are kept after they were last written",
+    )
+    snapshots_days: float = Field(default=14, gt=0, description="Days that snapshots are kept")
+    scope_snapshots: int = Field(default=10, ge=1, description="Snapshots kept of one scope, the newest")
+    partial_snapshot_hours: float = Field(
+        default=24, gt=0, description="Hours after which a snapshot that nobody goes on uploading is given up"
+    )
+    events_days: float = Field(default=30, gt=0, description="Days that events of sidecars are kept")
+    max_events: int = Field(
+        default=1_000_000, ge=1, description="Events of sidecars that are kept, the newest"
     )
     commands_days: float = Field(default=7, gt=0, description="Days that commands for sidecars are kept")
     upkeep_seconds: float = Field(
@@ -265,12 +289,15 @@ class Settings(_Model):
         default=("127.0.0.1", DEFAULT_GRPC_PORT),
         description="HOST:PORT for OTLP over gRPC; port 0 takes a free one, off opens none",
     )
+    snapshot_folder: Path | None = Field(
+        default=None, description="Folder for snapshots that sidecars upload; none are taken without it"
+    )
     port_file: Path | None = Field(
         default=None, description="File that gets the URL, whole, once the collector is ready"
     )
     log_level: LogLevel = Field(default="info", description="What is logged to standard error")
     token: SecretStr | None = Field(
-        default=None, description="Bearer token for everything but /healthz and /readyz"
+        default=None, description="Bearer token for everything but /healthz, /readyz and /startupz"
     )
     access: Reviews = Reviews()
     tls: Tls = Tls()
@@ -354,6 +381,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=f"127.0.0.1:{DEFAULT_GRPC_PORT}",
         help=f"{_help(Settings, 'grpc_listen')} (default: %(default)s)",
     )
+    parser.add_argument("--snapshot-folder", metavar="PATH", help=_help(Settings, "snapshot_folder"))
     parser.add_argument("--port-file", metavar="PATH", help=_help(Settings, "port_file"))
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     for title, model in _GROUPS:
@@ -400,6 +428,7 @@ def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) ->
         host=host,
         port=port,
         grpc_listen=None if grpc == "off" else parse_listen(grpc, "--grpc-listen"),
+        snapshot_folder=Path(arguments.snapshot_folder) if arguments.snapshot_folder else None,
         port_file=Path(arguments.port_file) if arguments.port_file else None,
         log_level=arguments.log_level,
         token=SecretStr(environ[ENV_TOKEN]) if environ.get(ENV_TOKEN) else None,

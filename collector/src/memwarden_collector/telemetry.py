@@ -47,6 +47,15 @@ _HELP: Final = {
         "counter",
         "Commands for sidecars, by kind and what became of them: made, delivered, done, failed",
     ),
+    "memwarden_collector_snapshot_chunks_total": (
+        "counter",
+        "Chunks of snapshots, by result: kept, or why not",
+    ),
+    "memwarden_collector_snapshots_total": (
+        "counter",
+        "Snapshots, by what became of them: complete, damaged, deleted, old, abandoned",
+    ),
+    "memwarden_collector_snapshot_free_bytes": ("gauge", "Bytes that are free on the disk of snapshots"),
     "memwarden_collector_sidecars_waiting": ("gauge", "Sidecars that wait for commands here"),
     "memwarden_collector_inflight_bytes": ("gauge", "Bytes of requests being worked on"),
     "memwarden_collector_template_bytes": ("gauge", "Memory that templates of known senders take, estimated"),

@@ -99,6 +99,18 @@ PROFILE_TYPES: Final = (PROFILE_SPACE, PROFILE_BLOCKS, PROFILE_SAMPLES)
 PROFILE_AGE: Final = "memwarden.age.upper_seconds"
 AGE_BOUNDS_SECONDS: Final = (1, 2, 5, 10, 30, 60, 300, 900, 3600)  # ten buckets, the last without a bound
 
+# ── Logs: what of them is kept ───────────────────────────────────────────────────────────────────────────
+EVENT_NAME: Final = "event.name"  # attribute of a log record, where the record's own field for it is empty
+EVENT_PREFIX: Final = "memwarden."  # events with such a name, of a scope, are kept
+# A chunk of a snapshot is a log record whose body is bytes: all chunks but the last have one size.
+SNAPSHOT_ID: Final = "memwarden.snapshot.id"  # UUIDv7, the same for all chunks
+SNAPSHOT_KIND: Final = "memwarden.snapshot.kind"  # what the bytes are
+SNAPSHOT_SIZE: Final = "memwarden.snapshot.size"  # By, of the whole
+SNAPSHOT_SHA256: Final = "memwarden.snapshot.sha256"  # of the whole, in hexadecimal
+SNAPSHOT_CHUNKS: Final = "memwarden.snapshot.chunks"  # how many there are
+SNAPSHOT_CHUNK: Final = "memwarden.snapshot.chunk"  # which one this is, from 0 on
+SNAPSHOT_CHUNK_SHA256: Final = "memwarden.snapshot.chunk_sha256"  # of this one, in hexadecimal
+
 # ── HTTP ─────────────────────────────────────────────────────────────────────────────────────────────────
 METRICS_PATH: Final = "/v1/metrics"
 LOGS_PATH: Final = "/v1/logs"

@@ -32,6 +32,7 @@ from memwarden_collector.otlp.signals import Door
 from memwarden_collector.otlp.templates import Templates
 from memwarden_collector.otlp.weight import check_weight
 from memwarden_collector.settings import Limits
+from memwarden_collector.snapshot_keeper import SnapshotKeeper
 from memwarden_collector.telemetry import Telemetry
 
 _JITTER_SECONDS: Final = 2.0  # so that clients don't come back in one wave
@@ -76,6 +77,7 @@ class Intake:
         clock: Clock,
         executor: Executor,
         access: Access,
+        keeper: SnapshotKeeper | None = None,
     ) -> None:
         self.limits = limits
         self.budget = Budget(limits.max_inflight_bytes)
@@ -84,6 +86,7 @@ class Intake:
         self._clock = clock
         self._executor = executor
         self._access = access
+        self._keeper = keeper
         self._quota = Quota(limits)
         self._templates = Templates(limits, clock.monotonic)
         self._commits = Commits(limits.commit_seconds)
@@ -109,6 +112,7 @@ class Intake:
         if decoded.strangers:
             keep = await self._access.allows(caller, WRITE)
             batch = await loop.run_in_executor(self._executor, self._settle, decoded, caller, keep)
+        await self._keep(batch, rejections)
         await self._store(batch)
         rejections.report(self._telemetry, self.limits, door.signal.name.lower())
         return door.respond(rejections)
@@ -175,9 +179,36 @@ class Intake:
             templates.learn(body, request, now)
         return blocks, rejections
 
+    async def _keep(self, batch: Batch, rejections: Rejections) -> None:
+        """Chunks of snapshots go to the disk, before the rest is stored: they may come twice."""
+        chunks = [chunk for block in batch.blocks for chunk in block.chunks]
+        if not chunks:
+            return
+        if self._keeper is None:
+            rejections.reject(
+                "not_stored", "this collector keeps no snapshots: it needs --snapshot-folder", len(chunks)
+            )
+            return
+        try:
+            async with asyncio.timeout(self.limits.commit_seconds):
+                loop = asyncio.get_running_loop()
+                refused = await loop.run_in_executor(self._keeper.executor, self._keeper.keep, chunks)
+        except TimeoutError:
+            raise Overloaded(
+                f"chunks were not written within commit_seconds={self.limits.commit_seconds:g};"
+                " send them again later",
+                reason="commit_seconds",
+            ) from None
+        except StoreError as error:
+            raise Overloaded(f"{error}; send it again later", reason=type(error).__name__) from error
+        except RuntimeError:  # its thread has ended
+            raise Overloaded("the collector is stopping; send it again later", reason="stopping") from None
+        for why, count in refused:
+            rejections.reject(why.reason, why.text, count)
+
     async def _store(self, batch: Batch) -> None:
         signal = batch.signal.name.lower()
-        if not batch.blocks:
+        if not any(block.rows for block in batch.blocks):
             self._telemetry.count("batches_total", signal=signal, result="empty")
             return
         try:

@@ -22,9 +22,9 @@ def decode_text(cursor: str) -> str:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except (binascii.Error, UnicodeError, ValueError):
-        raise _bad() from None
+        raise bad() from None
     if not text or "\x00" in text:
-        raise _bad()
+        raise bad()
     return text
 
 
@@ -36,7 +36,7 @@ def decode_moment(cursor: str | None) -> tuple[datetime, int] | None:
     try:
         return datetime.fromtimestamp(microseconds / 1e6, UTC), number
     except (OverflowError, ValueError, OSError):
-        raise _bad() from None
+        raise bad() from None
 
 
 def encode_moment(at: datetime, number: int) -> str:
@@ -48,17 +48,18 @@ def _parts(cursor: str, count: int) -> list[str]:
     try:
         parts = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split("|")
     except (binascii.Error, UnicodeError, ValueError):
-        raise _bad() from None
+        raise bad() from None
     if len(parts) != count:
-        raise _bad()
+        raise bad()
     return parts
 
 
 def _integer(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise _bad()
+        raise bad()
     return int(text)
 
 
-def _bad() -> ProblemError:
+def bad() -> ProblemError:
+    """The answer to a cursor that is none."""
     return ProblemError(400, "the cursor is not one that a page gave: leave it out to start again")

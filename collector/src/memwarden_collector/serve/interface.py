@@ -18,6 +18,7 @@ from memwarden_collector.serve.downsample import downsample
 from memwarden_collector.serve.flames import add_flame_routes
 from memwarden_collector.serve.problems import MEDIA_TYPE, ProblemError, install
 from memwarden_collector.serve.services import Services
+from memwarden_collector.serve.snapshots import add_snapshot_routes
 from memwarden_collector.store import lists, verdicts
 from memwarden_collector.store.connection import Connection, Database
 from memwarden_collector.store.recordings import read_scope
@@ -164,6 +165,7 @@ def _routes(database: Database, analyst: Analyst, services: Services) -> APIRout
     add_flame_routes(router, database)
     add_cluster_routes(router, database)
     add_command_routes(router, database, services)
+    add_snapshot_routes(router, database, services)
 
     @router.get("/profiles/{id}", operation_id="getProfile")
     def get_profile(id: Annotated[str, Path(pattern="^[0-9]{1,18}$")]) -> rest.Profile:

@@ -17,7 +17,7 @@ def openapi_text() -> str:
     """The OpenAPI document as it stands in docs/reference/openapi.json; needs no database."""
     database = Database("")
     telemetry, limits = Telemetry(), Limits()
-    services = Services(CommandDesk(database, 1, telemetry), limits, telemetry)
+    services = Services(CommandDesk(database, 1, telemetry), None, limits, telemetry)
     app = make_interface(database, Analyst(database, Analysis(), telemetry, Clock()), services)
     return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
 

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from memwarden_collector.errors import StoreError
 from memwarden_collector.settings import Retention
-from memwarden_collector.store import cluster, columnstore, commands, hypertables, partitions, rollups
+from memwarden_collector.store import cluster, columnstore, commands, events, hypertables, partitions, rollups
 from memwarden_collector.store.connection import SCHEMA, Connection, translated
 from memwarden_collector.store.tables import EVERY, TimeTable
 from memwarden_collector.store.tier import Layout, Store, Tier
@@ -138,6 +138,9 @@ class Upkeep:
                 [now - timedelta(days=self._retention.verdicts_days), _VERDICTS],
             ).rowcount
             done.deleted += cluster.delete_old(connection, timedelta(days=self._retention.cluster_days))
+            done.deleted += events.delete_old(
+                connection, timedelta(days=self._retention.events_days), self._retention.max_events
+            )
             done.deleted += commands.delete_old(connection, timedelta(days=self._retention.commands_days))
 
     def _horizon(self, connection: Connection, table: TimeTable, now: datetime) -> datetime:

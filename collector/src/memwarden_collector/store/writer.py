@@ -36,6 +36,7 @@ from memwarden_collector.store.copying import (
 )
 from memwarden_collector.store.dictionary import Dictionary, KnownResource, LazyFrames, moment
 from memwarden_collector.store.distributions import write_distributions
+from memwarden_collector.store.events import write_events
 
 _log = logging.getLogger(__name__)
 _GROUP_ROWS: Final = 20_000
@@ -190,6 +191,7 @@ class Writer:
             self._write_narrow(connection, blocks, resources)
             write_distributions(connection, self._dictionary, blocks, resources)
             self._write_profiles(connection, blocks, resources)
+            write_events(connection, blocks, resources)
             _write_changes(connection, blocks, resources)
         return new
 
