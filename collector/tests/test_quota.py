@@ -6,6 +6,7 @@ from typing import Any
 import collector_requests as otlp
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
+from memwarden_api import names
 from memwarden_collector.batch import ResourceBlock, ResourceId
 from memwarden_collector.errors import OverQuota
 from memwarden_collector.otlp.quota import Quota
@@ -46,6 +47,30 @@ def test_a_scope_over_its_quota_is_429_and_others_go_on(start: Any, database_url
     own = 'limit="max_scope_points_per_second",reason="scope_quota"'
     assert f'refused_total{{door="http",{own},status="429",value="0.0001"}} 1' in text
     assert f'rejected_total{{{own},signal="metrics",value="0.0001"}} 10' in text
+
+
+def test_new_names_of_a_scope_are_bounded_and_known_ones_cost_nothing(start: Any, database_url: str) -> None:
+    options = ("--max-scope-new-series", "15", "--max-scope-new-resources", "3")
+    client = start(database_url, *options).client
+    for _ in range(5):  # ten series, again and again
+        assert otlp.post_metrics(client, request("steady")).status_code == 200
+    # Two batches are within the limit and the credit; the third has to wait.
+    for points, status in ((10, 200), (30, 200), (31, 429)):
+        last = otlp.post_metrics(client, request("greedy", points=points))
+        assert last.status_code == status, last.text
+    assert "max_scope_new_series=15" in Status.FromString(last.content).message  # type: ignore[attr-defined]
+    both = otlp.metrics_answer(otlp.post_metrics(client, request("greedy", "steady"))).partial_success
+    assert both.rejected_data_points == 10
+    assert "max_scope_new_series=15" in both.error_message
+    for pid in range(1, 6):
+        message = ExportMetricsServiceRequest()
+        gauge = [(names.PROCESS_COUNT, 1.0, {})]
+        otlp.add_resource(message, otlp.process_attributes("forks", pid), time.time(), gauge)
+        last = otlp.post_metrics(client, message)
+    assert last.status_code == 429
+    assert "max_scope_new_resources=3" in Status.FromString(last.content).message  # type: ignore[attr-defined]
+    text = client.get("/metrics").text
+    assert 'limit="max_scope_new_series",reason="scope_new_series",status="429",value="15.0"' in text
 
 
 def test_all_together_over_their_quota_are_429(start: Any, database_url: str) -> None:

@@ -1,6 +1,7 @@
 """The store alone: what is kept in memory equals what is in the database, errors have a next step."""
 
 import hashlib
+import json
 import time
 import uuid
 from collections.abc import Callable
@@ -13,7 +14,15 @@ import psycopg
 import pytest
 
 from memwarden_api import names
-from memwarden_collector.batch import Batch, Signal
+from memwarden_collector.batch import (
+    Batch,
+    ResourceBlock,
+    ResourceId,
+    SeriesId,
+    SeriesInfo,
+    Signal,
+    fingerprint,
+)
 from memwarden_collector.errors import DatabaseAway, DatabaseFull, DatabaseTooOld, DataRefused
 from memwarden_collector.settings import Analysis
 from memwarden_collector.store import connection as connections
@@ -22,7 +31,7 @@ from memwarden_collector.store.connection import Database, translated
 from memwarden_collector.store.migrate import migrate
 from memwarden_collector.store.past import ProfileMeta, choose
 from memwarden_collector.store.recordings import RecordingLoader
-from memwarden_collector.store.writer import _enter_ledger, _time_of
+from memwarden_collector.store.writer import Writer, _enter_ledger, _time_of
 from memwarden_core import containers
 from memwarden_core.recording import Recording, SeriesKey
 
@@ -179,6 +188,44 @@ def test_a_cache_forgets_what_was_rolled_back_and_stays_bounded() -> None:
         cache.commit()
         assert len(cache) <= 10
     assert cache.get(49) == 49
+
+
+def test_a_cache_is_bounded_by_what_its_entries_take() -> None:
+    cache: StagedCache[str, int] = StagedCache(1000, lambda key, value: len(key) + value)
+    names_ = [f"{number}" + "x" * 90 for number in range(50)]
+    for name in names_:
+        cache.stage(name, 5)
+        cache.commit()
+        assert cache.weight == sum(len(one) + 5 for one in names_ if cache.get(one))
+        assert cache.weight <= 1000
+    cache.stage(names_[-1], 200)  # an entry that grew
+    cache.commit()
+    assert 200 < cache.weight == sum(len(one) + (cache.get(one) or 0) for one in names_ if cache.get(one))
+    cache.clear()
+    assert cache.weight == 0
+
+
+def test_ids_of_names_keep_to_their_memory(database_url: str) -> None:
+    """Long names, many of them: the caches take no more than they may, and everything is stored all the same."""
+    most = 1 << 20
+    with Database(database_url).connect("test") as connection:
+        migrate(connection)
+    writer = Writer(Database(database_url), 1_000_000, most)
+    writer.start()
+    text, heaviest = "v" * 2000, 0
+    for place in range(30):
+        identity = ResourceId(f"run{place}", "run", None, None, fingerprint(place))
+        ids = [SeriesId(identity.fp, "m", json.dumps({"k": f"{n}{text}"})) for n in range(40)]
+        block = ResourceBlock(identity, {"a": text})
+        block.narrow = [(place * 1_000_000 + 1, one, 1.0) for one in ids]
+        block.series = {one: SeriesInfo("By", "gauge", "", False, "") for one in ids}
+        assert writer.submit(Batch(fingerprint("batch", place), Signal.METRICS, [block])).result(60)
+        heaviest = max(heaviest, writer.dictionary_bytes)
+    writer.close(5)
+    assert most / 10 < heaviest <= most
+    with Database(database_url).connect("test") as connection:
+        counts = connection.execute("select count(*), count(distinct series_id) from sample").fetchone()
+    assert counts == (1200, 1200)
 
 
 def test_errors_have_a_next_step(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ from memwarden_collector.listen import open_socket, url_of, write_port_file
 from memwarden_collector.opening import Opening
 from memwarden_collector.otlp.doors import OtlpDoors
 from memwarden_collector.otlp.intake import Intake
+from memwarden_collector.otlp.quota import Quota
 from memwarden_collector.root import App, Root
 from memwarden_collector.serve.command_desk import CommandDesk
 from memwarden_collector.settings import Settings
@@ -142,7 +143,15 @@ class Collector:
         self._listener = listener
         self._clock = Clock()
         self._telemetry = Telemetry()
-        self._writer = Writer(database, settings.limits.max_queue_rows)
+        limits = settings.limits
+        self._quota = Quota(limits)
+        self._writer = Writer(
+            database,
+            limits.max_queue_rows,
+            limits.max_dictionary_bytes,
+            lambda series, resources: self._quota.note_new(series, resources, self._clock.monotonic()),
+        )
+        self._telemetry.gauge("dictionary_bytes", lambda: self._writer.dictionary_bytes)
         self._decoders = ThreadPoolExecutor(_DECODE_THREADS, thread_name_prefix="decode")
         self._interface_lock = asyncio.Lock()
         self._interface: App | None = None
@@ -168,8 +177,10 @@ class Collector:
         settings = self._settings
         certificate = self._certificate()
         access = open_access(settings, self._clock, self._telemetry)
+        clock, telemetry, decoders = self._clock, self._telemetry, self._decoders
         intake = Intake(
-            self._writer, settings.limits, self._telemetry, self._clock, self._decoders, access, self._keeper
+            *(self._writer, settings.limits, telemetry, clock, decoders, access, self._quota),
+            keeper=self._keeper,
         )
         doors = OtlpDoors(intake)
         root = Root(

@@ -62,6 +62,21 @@ class Limits(_Model):
         ge=0,
         description="Rows of one scope in a second, 0 for any (429; partial success where others come with it)",
     )
+    max_scope_new_series: float = Field(
+        default=200_000,
+        ge=0,
+        description="New series of one scope in an hour, and at once, 0 for any (429; partial success as above)",
+    )
+    max_scope_new_resources: float = Field(
+        default=50_000,
+        ge=0,
+        description="New processes or foreign resources of one scope in an hour, and at once, 0 for any (as above)",
+    )
+    max_dictionary_bytes: int = Field(
+        default=128 << 20,
+        ge=1 << 20,
+        description="Memory for ids of names that the writer knows; what has no room is looked up again",
+    )
     quota_burst_seconds: float = Field(
         default=60, gt=0, description="So much of a quota may be used at once by who was silent before"
     )

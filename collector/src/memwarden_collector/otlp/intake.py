@@ -77,6 +77,7 @@ class Intake:
         clock: Clock,
         executor: Executor,
         access: Access,
+        quota: Quota,
         keeper: SnapshotKeeper | None = None,
     ) -> None:
         self.limits = limits
@@ -87,7 +88,7 @@ class Intake:
         self._executor = executor
         self._access = access
         self._keeper = keeper
-        self._quota = Quota(limits)
+        self._quota = quota
         self._templates = Templates(limits, clock.monotonic)
         self._commits = Commits(limits.commit_seconds)
         telemetry.gauge("inflight_bytes", lambda: self.budget.used)

@@ -1,4 +1,5 @@
-"""How many rows may be stored in a second: by all senders together, and by one scope.
+"""How many rows may be stored in a second: by all senders together, and by one scope; and how many new names a scope
+may bring in an hour, which stay in the database: series, and processes or foreign resources.
 
 Token buckets that fill by the second. A request is taken when its bucket is not empty, and may leave a debt: so a
 request that is larger than a whole burst still gets through, once in a while, instead of coming again for ever.
@@ -6,6 +7,7 @@ request that is larger than a whole burst still gets through, once in a while, i
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Final
 
 from memwarden_collector.batch import ResourceBlock
@@ -16,6 +18,15 @@ from memwarden_collector.settings import Limits
 _MAX_SCOPES: Final = 20_000
 _ALL: Final = "max_points_per_second"
 _SCOPE: Final = "max_scope_points_per_second"
+_NEW_SERIES: Final = "max_scope_new_series"
+_NEW_RESOURCES: Final = "max_scope_new_resources"
+_REASONS: Final = {
+    _ALL: "quota",
+    _SCOPE: "scope_quota",
+    _NEW_SERIES: "scope_new_series",
+    _NEW_RESOURCES: "scope_new_resources",
+}
+_HOUR: Final = 3600.0
 
 
 class Buckets:
@@ -43,13 +54,17 @@ class Buckets:
 
 
 class Quota:
-    """Both quotas. Safe to use from any thread."""
+    """All quotas. Safe to use from any thread."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._lock = threading.Lock()
         self._all = Buckets(limits.max_points_per_second, limits.quota_burst_seconds)
-        self._scopes = Buckets(limits.max_scope_points_per_second, limits.quota_burst_seconds)
+        self._of_scopes = {
+            _SCOPE: Buckets(limits.max_scope_points_per_second, limits.quota_burst_seconds),
+            _NEW_SERIES: Buckets(limits.max_scope_new_series / _HOUR, _HOUR),
+            _NEW_RESOURCES: Buckets(limits.max_scope_new_resources / _HOUR, _HOUR),
+        }
 
     def take(self, blocks: list[ResourceBlock], rejections: Rejections, now: float) -> list[ResourceBlock]:
         """The blocks within the quotas; `now` is monotonic. Raises OverQuota when nothing is left.
@@ -59,26 +74,36 @@ class Quota:
         """
         with self._lock:
             if wait := self._all.wait("", now):
-                raise self._refusal(_ALL, self._limits.max_points_per_second, wait)
-            waits = {
-                scope: self._scopes.wait(scope, now) for scope in {block.identity.scope for block in blocks}
-            }
-            if waits and all(waits.values()):
-                raise self._refusal(_SCOPE, self._limits.max_scope_points_per_second, min(waits.values()))
-            taken = [block for block in blocks if not waits[block.identity.scope]]
+                raise self._refusal(_ALL, wait)
+            waits = {scope: self._wait(scope, now) for scope in {block.identity.scope for block in blocks}}
+            if waits and all(wait for wait, _ in waits.values()):
+                wait, name = min(waits.values())
+                raise self._refusal(name, wait)
+            taken = [block for block in blocks if not waits[block.identity.scope][0]]
             self._all.spend("", sum(block.rows for block in taken), now)
             for block in taken:
-                self._scopes.spend(block.identity.scope, block.rows, now)
+                self._of_scopes[_SCOPE].spend(block.identity.scope, block.rows, now)
         for block in blocks:
-            if waits[block.identity.scope]:
-                limit = f"{_SCOPE}={self._limits.max_scope_points_per_second:g}"
-                rejections.reject("scope_quota", f"its scope is over {limit}", block.items)
+            wait, name = waits[block.identity.scope]
+            if wait:
+                limit = f"{name}={getattr(self._limits, name):g}"
+                rejections.reject(_REASONS[name], f"its scope is over {limit}", block.items)
         return taken
 
-    @staticmethod
-    def _refusal(name: str, value: float, wait: float) -> OverQuota:
+    def note_new(self, series: Mapping[str, int], resources: Mapping[str, int], now: float) -> None:
+        """Names that the database did not have before, by scope."""
+        with self._lock:
+            for name, made in ((_NEW_SERIES, series), (_NEW_RESOURCES, resources)):
+                for scope, count in made.items():
+                    self._of_scopes[name].spend(scope, count, now)
+
+    def _wait(self, scope: str, now: float) -> tuple[float, str]:
+        """The longest of its waits, and for which limit."""
+        return max((buckets.wait(scope, now), name) for name, buckets in self._of_scopes.items())
+
+    def _refusal(self, name: str, wait: float) -> OverQuota:
         return OverQuota(
-            f"over {name}={value:g}; send it again in {wait:.0f} s",
-            reason="quota" if name == _ALL else "scope_quota",
+            f"over {name}={getattr(self._limits, name):g}; send it again in {wait:.0f} s",
+            reason=_REASONS[name],
             retry_seconds=wait,
         )

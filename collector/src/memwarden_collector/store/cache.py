@@ -1,5 +1,6 @@
 """A bounded cache that follows a transaction: what was learnt inside of it is kept only after its commit."""
 
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -7,14 +8,21 @@ V = TypeVar("V")
 
 
 class StagedCache(Generic[K, V]):
-    """For one thread. When it is full, the older half goes; what was asked for again lately is not
-    followed.
+    """For one thread. `weigh` says what an entry takes of the limit, 1 where it is left out.
+
+    When it is full, the older half goes; what was asked for again lately is not followed.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, weigh: Callable[[K, V], int] | None = None) -> None:
         self._limit = limit
+        self._weigh = weigh
+        self._weight = 0
         self._kept: dict[K, V] = {}
         self._staged: dict[K, V] = {}
+
+    @property
+    def weight(self) -> int:
+        return self._weight
 
     def get(self, key: K) -> V | None:
         staged = self._staged.get(key)
@@ -24,11 +32,17 @@ class StagedCache(Generic[K, V]):
         self._staged[key] = value
 
     def commit(self) -> None:
-        self._kept.update(self._staged)
+        for key, value in self._staged.items():
+            if key in self._kept:
+                self._weight -= self._weight_of(key, self._kept[key])
+            self._weight += self._weight_of(key, value)
+            self._kept[key] = value
         self._staged.clear()
-        if len(self._kept) > self._limit:
-            for key in list(self._kept)[: len(self._kept) - self._limit // 2]:
-                del self._kept[key]
+        if self._weight > self._limit:
+            for key in list(self._kept):
+                if self._weight <= self._limit // 2:
+                    break
+                self._weight -= self._weight_of(key, self._kept.pop(key))
 
     def rollback(self) -> None:
         self._staged.clear()
@@ -36,6 +50,10 @@ class StagedCache(Generic[K, V]):
     def clear(self) -> None:
         self._kept.clear()
         self._staged.clear()
+        self._weight = 0
+
+    def _weight_of(self, key: K, value: V) -> int:
+        return 1 if self._weigh is None else self._weigh(key, value)
 
     def __len__(self) -> int:
         return len(self._kept)

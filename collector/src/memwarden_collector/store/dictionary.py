@@ -5,9 +5,11 @@ same name at once: the second waits, inserts nothing and reads the first one's i
 order of their fingerprints, so that two of them can't wait for each other.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from sys import getsizeof
 from typing import TYPE_CHECKING, Any, Final
 
 from psycopg.types.json import Jsonb
@@ -30,11 +32,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_RESOURCES: Final = 50_000
-_SERIES: Final = 200_000
-_STACKS: Final = 200_000
-_BOUNDS: Final = 10_000
-_SETS: Final = 20_000
+_OVERHEAD: Final = 300
+"""Bytes of an entry beside its texts: its objects and its place in a table, from above."""
+_STACK_BYTES: Final = 200
+# Shares of the memory for ids.
+_SCOPES, _RESOURCES, _SERIES, _STACKS, _BOUNDS, _SETS = 0.1, 0.15, 0.35, 0.2, 0.05, 0.15
 _SEEN_STEP: Final = 1_000_000
 """Microseconds by which `seen_last` must have moved before a row is written again."""
 
@@ -57,7 +59,8 @@ class KnownResource:
 @dataclass(frozen=True, slots=True)
 class KnownScope:
     scope_id: int
-    facts: tuple[object, ...]
+    facts: int
+    """Hash of what is kept of it, which may be long texts."""
     seen_last: int
 
 
@@ -75,20 +78,36 @@ class ScopeFacts:
     limit: float | None = None
     limit_source: str | None = None
 
-    def comparable(self) -> tuple[object, ...]:
-        return (self.command, self.host, self.interval, self.limit, self.limit_source)
+    def comparable(self) -> int:
+        return hash((self.command, self.host, self.interval, self.limit, self.limit_source))
 
 
 class Dictionary:
     """The ids that one writer knows. For one thread, inside its transactions."""
 
-    def __init__(self) -> None:
-        self._scopes: StagedCache[str, KnownScope] = StagedCache(_RESOURCES)
-        self._resources: StagedCache[bytes, KnownResource] = StagedCache(_RESOURCES)
-        self._series: StagedCache[SeriesId, int] = StagedCache(_SERIES)
-        self._stacks: StagedCache[bytes, int] = StagedCache(_STACKS)
-        self._bounds: StagedCache[tuple[float, ...], int] = StagedCache(_BOUNDS)
-        self._sets: StagedCache[bytes, NDArray[int64]] = StagedCache(_SETS)
+    def __init__(self, max_bytes: int) -> None:
+        def room(share: float) -> int:
+            return round(max_bytes * share)
+
+        self._scopes: StagedCache[str, KnownScope] = StagedCache(
+            room(_SCOPES), lambda name, _: _OVERHEAD + getsizeof(name)
+        )
+        self._resources: StagedCache[bytes, KnownResource] = StagedCache(
+            room(_RESOURCES), lambda _, known: _OVERHEAD + getsizeof(known.attributes)
+        )
+        self._series: StagedCache[SeriesId, int] = StagedCache(
+            room(_SERIES), lambda one, _: _OVERHEAD + getsizeof(one.metric) + getsizeof(one.attributes)
+        )
+        self._stacks: StagedCache[bytes, int] = StagedCache(room(_STACKS), lambda _, __: _STACK_BYTES)
+        self._bounds: StagedCache[tuple[float, ...], int] = StagedCache(
+            room(_BOUNDS), lambda bounds, _: _OVERHEAD + 32 * len(bounds)
+        )
+        self._sets: StagedCache[bytes, NDArray[int64]] = StagedCache(
+            room(_SETS), lambda _, ids: _OVERHEAD + ids.nbytes
+        )
+        self._scope_names: dict[int, str] = {}
+        self._new_series: Counter[str] = Counter()
+        self._new_resources: Counter[str] = Counter()
         self._caches = (
             self._scopes,
             self._resources,
@@ -98,13 +117,27 @@ class Dictionary:
             self._sets,
         )
 
-    def commit(self) -> None:
+    @property
+    def weight(self) -> int:
+        """Bytes that the caches take, about."""
+        return sum(cache.weight for cache in self._caches)
+
+    def commit(self) -> tuple[Counter[str], Counter[str]]:
+        """Keep what was learnt; new series and new resources by scope, which the database did not have."""
         for cache in self._caches:
             cache.commit()
+        return self._take_new()
 
     def rollback(self) -> None:
         for cache in self._caches:
             cache.rollback()
+        self._take_new()
+
+    def _take_new(self) -> tuple[Counter[str], Counter[str]]:
+        made = self._new_series, self._new_resources
+        self._new_series, self._new_resources = Counter(), Counter()
+        self._scope_names.clear()
+        return made
 
     def resources(
         self, connection: Connection, blocks: Sequence[ResourceBlock]
@@ -139,6 +172,7 @@ class Dictionary:
         if missing:
             keys = sorted(missing)
             rows = [(missing[key], wanted[missing[key]]) for key in keys]
+            made: set[bytes] = set()
             ids = ensure(
                 connection,
                 "series",
@@ -154,7 +188,11 @@ class Dictionary:
                     "attribute": ("text", [info.attribute for _, info in rows]),
                     "attrs": ("jsonb", [one.attributes for one, _ in rows]),
                 },
+                made,
             )
+            for key in made:
+                scope_id = resources[missing[key].resource_fp].scope_id
+                self._new_series[self._scope_names[scope_id]] += 1
             for key, number in ids.items():
                 self._series.stage(missing[key], number)
         return {one: known for one in wanted if (known := self._series.get(one)) is not None}
@@ -235,9 +273,11 @@ class Dictionary:
             for scope_id, name in connection.execute(
                 "select scope_id, name from scope where name = any(%s)", [missing]
             ).fetchall():
-                self._scopes.stage(name, KnownScope(scope_id, (), 0))
+                self._scopes.stage(name, KnownScope(scope_id, 0, 0))
         self._update_scopes(connection, facts)
-        return {name: known.scope_id for name in facts if (known := self._scopes.get(name)) is not None}
+        ids = {name: known.scope_id for name in facts if (known := self._scopes.get(name)) is not None}
+        self._scope_names.update((scope_id, name) for name, scope_id in ids.items())
+        return ids
 
     def _update_scopes(self, connection: Connection, facts: Mapping[str, ScopeFacts]) -> None:
         changed: list[tuple[int, ScopeFacts]] = []
@@ -294,6 +334,7 @@ class Dictionary:
         scopes: Mapping[str, int],
     ) -> None:
         identities = [block.identity for block, _, _ in missing.values()]
+        made: set[bytes] = set()
         ids = ensure(
             connection,
             "resource",
@@ -308,7 +349,9 @@ class Dictionary:
                 "seen_first": ("timestamptz", [moment(first) for _, first, _ in missing.values()]),
                 "seen_last": ("timestamptz", [moment(first) for _, first, _ in missing.values()]),
             },
+            made,
         )
+        self._new_resources.update(missing[fp][0].identity.scope for fp in made)
         for fp, number in ids.items():
             self._resources.stage(fp, KnownResource(number, scopes[missing[fp][0].identity.scope], b"", 0, 0))
 
@@ -409,9 +452,11 @@ def ensure(
     id_column: str,
     fps: Sequence[bytes],
     columns: Mapping[str, tuple[str, Sequence[Any]]],
+    made: set[bytes] | None = None,
 ) -> dict[bytes, int]:
-    """Ids of rows known by their fingerprint; rows that are missing are inserted. `fps` in order, without
-    doubles.
+    """Ids of rows known by their fingerprint; rows that are missing are inserted, and added to `made`.
+
+    `fps` in order, without doubles.
     """
     known = _select(connection, table, id_column, fps)
     places = [place for place, fp in enumerate(fps) if fp not in known]
@@ -432,6 +477,8 @@ def ensure(
         ],
     ).fetchall()
     known |= {bytes(fp): number for number, fp in inserted}
+    if made is not None:
+        made.update(bytes(fp) for _, fp in inserted)
     rest = [fp for fp in fps if fp not in known]
     return known | _select(connection, table, id_column, rest) if rest else known
 

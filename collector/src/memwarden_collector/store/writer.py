@@ -12,7 +12,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Final
@@ -47,22 +47,32 @@ _UUID_TIMED: Final = 7
 _OWN_TIME_BACK: Final = 2 * _DAY
 """The ledger keeps no less (`settings.Retention.ledger_days`)."""
 _OWN_TIME_AHEAD: Final = _DAY
+OnNew = Callable[[Mapping[str, int], Mapping[str, int]], None]
+"""Told after a commit of new series and new resources by scope, which the database did not have before."""
 _Entry = tuple[Batch, "Future[bool]"]
 
 
 class Writer:
     """Start it, submit batches from any thread, close it. Implements `otlp.doors.Sink`."""
 
-    def __init__(self, database: Database, max_queue_rows: int) -> None:
+    def __init__(
+        self, database: Database, max_queue_rows: int, max_dictionary_bytes: int, on_new: OnNew | None = None
+    ) -> None:
         self._database = database
+        self._on_new = on_new
         self._max_rows = max_queue_rows
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._rows = 0
         self._closing = False
         self._connection: Connection | None = None
-        self._dictionary = Dictionary()
+        self._dictionary = Dictionary(max_dictionary_bytes)
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+
+    @property
+    def dictionary_bytes(self) -> int:
+        """Memory for ids of names, about."""
+        return self._dictionary.weight
 
     @property
     def queue_rows(self) -> int:
@@ -155,7 +165,9 @@ class Writer:
             try:
                 with translated(), connection.transaction():
                     stored = self._write(connection, batches)
-                self._dictionary.commit()
+                new_series, new_resources = self._dictionary.commit()
+                if self._on_new is not None and (new_series or new_resources):
+                    self._on_new(new_series, new_resources)
                 return stored
             except DatabaseAway as error:
                 self._dictionary.rollback()
