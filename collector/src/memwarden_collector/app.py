@@ -187,6 +187,7 @@ class Collector:
             doors,
             intake,
             self._load_interface,
+            self._next_commands,
             self._dependencies,
             self._telemetry,
             access,
@@ -295,6 +296,12 @@ class Collector:
             self._keeper.close()
         self._writer.close(_WRITER_SECONDS)
         self._decoders.shutdown(wait=False, cancel_futures=True)
+
+    async def _next_commands(self, query_string: bytes) -> bytes | None:
+        # Imported only now: its models are nothing that a start should wait for.
+        from memwarden_collector.serve.command_documents import next_commands
+
+        return await next_commands(self._desk, query_string)
 
     async def _load_interface(self) -> App:
         """The interface and the analysis, loaded once, in a thread."""

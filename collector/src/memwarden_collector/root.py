@@ -15,12 +15,12 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
-from memwarden_api.names import TRUST_PATH
+from memwarden_api.names import COMMANDS_PATH, TRUST_PATH
 from memwarden_collector.access.caller import Access, Caller, Need
 from memwarden_collector.access.permit import Permit, leave
 from memwarden_collector.access.rules import Anyone, OfPod, demand
 from memwarden_collector.dependencies import OK, Dependencies
-from memwarden_collector.errors import Overloaded, Refused
+from memwarden_collector.errors import Overloaded, Refused, StoreError
 from memwarden_collector.otlp.admission import Reservation
 from memwarden_collector.otlp.body import (
     ClientGone,
@@ -39,6 +39,7 @@ from memwarden_collector.telemetry import Telemetry
 _log = logging.getLogger(__name__)
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 API_PREFIX: Final = "/api/v1"
+_NEXT_COMMANDS: Final = f"{COMMANDS_PATH}/next"
 _OTLP_PREFIXES: Final = ("/v1/", "/v1development/")
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _JSON: Final = b"application/json"
@@ -53,6 +54,7 @@ class Root:
         doors: OtlpDoors,
         intake: Intake,
         interface: Callable[[], Awaitable[App]],
+        next_commands: Callable[[bytes], Awaitable[bytes | None]],
         dependencies: Dependencies,
         telemetry: Telemetry,
         access: Access,
@@ -63,6 +65,7 @@ class Root:
         self._doors = doors
         self._intake = intake
         self._interface = interface
+        self._next_commands = next_commands
         self._dependencies = dependencies
         self._telemetry = telemetry
         self._access = access
@@ -117,6 +120,14 @@ class Root:
                 limits, headers = self._intake.limits, headers_of(scope)
                 body = await read_body(headers, Incoming(receive), limits, reservation, "max_interface_bytes")
             receive = _once(body, receive)
+        elif scope["path"] == _NEXT_COMMANDS and scope["method"] == "GET":
+            try:
+                answer = await self._next_commands(scope["query_string"])
+            except StoreError as error:
+                raise Overloaded(f"{error}; ask again later", reason=type(error).__name__) from error
+            if answer is not None:
+                await send_answer(send, 200, _JSON, answer)
+                return
         try:
             interface = await self._interface()
         except Exception as error:

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from memwarden_api import cluster as api
 from memwarden_collector.access.request import require_pod
 from memwarden_collector.serve.command_desk import LONGEST_WAIT_SECONDS
+from memwarden_collector.serve.command_documents import command_document
 from memwarden_collector.serve.problems import OverLimit, ProblemError
 from memwarden_collector.serve.services import Services
 from memwarden_collector.store import commands
@@ -22,7 +23,7 @@ def add_command_routes(router: APIRouter, database: Database, services: Services
     desk, limits, telemetry = services.desk, services.limits, services.telemetry
 
     @router.post("/commands", operation_id="makeCommand", status_code=201)
-    def make_command(wanted: api.CommandRequest) -> api.Command:
+    def makecommand_document(wanted: api.CommandRequest) -> api.Command:
         """Have a sidecar do something."""
         if (wanted.kind == "SetSampling") != (wanted.sampling_bytes is not None):
             needed = "needs" if wanted.kind == "SetSampling" else "takes no"
@@ -35,7 +36,7 @@ def add_command_routes(router: APIRouter, database: Database, services: Services
             made = commands.make(connection, wanted.model_dump())
         telemetry.count("commands_total", kind=made.kind, what="made")
         desk.poke()
-        return _command(made)
+        return command_document(made)
 
     @router.get("/commands/next", operation_id="nextCommands")
     async def next_commands(
@@ -45,19 +46,20 @@ def add_command_routes(router: APIRouter, database: Database, services: Services
         ] = 0,
     ) -> api.Commands:
         """For sidecars: what there is to do in this pod, as soon as there is something; empty when the time is up."""
-        return api.Commands(items=tuple(_command(one) for one in await desk.wait(pod_uid, wait)))
+        # Well-formed requests are answered before they get here: `command_documents.next_commands`.
+        return api.Commands(items=tuple(command_document(one) for one in await desk.wait(pod_uid, wait)))
 
     @router.get("/commands/{id}", operation_id="getCommand")
-    def get_command(id: UUID) -> api.Command:
+    def getcommand_document(id: UUID) -> api.Command:
         """A command with its state, and its result when there is one."""
         with database.lend() as connection:
             found = commands.find(connection, id)
         if found is None:
             raise _unknown(id)
-        return _command(found)
+        return command_document(found)
 
     @router.post("/commands/{id}/result", operation_id="answerCommand", status_code=204, responses=_ANSWERED)
-    def answer_command(id: UUID, result: api.CommandResult, request: Request) -> Response:
+    def answercommand_document(id: UUID, result: api.CommandResult, request: Request) -> Response:
         """For sidecars: what became of it."""
         with database.lend() as connection:
             found = commands.find(connection, id)
@@ -73,24 +75,3 @@ def add_command_routes(router: APIRouter, database: Database, services: Services
 
 def _unknown(id: UUID) -> ProblemError:
     return ProblemError(404, f"there is no command {id}, or it was forgotten")
-
-
-def _command(row: commands.CommandRow) -> api.Command:
-    result = None
-    if row.done is not None and row.result_at is not None:
-        result = api.CommandResult(done=row.done, message=row.message or "", at=row.result_at)
-    return api.Command.model_validate(
-        {
-            "id": str(row.command_id),
-            "state": row.state,
-            "made_at": row.made_at,
-            "expires_at": row.expires_at,
-            "result": result,
-            "pod_uid": row.pod_uid,
-            "container": row.container,
-            "pid": row.pid,
-            "kind": row.kind,
-            "sampling_bytes": row.sampling_bytes,
-            "expires_in_seconds": row.expires_in_seconds,
-        }
-    )
