@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from collector_processes import Collector, Server
 from collector_requests import metrics, metrics_answer, post_metrics
+from pydantic import BaseModel
 
 from memwarden_api.names import ENV_TOKEN, EXIT_FAILED
 from memwarden_collector.settings import Analysis, Limits, Retention, Settings, hide_password, parse_listen
@@ -53,9 +54,14 @@ def test_print_config_shows_everything_but_secrets() -> None:
 
 
 def test_every_setting_says_what_it_is_for() -> None:
-    for model in (Settings, Limits, Analysis, Retention):
+    models: list[type[BaseModel]] = [Settings]
+    for model in models:
         for name, field in model.model_fields.items():
-            assert field.description or name in ("limits", "analysis", "retention"), name
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+                models.append(field.annotation)  # a group of settings
+            else:
+                assert field.description, name
+    assert {Limits, Analysis, Retention} < set(models)
 
 
 @pytest.mark.parametrize(
