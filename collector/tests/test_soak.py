@@ -1,4 +1,4 @@
-"""An hour of load with judgements: the collector's memory stays where it is. MEMWARDEN_SOAK_SECONDS makes it shorter."""
+"""An hour of load with judgements: the collector's memory stays where it is. MEMWARDEN_SOAK_SECONDS shortens it."""
 
 import os
 from typing import Any

@@ -125,7 +125,9 @@ def test_what_does_not_fit_into_a_line_is_left_out_whole(listener, run, version)
     assert answer["partial"] is False
 
 
-@pytest.mark.parametrize("version", [one for one in interpreters.WITH_CENSUS if one in ("3.9", "3.11", "3.13")])
+@pytest.mark.parametrize(
+    "version", [one for one in interpreters.WITH_CENSUS if one in ("3.9", "3.11", "3.13")]
+)
 def test_a_place_that_another_interpreter_took_over_is_not_walked_on(listener, run, version):
     """The functions of one interpreter go while the census waits among them; another one's come to their addresses,
     and their ring has a head that is no object and that the census doesn't know.
