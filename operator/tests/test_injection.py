@@ -14,7 +14,7 @@ from memwarden_operator.injector.inject import Injected, inject
 from memwarden_operator.injector.namespace_limits import NamespaceLimits
 from memwarden_operator.injector.profile import Profile
 from memwarden_operator.injector.resources import is_guaranteed
-from memwarden_operator.injector.skips import MEANINGS, Skip
+from memwarden_operator.injector.skips import REASONS, Skip
 
 
 def injected(given: dict[str, Any], chosen: Any = None, **more: Any) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def test_injecting_twice_is_injecting_once_and_nothing_of_the_user_s_goes(
     result = inject(given, chosen, INSTALLATION, limits)
     assert given == before, "the pod that was given is not touched"
     if isinstance(result, Skip):
-        assert result.reason in MEANINGS
+        assert result.reason in REASONS
         return
     once = applied(given, result.operations)
     again = inject(once, chosen, INSTALLATION, limits)

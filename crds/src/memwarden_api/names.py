@@ -159,7 +159,6 @@ CONTAINERS: Final = "memwarden.dev/containers"  # annotation of a pod, over the 
 INJECTED: Final = "memwarden.dev/injected"  # label, ours: the profile that was applied
 INJECTION: Final = "memwarden.dev/injection"  # annotation, ours: version and hash of what was done to the pod
 TRUST: Final = "memwarden.dev/trust"  # annotation, ours: PEM of who may sign the collector's certificate
-AUDIENCE: Final = "memwarden-collector"  # of the sidecar's projected token
 
 # ── What a pod is given: names in its spec, and where things are in its containers ───────────────────────
 CONTAINER_PROBES: Final = "memwarden-probes"  # init container that copies the probes, and their volume

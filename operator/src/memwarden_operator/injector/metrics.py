@@ -1,4 +1,4 @@
-"""The injector's own metrics, for Prometheus. docs/reference/injection.md lists them; a test compares."""
+"""The injector's own metrics, for Prometheus. docs/reference/metrics.md is made from this file."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -11,7 +11,7 @@ from memwarden_operator.injector.certificate_file import CertificateFile
 from memwarden_operator.injector.events import Events
 from memwarden_operator.injector.knowledge import Knowledge
 from memwarden_operator.injector.review import OUTCOMES, Answer
-from memwarden_operator.injector.skips import MEANINGS
+from memwarden_operator.injector.skips import REASONS
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0)
@@ -34,7 +34,7 @@ class Metrics:
         )
         # Looking a child up by its labels costs more than counting.
         self._reviews = {outcome: reviews.labels(outcome) for outcome in OUTCOMES}
-        self._skips = {reason: skips.labels(reason) for reason in MEANINGS}
+        self._skips = {reason: skips.labels(reason) for reason in REASONS}
         self._seconds = Histogram(
             "memwarden_injector_review_seconds",
             "Time to answer a review, without the network",
