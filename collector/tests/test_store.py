@@ -62,6 +62,22 @@ def assert_equal(one: Recording, other: Recording) -> None:
         assert mine == theirs
 
 
+def test_how_its_owner_wants_it_judged_comes_with_a_recording(
+    start: Callable[..., Any], database_url: str
+) -> None:
+    collector = start(database_url)
+    wishes = {names.DETECTION_SENSITIVITY: "high", names.DETECTION_WARM_UP: "60"}
+    request = otlp.metrics("run", time.time())
+    attributes = otlp.scope_attributes("run", **wishes)
+    otlp.add_resource(request, attributes, time.time(), [(names.MEMORY_ANON, 1e8, {})])
+    assert otlp.post_metrics(collector.client, request).is_success
+    database = Database(database_url)
+    recording = RecordingLoader(database, Analysis()).load("run")
+    database.close()
+    assert recording is not None
+    assert recording.labels == {"host": "machine", "sensitivity": "high", "warm_up_seconds": "60"}
+
+
 def test_caches_and_containers_come_back_with_what_they_are(
     start: Callable[..., Any], database_url: str
 ) -> None:

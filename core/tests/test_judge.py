@@ -401,3 +401,42 @@ def _leaking_shape(rate: float) -> Shape:
     """A slow leak in noise."""
     leak = SyntheticSite("remember", constant(rate * MB), for_ever)
     return Shape([SyntheticProcess([leak], 60 * MB)], noise_bytes=1.0 * MB)
+
+
+# ── What the owner of a recording wants ──────────────────────────────────────────────────────────────────
+def first_after_warm_up(labels: dict[str, str]) -> float:
+    """Seconds from the start to the first verdict that is one."""
+    recording = dataclasses.replace(record(service(LEAK), 150, 1), labels=labels)
+    verdicts = replay(recording)
+    return next(verdict.at for verdict in verdicts if verdict.kind is not Kind.WARMING_UP) - EPOCH
+
+
+def test_a_longer_warm_up_is_waited_for() -> None:
+    assert first_after_warm_up({}) < 60
+    assert 100 <= first_after_warm_up({"warm_up_seconds": "100"}) < 130
+
+
+def test_a_cautious_judge_calls_a_leak_later() -> None:
+    def called(labels: dict[str, str]) -> float:
+        recording = dataclasses.replace(record(service(LEAK), 300, 1), labels=labels)
+        return next(verdict.at for verdict in replay(recording) if verdict.kind is Kind.LEAKING)
+
+    assert called({"sensitivity": "low"}) > called({})
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"sensitivity": "utmost"},
+        {"warm_up_seconds": "soon"},
+        {"warm_up_seconds": "-5"},
+        {"warm_up_seconds": "inf"},
+    ],
+)
+def test_a_wish_that_can_t_be_read_changes_nothing(labels: dict[str, str]) -> None:
+    assert JudgeSettings().wished(labels, 1.0) == JudgeSettings()
+
+
+def test_a_warm_up_is_counted_in_ticks_and_never_ends_before_the_interpreter_has_settled() -> None:
+    assert JudgeSettings().wished({"warm_up_seconds": "60"}, 5.0).warm_up_ticks == 12
+    assert JudgeSettings().wished({"warm_up_seconds": "1"}, 5.0).warm_up_ticks == 6

@@ -43,8 +43,10 @@ def judge(
     read. Without any (or with one that lost its gates), the recording is judged a few ticks earlier too, in
     their stead. `allowed_chance` is what many workloads at
     once leave to one of them (`discovery`). `known` are fingerprints of leaks that the workload has
-    had: what is one of them is called sooner. Moments in the headline are UTC, moved by `utc_offset_seconds`.
+    had: what is one of them is called sooner. Moments in the headline are UTC, moved by `utc_offset_seconds`. Labels of
+    the recording may want other settings (`JudgeSettings.wished`).
     """
+    settings = settings.wished(recording.labels, recording.interval)
     earlier = [verdict for verdict in previous if verdict.at < now][-1:]
     findings = examine(recording, now, settings)
     known_since = earlier[-1].since if earlier and earlier[-1].kind in (Kind.GROWING, Kind.LEAKING) else None

@@ -5,8 +5,16 @@ is found after 70 s at 1 s ticks is found after 70 × 15 s at 15 s ticks. Values
 (`benchmarks/judge_families.py`) and are to be fitted again on recorded programs.
 """
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
+
+SENSITIVITY_LABEL: Final = "sensitivity"
+"""Of a recording: what its owner wants instead of the usual; one of `Sensitivity`."""
+WARM_UP_LABEL: Final = "warm_up_seconds"
+"""Of a recording: how long after its start it is not judged."""
 
 
 class Sensitivity(StrEnum):
@@ -170,6 +178,19 @@ class JudgeSettings:
     def found_within_seconds(interval: float) -> float:
         """What is promised for leaks of 1 % of the limit a minute: 5 minutes at ticks up to 5 s, else 20."""
         return 300.0 if interval <= 5 else 1200.0
+
+    def wished(self, labels: Mapping[str, str], interval: float) -> "JudgeSettings":
+        """As the labels of a recording want it. What can't be read is as if it were not there: a label is free text."""
+        made, wanted = self, labels.get(SENSITIVITY_LABEL, "")
+        if wanted in tuple(Sensitivity):
+            made = JudgeSettings.of(Sensitivity(wanted))
+        try:
+            seconds = float(labels.get(WARM_UP_LABEL, ""))
+        except ValueError:
+            return made
+        if not (math.isfinite(seconds) and seconds > 0 and interval > 0):
+            return made
+        return replace(made, warm_up_ticks=max(made.settle_ticks + 1, math.ceil(seconds / interval)))
 
     @classmethod
     def of(cls, sensitivity: Sensitivity) -> "JudgeSettings":

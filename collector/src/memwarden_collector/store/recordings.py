@@ -1,7 +1,7 @@
 """Recordings from the database: what the judge reads, and what a kept file holds."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -25,6 +25,7 @@ from memwarden_core.recording import (
     Series,
     SeriesKey,
 )
+from memwarden_core.settings import SENSITIVITY_LABEL, WARM_UP_LABEL
 
 _DEFAULT_INTERVAL: Final = 1.0
 _ENDED_INTERVALS: Final = 3.5
@@ -125,8 +126,17 @@ def build(past: Past, since: float | None = None) -> Recording:
         stacks=tuple(past.stacks),
         profiles=_profiles(past, places, since),
         events=_events(started, processes),
-        labels={"host": past.scope.host} if past.scope.host else {},
+        labels=_labels(past.scope.host, whole),
     )
+
+
+def _labels(host: str, whole: Sequence[ResourceRow]) -> dict[str, str]:
+    """The host, and how its owner wants it to be judged."""
+    found = {"host": host}
+    for one in whole:
+        found[SENSITIVITY_LABEL] = _text(one.attributes, names.DETECTION_SENSITIVITY)
+        found[WARM_UP_LABEL] = _text(one.attributes, names.DETECTION_WARM_UP)
+    return {name: text for name, text in found.items() if text}
 
 
 def _has_samples(past: Past, resource: ResourceRow) -> bool:

@@ -142,7 +142,8 @@ class Detection(Object):
     """How leaks are told from what only looks like them."""
 
     sensitivity: Literal["Cautious", "Balanced", "Eager"] = Field(
-        default="Balanced", description="Cautious: later and surer. Eager: sooner, and sometimes wrong"
+        default="Balanced",
+        description="Cautious: later and surer. Balanced: as the collector is set up. Eager: sooner, at times wrong",
     )
     warm_up: Annotated[
         str,

@@ -15,6 +15,8 @@ from memwarden_operator.injector.profile import Profile
 from memwarden_operator.injector.resources import Resources
 
 OUR_USER: Final = 65532
+USUAL_SENSITIVITY: Final = "normal"
+"""Not told: the collector's own setting counts then."""
 TOKEN_SECONDS: Final = 3600
 PROBES_SIZE: Final = "16Mi"
 SOCKETS_SIZE: Final = "64Mi"
@@ -118,7 +120,7 @@ def _identity(pod: Mapping[str, Any], profile: Profile) -> list[Object]:
         workload.attribute: workload.name,
         f"k8s.pod.label.{TEMPLATE_HASH}": workload.version,
         names.PROFILE_NAME: profile.name,
-        names.DETECTION_SENSITIVITY: profile.sensitivity,
+        names.DETECTION_SENSITIVITY: "" if profile.sensitivity == USUAL_SENSITIVITY else profile.sensitivity,
         names.DETECTION_WARM_UP: "" if profile.warm_up is None else f"{profile.warm_up:g}",
     }
     fields = {
