@@ -102,7 +102,7 @@ def test_a_token_is_read_anew_before_each_request(collector: Collector, tmp_path
 
 
 def test_a_collector_that_is_away_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CollectorAway, match="does not answer GET http://127.0.0.1:9/"):
+    with pytest.raises(CollectorAway, match=r"does not answer GET http://127\.0\.0\.1:9/"):
         told("http://127.0.0.1:9", tmp_path, lambda door: door.reporting("shop"))
 
 
