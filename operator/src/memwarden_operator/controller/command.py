@@ -42,6 +42,8 @@ class Controller:
             asyncio.run(run(settings))
         except NotConnected as error:
             raise CannotStart(str(error)) from error
+        except asyncio.CancelledError:
+            return 0
         except OSError as error:
             raise CannotStart(f"--listen {settings.listen}: {error.strerror or error}") from error
         return 0

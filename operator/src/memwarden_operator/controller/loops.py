@@ -281,7 +281,7 @@ class ChangesLoop:
             self._worker.all_soon()
         touched = set()
         for told in changes.items:
-            if told.namespace:
+            if told.namespace and told.name and told.container:  # nothing of a laptop, nothing half known
                 self._world.verdicts.put(trimmed_verdict(told))
                 touched.add(told.namespace)
         for namespace in touched:

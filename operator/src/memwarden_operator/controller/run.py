@@ -7,6 +7,7 @@
 
 import asyncio
 import logging
+import signal
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -39,6 +40,10 @@ def now() -> datetime:
 
 async def run(settings: Settings) -> None:
     """Until a signal. Raises NotConnected where no cluster is named."""
+    this = asyncio.current_task()
+    assert this is not None
+    # Until Kopf takes the signals over: as a container's first process it would not be ended by them otherwise.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(
             await connect(settings.kubeconfig, user_agent="memwarden-controller")

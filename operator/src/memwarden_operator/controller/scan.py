@@ -208,11 +208,12 @@ def _scan(
     known: Known, injected: Mapping[str, int], missing: Mapping[str, list[Missed]], now: datetime
 ) -> Scan:
     name = known.key[1]
-    count, lacking = injected.get(label_of(name), 0), missing.get(name, [])
+    # A list that began anew has a pod twice; a list of the status must not.
+    count, lacking = injected.get(label_of(name), 0), {one.pod: one for one in missing.get(name, [])}
     return Scan(
         matched=count + len(lacking),
         injected=count,
-        missed=tuple(sorted(lacking, key=lambda one: (one.reason, one.pod))),
+        missed=tuple(sorted(lacking.values(), key=lambda one: (one.reason, one.pod))),
         at=now,
         generation=known.profile.metadata.generation,
     )
