@@ -74,9 +74,10 @@ def test_a_leaking_deployment_is_told_with_its_line_and_a_healthy_one_is_left_al
         assert [container["name"] for container in pod["spec"]["containers"]] == ["app"]
         assert "memwarden" in [container["name"] for container in pod["spec"]["initContainers"]]
 
-    def reporting() -> None:
+    def reporting() -> bool:
         coverage = status(watched).get("coverage", {})
         assert {"matched": 2, "injected": 2, "reporting": 2}.items() <= coverage.items(), coverage
+        return True
 
     eventually("both to report", reporting, REPORT_SECONDS)
 

@@ -236,9 +236,10 @@ def test_those_that_are_left_alone_run_and_are_told(pods: Pods, change: dict[str
     found = pods.namespace.read("Pod", "one")
     assert "memwarden.dev/injected" not in found["metadata"]["labels"]
 
-    def told() -> None:
+    def told() -> bool:
         status = pods.namespace.read("MemoryProfile", "shop", PROFILE_API).get("status") or {}
         skipped = status.get("coverage", {}).get("skipped") or []
         assert [(one["pod"], one["reason"]) for one in skipped] == [("one", reason)], status
+        return True
 
     eventually("the reason", told, WAIT_SECONDS)

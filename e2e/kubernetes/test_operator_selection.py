@@ -122,9 +122,10 @@ def test_an_annotated_pod_in_a_namespace_without_the_label_is_told_with_what_men
 def test_a_selector_that_matches_nothing_says_so(namespace: "Namespace") -> None:
     profile(namespace, "nobody", {"matchLabels": {"part-of": "nothing"}})
 
-    def told() -> None:
+    def told() -> bool:
         status = namespace.read("MemoryProfile", "nobody", PROFILE_API).get("status") or {}
         reasons = {condition["type"]: condition["reason"] for condition in status.get("conditions") or []}
         assert reasons.get("Ready") == "NoPodMatches", status
+        return True
 
     eventually("the condition", told, WAIT_SECONDS)
