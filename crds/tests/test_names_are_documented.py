@@ -20,7 +20,8 @@ PLACES = {
 
 @pytest.mark.parametrize("section", PLACES)
 def test_every_word_has_a_row_and_every_row_is_a_word(section: str) -> None:
-    words = {value for name, value in vars(names).items() if name.startswith(PLACES[section])}
+    given = {value for name, value in vars(names).items() if name.startswith(PLACES[section])}
+    words = {value for value in given if re.fullmatch(r"\w+", value)}  # names of OTLP's events have dots
     rows = re.findall(r"^\| `(\w+)`", SECTIONS[section], re.MULTILINE)
     assert sorted(rows) == sorted(words)
 
