@@ -183,7 +183,7 @@ class Collector:
         self.client.close()
         if self.process.poll() is None:
             self.process.terminate()
-        return self.process.wait(10)
+        return self.process.wait(60)  # it promises 5 s on a quiet machine
 
     def kill(self) -> None:
         self.client.close()

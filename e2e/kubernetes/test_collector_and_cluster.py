@@ -138,9 +138,7 @@ class Guarded:
         return self.client.request(method, f"/api/v1{path}", headers=headers, **more)
 
 
-def account_token(
-    namespace: "Namespace", account: str, audience: str | None = names.COLLECTOR_AUDIENCE
-) -> str:
+def account_token(namespace: "Namespace", account: str, audience: str | None = names.AUDIENCE) -> str:
     """Of a service account, bound to no pod."""
     spec = {"audiences": [audience] if audience else [], "expirationSeconds": 3600}
     made = namespace.core.create_namespaced_service_account_token(account, namespace.name, {"spec": spec})

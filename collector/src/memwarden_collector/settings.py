@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
-from memwarden_api.names import COLLECTOR_AUDIENCE, ENV_TOKEN, TRUST_PATH
+from memwarden_api.names import AUDIENCE, ENV_TOKEN, TRUST_PATH
 from memwarden_core.settings import Sensitivity
 
 ENV_DATABASE_URL: Final = "MEMWARDEN_DATABASE_URL"
@@ -238,7 +238,7 @@ class Reviews(_Model):
         description="Ask the cluster who calls (TokenReview) and what he may (SubjectAccessReview)",
     )
     audience: str = Field(
-        default=COLLECTOR_AUDIENCE,
+        default=AUDIENCE,
         min_length=1,
         max_length=256,
         description="What callers' tokens must be for",

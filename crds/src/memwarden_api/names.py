@@ -118,7 +118,6 @@ PROFILES_PATH: Final = "/v1development/profiles"
 COMMANDS_PATH: Final = "/api/v1/commands"
 BATCH_ID_HEADER: Final = "memwarden-batch-id"  # UUIDv7, made once: a batch sent twice counts once
 
-COLLECTOR_AUDIENCE: Final = "memwarden-collector"  # of the service account tokens that the collector takes
 TRUST_PATH: Final = (
     "/api/v1/trust"  # the PEM bundle that the collector's certificates will be by; no token needed
 )
@@ -159,6 +158,7 @@ CONTAINERS: Final = "memwarden.dev/containers"  # annotation of a pod, over the 
 INJECTED: Final = "memwarden.dev/injected"  # label, ours: the profile that was applied
 INJECTION: Final = "memwarden.dev/injection"  # annotation, ours: version and hash of what was done to the pod
 TRUST: Final = "memwarden.dev/trust"  # annotation, ours: PEM of who may sign the collector's certificate
+AUDIENCE: Final = "memwarden-collector"  # of the service account tokens that the collector takes
 
 # ── What a pod is given: names in its spec, and where things are in its containers ───────────────────────
 CONTAINER_PROBES: Final = "memwarden-probes"  # init container that copies the probes, and their volume

@@ -160,7 +160,7 @@ def _has_secrets(installation: Installation) -> bool:
 def _secrets(installation: Installation) -> list[Object]:
     sources: list[Object] = []
     if installation.token:
-        token = {"audience": names.COLLECTOR_AUDIENCE, "expirationSeconds": TOKEN_SECONDS, "path": "token"}
+        token = {"audience": names.AUDIENCE, "expirationSeconds": TOKEN_SECONDS, "path": "token"}
         sources.append({"serviceAccountToken": token})
     if installation.trust:
         field = {"apiVersion": "v1", "fieldPath": f"metadata.annotations['{names.TRUST}']"}
