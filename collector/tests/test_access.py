@@ -242,6 +242,21 @@ def test_a_reader_sees_the_namespaces_that_he_may(client: httpx.Client, reviews:
         assert f"{user} may not {missing}" in answer.json()["detail"]
     assert client.get("/metrics", headers=bearer(reader)).status_code == 403
 
+    profiles = {}
+    for one in (shop, bank):
+        sent = otlp.profiles(one.scope, time.time(), [((("/app.py", 1, "main"),), "inf", 5, 1, 1)])
+        (resource,) = sent.resource_profiles
+        del resource.resource.attributes[:]
+        resource.resource.attributes.extend(otlp.pairs(one.says(**{names.PROCESS_PID: 1})))
+        answer = otlp.profiles_answer(otlp.post_profiles(client, sent, **bearer(one.token)))
+        assert not answer.HasField("partial_success")
+        reviews.rights.add((one.user, "get", "memoryprofiles", one.namespace))
+        listed_there = client.get(f"/api/v1/scopes/{one.scope}/profiles", headers=bearer(one.token)).json()
+        (profiles[one.namespace],) = [item["id"] for item in listed_there["items"]]
+    assert ask(f"/profiles/{profiles['shop']}").status_code == 200
+    assert ask(f"/profiles/{profiles['bank']}").status_code == 403
+    assert ask("/profiles/123456789").status_code == 403
+
 
 def test_a_pod_asks_for_its_own_commands_only(client: httpx.Client, reviews: ReviewServer, pod: Pod) -> None:
     path = "/api/v1/commands/next?pod_uid="
@@ -327,7 +342,7 @@ def test_outside_of_a_pod_the_api_server_has_to_be_named(start: Any, database_ur
         ("GET", "/workloads/shop/Deployment/cart/app", Need("get", namespace="shop")),
         ("GET", "/workloads/run-7", Need("get")),
         ("GET", "/workloads/changes", Need("list")),
-        ("GET", "/profiles/7", Need("get")),
+        ("GET", "/leaks/7", Need("get")),
         ("DELETE", "/snapshots/7", Need("delete", SNAPSHOTS)),
         ("PUT", "/cluster/owners", WRITE),
         ("POST", "/commands", WRITE),

@@ -21,6 +21,9 @@ from memwarden_collector.access.certificate import Certificate, expires
 from memwarden_collector.errors import CertificateUnusable
 from memwarden_collector.settings import Tls
 from memwarden_collector.telemetry import Telemetry
+from memwarden_sidecar.export.batch import Batch, Kind, compress
+from memwarden_sidecar.export.destination import Destination
+from memwarden_sidecar.export.transport import Transport, Verdict
 
 DAY = 86_400
 
@@ -96,6 +99,13 @@ def test_a_certificate_is_exchanged_under_load_and_no_request_is_lost(
     with httpx.Client(base_url=collector.url, verify=context, trust_env=False, timeout=30) as client:
         assert client.get("/api/v1/trust").text == authority.pem
         assert "memwarden_collector_certificate_expiry_seconds" in client.get("/metrics").text
+    # And the sidecar gets on with it, and keeps what it is handed.
+    sidecar = Transport(Destination(collector.url, ca_file=trust, kept_bundle=tmp_path / "kept.pem"))
+    body = otlp.metrics("run-tls", time.time()).SerializeToString()
+    outcome = sidecar.post(Batch(otlp.batch_id(), Kind.METRICS, compress(body)))
+    sidecar.close()
+    assert outcome.verdict is Verdict.TAKEN, outcome
+    assert (tmp_path / "kept.pem").read_text() == authority.pem
 
 
 def test_older_tls_and_plain_text_are_refused(with_tls: Callable[..., Collector]) -> None:

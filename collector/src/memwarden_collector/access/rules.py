@@ -36,8 +36,13 @@ def _listed(_: re.Match[str], query: _Query) -> Demand:
     return Need("list", namespace=query.get("namespace", ""))
 
 
+def scope_need(scope: str) -> Need:
+    """To see one scope, or what hangs below it."""
+    return Need("get", namespace=_namespace(_CONTAINER, scope))
+
+
 def _one_scope(found: re.Match[str], _: _Query) -> Demand:
-    return Need("get", namespace=_namespace(_CONTAINER, found["id"]))
+    return scope_need(found["id"])
 
 
 def _one_workload(found: re.Match[str], _: _Query) -> Demand:
@@ -59,7 +64,8 @@ _RULES: Final[tuple[_Rule, ...]] = (
     ("GET", r"/workloads/changes", lambda _, __: Need("list")),
     ("GET|POST", rf"/scopes/(?P<id>.+?)/({_LAST})(/.*)?", _one_scope),
     ("GET", r"/workloads/(?P<id>.+)", _one_workload),
-    ("GET", r"/(profiles|leaks|commands)/[^/]+", lambda _, __: Need("get")),
+    ("GET", r"/profiles/[^/]+", lambda _, __: Anyone()),  # the route asks: it knows of which scope it is
+    ("GET", r"/(leaks|commands)/[^/]+", lambda _, __: Need("get")),
     ("GET", r"/events", lambda _, __: Need("list")),
     (
         "GET",

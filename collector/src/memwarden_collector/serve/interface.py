@@ -6,10 +6,12 @@ import tempfile
 from collections.abc import Iterator
 from typing import IO, Annotated, Any, Final, cast
 
-from fastapi import APIRouter, FastAPI, Path, Query
+from fastapi import APIRouter, FastAPI, Path, Query, Request
 from fastapi.responses import StreamingResponse
 
 from memwarden_api import report, rest
+from memwarden_collector.access.request import require
+from memwarden_collector.access.rules import scope_need
 from memwarden_collector.analysis.analyst import Analyst, UnknownScope, document_of, history_entries
 from memwarden_collector.serve import cursors
 from memwarden_collector.serve.cluster import add_cluster_routes
@@ -168,8 +170,12 @@ def _routes(database: Database, analyst: Analyst, services: Services) -> APIRout
     add_snapshot_routes(router, database, services)
 
     @router.get("/profiles/{id}", operation_id="getProfile")
-    def get_profile(id: Annotated[str, Path(pattern="^[0-9]{1,18}$")]) -> rest.Profile:
+    def get_profile(id: Annotated[str, Path(pattern="^[0-9]{1,18}$")], request: Request) -> rest.Profile:
         """One profile with its stacks, the heaviest first."""
+        with database.lend() as connection:
+            scope = lists.scope_of_profile(connection, int(id))
+        # Who may not see all namespaces is not told whether it is there.
+        require(request, scope_need(scope or ""))
         with database.lend() as connection:
             found = lists.profile(connection, int(id))
         if found is None:

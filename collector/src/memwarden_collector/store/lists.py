@@ -143,6 +143,16 @@ def profiles(
     return [ProfileItem(*row) for row in rows]
 
 
+def scope_of_profile(connection: Connection, profile_id: int) -> str | None:
+    """The scope's name; None where there is no such profile."""
+    row = connection.execute(
+        "select name from profile join resource using (resource_id) join scope using (scope_id)"
+        " where profile_id = %s",
+        [profile_id],
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
 def profile(connection: Connection, profile_id: int) -> tuple[ProfileItem, list[StackItem]] | None:
     """One profile with its stacks, the heaviest first; None where there is none."""
     with connection.cursor(binary=True) as cursor:
