@@ -15,6 +15,14 @@ from memwarden_core.verdict import Kind
 SETTINGS = JudgeSettings()
 
 
+def test_what_has_been_as_high_before_is_no_growth() -> None:
+    rising = 1e8 + 1e6 * np.arange(64)[None, :]
+    assert screen(rising, SETTINGS).suspect.all()
+    assert screen(rising, SETTINGS, np.array([np.nan])).suspect.all()
+    assert screen(rising, SETTINGS, np.array([1e8])).suspect.all()
+    assert not screen(rising, SETTINGS, np.array([2e8])).suspect.any()
+
+
 def memory_of(recording: Recording, until: float) -> FloatArray:
     seen = scope_memory(recording, until)
     return seen.value

@@ -33,6 +33,7 @@ from memwarden_collector.otlp.intake import Intake
 from memwarden_collector.otlp.quota import Quota
 from memwarden_collector.root import App, Root
 from memwarden_collector.serve.command_desk import CommandDesk
+from memwarden_collector.serve.exposition import Exposition
 from memwarden_collector.settings import Settings
 from memwarden_collector.snapshot_folder import SnapshotFolder
 from memwarden_collector.snapshot_keeper import SnapshotKeeper
@@ -168,6 +169,7 @@ class Collector:
         self._dependencies = Dependencies(
             database, store, lambda: self._interface_state, folder, settings.limits, self._clock
         )
+        self._series = Exposition(database, self._telemetry, settings.analysis.metric_workloads)
         self._telemetry.count("store_info", tier=str(store.tier), layout=str(store.layout))
         self._telemetry.gauge("queue_rows", lambda: self._writer.queue_rows)
         self._telemetry.gauge("database_up", lambda: float(database.health.trouble is None))
@@ -191,6 +193,7 @@ class Collector:
             self._dependencies,
             self._telemetry,
             access,
+            self._series.text,
             open_metrics=settings.access.open_metrics,
             trust_file=settings.tls.trust_file,
         )

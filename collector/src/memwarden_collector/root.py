@@ -58,6 +58,7 @@ class Root:
         dependencies: Dependencies,
         telemetry: Telemetry,
         access: Access,
+        verdict_series: Callable[[], str],
         *,
         open_metrics: bool = False,
         trust_file: Path | None = None,
@@ -71,6 +72,7 @@ class Root:
         self._access = access
         self._open_metrics = open_metrics
         self._trust_file = trust_file
+        self._verdict_series = verdict_series
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -167,8 +169,8 @@ class Root:
             await _send_problem(send, 404, "no bundle is served here; --trust-file names one")
 
     async def _metrics(self, send: Send) -> None:
-        text = self._telemetry.text().encode()
-        await send_answer(send, 200, b"text/plain; version=0.0.4; charset=utf-8", text)
+        text = await asyncio.to_thread(self._verdict_series) + self._telemetry.text()
+        await send_answer(send, 200, b"text/plain; version=0.0.4; charset=utf-8", text.encode())
 
     async def _refuse(self, refused: Refused, scope: Scope, receive: Receive, send: Send) -> None:
         headers, incoming = headers_of(scope), Incoming(receive)

@@ -177,6 +177,31 @@ class Analysis(_Model):
         le=1,
         description="Share of false ones that is expected among scopes called leaking by chance; 1 turns it off",
     )
+    screen_above: int = Field(
+        default=32,
+        ge=0,
+        description="Containers that are all judged in full each time; of more than these a screen of their memory"
+        " chooses which",
+    )
+    full_every_seconds: float = Field(
+        default=21_600,
+        gt=0,
+        description="A healthy container that the screen passes is judged in full this often",
+    )
+    ended_after_seconds: float = Field(
+        default=90,
+        gt=0,
+        description="A container that sent nothing for so long, and for ten of its intervals, has ended",
+    )
+    leak_close_seconds: float = Field(
+        default=86_400, gt=0, description="A leak is closed when nothing was seen of it for so long"
+    )
+    leak_clean_seconds: float = Field(
+        default=3600, ge=0, description="…or when another version has run so long without it"
+    )
+    metric_workloads: int = Field(
+        default=5000, ge=0, description="Workloads that /metrics tells of, the worst first"
+    )
     max_cached_scopes: int = Field(
         default=32, ge=1, description="Scopes whose past is kept in memory between judgements"
     )

@@ -19,6 +19,18 @@ _HELP: Final = {
         "Requests answered with an error, by door, status, reason, limit and its value",
     ),
     "memwarden_collector_judgements_total": ("counter", "Judgements made, by verdict"),
+    "memwarden_collector_screened_total": (
+        "counter",
+        "Looks of the screen at a container, by whether it is suspect",
+    ),
+    "memwarden_collector_watched_containers": (
+        "gauge",
+        "Containers and runs that live, as the collector sees that does the analysis; 0 elsewhere",
+    ),
+    "memwarden_collector_judgement_lag_seconds": (
+        "gauge",
+        "How long a suspect has waited for its judgement; 0 where none waits",
+    ),
     "memwarden_collector_errors_total": ("counter", "Errors of jobs, by job and cause"),
     "memwarden_collector_reviews_total": (
         "counter",
@@ -91,12 +103,13 @@ class Telemetry:
             lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
             for (metric, labels), value in counts:
                 if metric == name:
-                    inner = ",".join(f'{key}="{_escape(value_)}"' for key, value_ in labels)
+                    inner = ",".join(f'{key}="{escape(value_)}"' for key, value_ in labels)
                     lines.append(f"{name}{{{inner}}} {value}" if inner else f"{name} {value}")
             if name in self._gauges:
                 lines.append(f"{name} {self._gauges[name]():g}")
         return "\n".join(lines) + "\n"
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
+    """The value of a label in Prometheus' text format."""
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

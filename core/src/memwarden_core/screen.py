@@ -33,10 +33,11 @@ class Screened:
     """Mann-Kendall's score of that stretch; NaN where there were too few floors."""
 
 
-def screen(memory: FloatArray, settings: JudgeSettings) -> Screened:
+def screen(memory: FloatArray, settings: JudgeSettings, before: FloatArray | None = None) -> Screened:
     """`memory`: lowest value of each interval, shape (containers, intervals), NaN where nothing was seen.
 
-    Rows may be of any age: what is missing at the start is no growth.
+    Rows may be of any age: what is missing at the start is no growth. `before`: the highest floor of each row before
+    that, NaN where nothing was seen; memory that has been as high is no growth either.
     """
     count = memory.shape[0]
     gain, score = np.zeros(count), np.full(count, np.nan)
@@ -52,6 +53,8 @@ def screen(memory: FloatArray, settings: JudgeSettings) -> Screened:
             z = _mann_kendall(lows)
             needed = MILDER * np.maximum(settings.gain_bytes, settings.gain_share * level)
             found = known & (z >= SCORE) & (rose >= needed) & ~_was_as_high(memory, lows, width)
+            if before is not None:
+                found &= ~(before >= _now(lows))
         better = known & ~(z <= score)
         gain[better], score[better] = rose[better], z[better]
         suspect |= found
@@ -65,9 +68,12 @@ def _was_as_high(memory: FloatArray, lows: FloatArray, width: int) -> NDArray[np
         return np.zeros(memory.shape[0], dtype=np.bool_)
     before = _floors(earlier, max(1, lows.shape[1] * earlier.shape[1] // width))
     highest = np.where(np.isfinite(before), before, -np.inf).max(axis=1)
-    now = _mean(lows[:, -(lows.shape[1] // 3) :])
-    higher: NDArray[np.bool_] = highest >= now
+    higher: NDArray[np.bool_] = highest >= _now(lows)
     return higher
+
+
+def _now(lows: FloatArray) -> FloatArray:
+    return _mean(lows[:, -(lows.shape[1] // 3) :])
 
 
 def _floors(memory: FloatArray, windows: int) -> FloatArray:

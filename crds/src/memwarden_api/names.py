@@ -111,6 +111,14 @@ SNAPSHOT_CHUNKS: Final = "memwarden.snapshot.chunks"  # how many there are
 SNAPSHOT_CHUNK: Final = "memwarden.snapshot.chunk"  # which one this is, from 0 on
 SNAPSHOT_CHUNK_SHA256: Final = "memwarden.snapshot.chunk_sha256"  # of this one, in hexadecimal
 
+# ── Series of verdicts at /metrics, labelled namespace, workload, container, kind ───────────────────────────
+PROMETHEUS_LEAK_ACTIVE: Final = "memwarden_leak_active"
+PROMETHEUS_CONFIDENCE: Final = "memwarden_verdict_confidence_ratio"
+PROMETHEUS_GROWTH: Final = "memwarden_growth_bytes_per_second"
+PROMETHEUS_FORECAST: Final = "memwarden_oom_forecast_seconds"  # with the label quantile
+PROMETHEUS_USAGE: Final = "memwarden_memory_usage_ratio"
+PROMETHEUS_LEFT_OUT: Final = "memwarden_workloads_left_out"  # of these series, without labels
+
 # ── HTTP ─────────────────────────────────────────────────────────────────────────────────────────────────
 METRICS_PATH: Final = "/v1/metrics"
 LOGS_PATH: Final = "/v1/logs"

@@ -1,51 +1,50 @@
-"""The analysis as a job: one thread that judges scopes with new data, and a door to judge one now.
+"""The analysis as a job: one thread that judges what has new data, and a door to judge one scope now.
 
-The moment of a verdict is the time of the scope's last sample, not this machine's: the same data gives the
-same verdict, and a clock that jumps changes nothing. Several collectors on one database: the one that holds
-the advisory lock runs the job, any of them may judge when asked. An error is logged once for each cause,
-counted, and never ends the job.
+Few containers are all judged in full. Of many, a screen of their memory chooses: suspects, those that were not
+healthy, those that were never judged, and a slow rotation of the rest. What was said is in the database: who takes the
+job over (the one that holds the advisory lock) goes on from there. Any collector may judge when asked. An error is
+logged once for each cause, counted, and never ends the job.
 """
 
-import json
 import logging
 import threading
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from memwarden_api import report
-from memwarden_collector.analysis.discoveries import Discoveries
+from memwarden_collector.analysis.digest import Digest
+from memwarden_collector.analysis.judging import Judging, NotJudged, UnknownScope, document_of
+from memwarden_collector.analysis.placement import place, place_again
+from memwarden_collector.analysis.queue import Queue, wish
 from memwarden_collector.analysis.schedule import Schedule
+from memwarden_collector.analysis.watch import Watch
+from memwarden_collector.analysis.workloads import refresh
 from memwarden_collector.clock import Clock
 from memwarden_collector.errors import CollectorError
 from memwarden_collector.otlp.identity import KIND_SERVICE
 from memwarden_collector.settings import Analysis
+from memwarden_collector.store import leaks, workloads
 from memwarden_collector.store import verdicts as store
-from memwarden_collector.store.changes import ChangeFeed
-from memwarden_collector.store.connection import Connection, Database
+from memwarden_collector.store.changes import ChangedScope, ChangeFeed
+from memwarden_collector.store.connection import Database
 from memwarden_collector.store.ownership import Job, Ownership
-from memwarden_collector.store.recordings import RecordingLoader, read_scope
 from memwarden_collector.telemetry import Telemetry
-from memwarden_collector.verdicts import core_verdict, report_verdict
-from memwarden_core.judge import judge
 from memwarden_core.recording import Recording
-from memwarden_core.settings import JudgeSettings
-from memwarden_core.verdict import Verdict
+
+__all__ = ["Analyst", "NotJudged", "UnknownScope", "document_of", "history_entries"]
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS: Final = 1.0
-_PREVIOUS: Final = 4  # the judge reads the last one before its moment
-_NOTABLE_CONFIDENCE: Final = 0.1
+_SCREEN_SECONDS: Final = 5.0
+"""Between two looks at many containers: one query for all that are due by then."""
+_AT_ONCE: Final = 1000
+_SHARE: Final = 0.5
+"""Of the time, for judging in full what the screen passed on: the doors need the interpreter, too."""
+_SWEEP_SECONDS: Final = 60.0
 _MAX_CAUSES: Final = 200
-
-
-class UnknownScope(CollectorError):
-    """There is no such scope."""
-
-
-class NotJudged(CollectorError):
-    """The scope can't be judged; the text says why."""
+_LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Analyst:
@@ -56,16 +55,22 @@ class Analyst:
         self._settings = settings
         self._telemetry = telemetry
         self._clock = clock
-        self._loader = RecordingLoader(database, settings)
+        self._judging = Judging(database, settings, telemetry)
+        self._watch = Watch(settings, self._judging.judge_settings)
         self._schedule = Schedule(settings)
-        self._judge_settings = JudgeSettings.of(settings.sensitivity)
-        self._discoveries = Discoveries(settings.false_discovery_rate)
-        self._previous: dict[str, deque[Verdict]] = {}
-        self._kept: dict[str, Verdict] = {}
+        self._queue = Queue()
+        self._touched: set[int] = set()
+        """Workloads whose verdict is to be made anew."""
+        self._owners_since = _LONG_AGO
+        self._screened_by_clock = self._swept_by_clock = -1e9
+        self._ownership = Ownership(database, Job.ANALYSIS)
+        self._feed: ChangeFeed | None = None
         self._causes: set[str] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="analysis", daemon=True)
+        telemetry.gauge("watched_containers", lambda: float(len(self._watch)))
+        telemetry.gauge("judgement_lag_seconds", lambda: self._queue.lag(self._clock.monotonic()))
 
     def start(self) -> None:
         self._thread.start()
@@ -81,109 +86,173 @@ class Analyst:
         Raises UnknownScope, NotJudged, StoreError.
         """
         with self._lock:
-            recording = self._load(scope)
-            document, scope_id = self._judge(recording)
+            judged = self._judging.judge(scope)
+            self._refresh([judged.workload_id])
             with self._database.lend() as connection:
-                rows = store.history(connection, [scope_id])[scope_id]
-        return document.model_copy(update={"history": history_entries(rows)})
+                rows = store.history(connection, [judged.scope_id])[judged.scope_id]
+        return judged.document.model_copy(update={"history": history_entries(rows)})
 
     def recording(self, scope: str) -> Recording:
         """Everything that is committed, as the judge sees it. Raises UnknownScope, NotJudged, StoreError."""
         with self._lock:
-            return self._load(scope)
+            return self._judging.load(scope)
 
-    def _load(self, scope: str) -> Recording:
-        with self._database.lend() as connection:
-            row = read_scope(connection, scope)
-        recording = None if row is None or row.kind == KIND_SERVICE else self._loader.load(scope)
-        if row is None or (row.kind != KIND_SERVICE and recording is None):
-            raise UnknownScope(f"there is no scope {scope!r}; GET /api/v1/scopes lists them")
-        if recording is None:
-            raise NotJudged(
-                f"{scope!r} is not watched by a sidecar of Memwarden: its metrics are kept, not judged"
-            )
-        if not recording.series and not recording.profiles:
-            raise NotJudged(f"{scope!r} has no samples yet")
-        return recording
-
-    def _judge(self, recording: Recording) -> tuple[report.Verdict, int]:
-        """Judge and keep."""
-        scope = recording.scope
-        with self._database.lend() as connection:
-            row = read_scope(connection, scope)
-            if row is None:
-                raise UnknownScope(f"the scope {scope!r} was deleted")
-            before = self._previous.get(scope)
-            if before is None:
-                before = deque(_last(connection, scope), maxlen=_PREVIOUS)
-                if before:
-                    self._kept[scope] = before[-1]
-        verdict = judge(
-            recording,
-            now=recording.ended,
-            previous=tuple(before),
-            settings=self._judge_settings,
-            allowed_chance=self._discoveries.allowed(scope),
-        )
-        self._discoveries.note(scope, verdict.chance)
-        document = report_verdict(verdict, recording)
-        with_history = self._is_notable(scope, verdict)
-        with self._database.lend() as connection:
-            store.save(connection, row.scope_id, verdict, _plain(document), with_history=with_history)
-        if not before or before[-1].at < verdict.at:
-            before.append(verdict)
-        else:
-            before[-1] = verdict
-        self._previous[scope] = before
-        if with_history:
-            self._kept[scope] = verdict
-        self._forget_some()
-        self._telemetry.count("judgements_total", verdict=verdict.kind.value)
-        return document, row.scope_id
-
-    def _is_notable(self, scope: str, verdict: Verdict) -> bool:
-        """Whether it belongs into the history: something changed, or time passed."""
-        last = self._kept.get(scope)
-        return (
-            last is None
-            or last.kind != verdict.kind
-            or last.at_risk != verdict.at_risk
-            or abs(last.confidence - verdict.confidence) >= _NOTABLE_CONFIDENCE
-            or verdict.at - last.at >= self._settings.history_seconds
-        )
-
-    def _forget_some(self) -> None:
-        """Scopes whose verdicts are remembered are bounded; what is forgotten is read again from the
-        database.
-        """
-        while len(self._previous) > self._settings.max_cached_scopes:
-            oldest = next(iter(self._previous))
-            del self._previous[oldest]
-            self._kept.pop(oldest, None)
-
+    # ── The job ──────────────────────────────────────────────────────────────────────────────────────────
     def _run(self) -> None:
-        ownership = Ownership(self._database, Job.ANALYSIS)
-        feed = ChangeFeed(self._database)
         while not self._stopping.is_set():
             with self._errors("analysis"):
-                if ownership.holds():
-                    self._tick(feed)
+                self.tick()
             self._stopping.wait(_POLL_SECONDS)
-        ownership.release()
+        self._ownership.release()
 
-    def _tick(self, feed: ChangeFeed) -> None:
-        for changed in feed.poll():
-            if changed.kind != KIND_SERVICE:
-                self._schedule.changed(changed.name, changed.interval)
+    def tick(self) -> bool:
+        """What the thread does each second: everything that is due; False where another collector has the job.
+
+        Raises StoreError; what was not done is done the next time.
+        """
+        if not self._ownership.holds():
+            self._feed = None
+            return False
+        if self._feed is None:
+            self._take_over()
+            self._feed = ChangeFeed(self._database)
+        self._work(self._feed)
+        return True
+
+    def release(self) -> None:
+        """Leave the job to another collector; for who calls `tick` in the thread's stead."""
+        self._ownership.release()
+        self._feed = None
+
+    def _take_over(self) -> None:
+        """What is known is what the database says."""
         now = self._clock.monotonic()
-        for scope in self._schedule.due(now):
+        with self._lock, self._database.lend() as connection:
+            self._judging.forget()
+            for state in self._watch.load(connection, now):
+                self._judging.discoveries.note(state.name, Digest.model_validate(state.digest).chance)
+                if state.judged_at is not None and state.judged_at >= state.last_seen:
+                    self._schedule.up_to_date(state.name)
+            self._touched |= set(workloads.unsettled(connection))
+        self._owners_since = _LONG_AGO
+
+    def _work(self, feed: ChangeFeed) -> None:
+        now = self._clock.monotonic()
+        self._take([one for one in feed.poll() if one.kind != KIND_SERVICE], now)
+        self._follow_owners()
+        if len(self._watch) <= self._settings.screen_above:
+            self._judge(self._schedule.due(now))
+        else:
+            self._screen(now)
+            self._judge_chosen(now)
+        self._end_silent(now)
+        self._sweep(now)
+        self._refresh(())
+        self._schedule.forget(now)
+        with self._lock:
+            self._judging.discoveries.forget_but(self._watch.names())
+
+    def _take(self, changed: Sequence[ChangedScope], now: float) -> None:
+        """New data came: who is new is watched from now on, and who had ended and is seen again."""
+        new = [one.scope_id for one in changed if one.name not in self._watch]
+        for start in range(0, len(new), _AT_ONCE):
+            ids = new[start : start + _AT_ONCE]
+            with self._database.lend() as connection:
+                place(connection, ids)
+                states = workloads.read_states(connection, ids)
+                # What changed may be older than the end: a process that takes over is told of the last minutes.
+                back = [one for one in states if not one.ended or one.last_seen > one.at]
+                workloads.mark_ended(connection, [one.scope_id for one in back], ended=False)
+            for state in back:
+                self._watch.add(state, now)
+                self._touched.add(state.workload_id)
+        for one in changed:
+            if one.name in self._watch:
+                self._watch.heard(one, now)
+                self._schedule.changed(one.name, one.interval)
+
+    def _follow_owners(self) -> None:
+        """The controller has said whose pods these are, or has said something else."""
+        with self._database.lend() as connection:
+            ids, since = workloads.owners_since(connection, self._owners_since)
+            for start in range(0, len(ids), _AT_ONCE):
+                moved = place_again(connection, ids[start : start + _AT_ONCE])
+                for state in workloads.read_states(connection, list(moved)):
+                    self._touched |= set(moved[state.scope_id])
+                    watched = self._watch.get(state.name)
+                    if watched is not None:
+                        watched.workload_id = state.workload_id
+        self._owners_since = since
+
+    def _screen(self, now: float) -> None:
+        if now - self._screened_by_clock < _SCREEN_SECONDS:
+            return
+        self._screened_by_clock = now
+        due = self._schedule.due(now)
+        for start in range(0, len(due), _AT_ONCE):
+            with self._database.lend() as connection:
+                looked = self._watch.look(connection, due[start : start + _AT_ONCE])
+            for one in looked:
+                self._schedule.judged(one.watched.name, now)
+                self._touched.add(one.watched.workload_id)
+                self._queue.want(
+                    one.watched.name, wish(one, now, self._settings, self._judging.judge_settings), now
+                )
+            self._telemetry.count(
+                "screened_total", len(looked) - sum(one.suspect for one in looked), suspect="no"
+            )
+            self._telemetry.count("screened_total", sum(one.suspect for one in looked), suspect="yes")
+
+    def _judge_chosen(self, now: float) -> None:
+        """For a part of the time, the most urgent first; the others wait."""
+        for scope in self._queue.next():
+            if self._stopping.is_set() or self._clock.monotonic() - now > _SHARE * _POLL_SECONDS:
+                return
+            self._queue.done(scope)
+            if scope in self._watch:
+                self._judge([scope])
+
+    def _judge(self, scopes: Sequence[str]) -> None:
+        for scope in scopes:
             if self._stopping.is_set():
                 return
+            now = self._clock.monotonic()
             self._schedule.judged(scope, now)
             with self._errors("judge"), self._lock:
-                self._judge(self._load(scope))
-        self._schedule.forget(now)
-        self._discoveries.forget_but(self._schedule.remembered())
+                judged = self._judging.judge(scope)
+                self._touched.add(judged.workload_id)
+                watched = self._watch.get(scope)
+                if watched is not None:
+                    watched.kind, watched.judged = judged.verdict.kind, True
+                    watched.at = max(watched.at, judged.verdict.at)
+                    watched.judged_by_clock = now
+
+    def _end_silent(self, now: float) -> None:
+        silent = self._watch.take_silent(now)
+        if silent:
+            with self._database.lend() as connection:
+                workloads.mark_ended(connection, [one.scope_id for one in silent], ended=True)
+            self._touched |= {one.workload_id for one in silent}
+
+    def _sweep(self, now: float) -> None:
+        """Leaks that have been quiet for long enough."""
+        if now - self._swept_by_clock < _SWEEP_SECONDS:
+            return
+        self._swept_by_clock = now
+        with self._database.lend() as connection:
+            quiet_before = workloads.now(connection) - timedelta(seconds=self._settings.leak_close_seconds)
+            self._touched |= set(leaks.to_close(connection, quiet_before))
+
+    def _refresh(self, more: Sequence[int]) -> None:
+        """The verdicts of workloads follow those of their containers."""
+        wanted = set(more) or self._touched
+        if not wanted:
+            return
+        with self._database.lend() as connection:
+            moment = workloads.now(connection).timestamp()
+            refresh(connection, wanted, self._settings, self._judging.judge_settings, moment)
+        if not more:
+            self._touched = set()
 
     @contextmanager
     def _errors(self, job: str) -> Iterator[None]:
@@ -216,19 +285,3 @@ def history_entries(rows: list[store.HistoryRow]) -> tuple[report.HistoryEntry, 
         report.HistoryEntry.model_validate({"at": row.at, "verdict": row.kind, "confidence": row.confidence})
         for row in rows
     )
-
-
-def _last(connection: Connection, scope: str) -> list[Verdict]:
-    """The verdict that was kept last, as the judge wants it."""
-    kept = store.last(connection, scope)
-    return [] if kept is None else [core_verdict(document_of(kept), kept.at.timestamp())]
-
-
-def document_of(kept: store.LastVerdict) -> report.Verdict:
-    """The public verdict, with an empty history."""
-    return report.Verdict.model_validate_json(json.dumps({**kept.document, "history": ()}))
-
-
-def _plain(document: report.Verdict) -> dict[str, Any]:
-    """JSON without the history, which grows and stands in its own table."""
-    return document.model_dump(mode="json", exclude={"history"})

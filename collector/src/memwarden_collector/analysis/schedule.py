@@ -13,11 +13,20 @@ class Schedule:
     settings: Analysis
     _waiting: dict[str, float] = field(default_factory=dict)
     """Scopes with new data → interval."""
+    _up_to_date: set[str] = field(default_factory=set)
+    """Judged by who did it before, with all that is there: the next time it is said to be new, it is not."""
     _judged: dict[str, float] = field(default_factory=dict)
 
     def changed(self, scope: str, interval: float | None) -> None:
         """It got new data."""
+        if scope in self._up_to_date:
+            self._up_to_date.discard(scope)
+            return
         self._waiting[scope] = interval or 0.0
+
+    def up_to_date(self, scope: str) -> None:
+        """Nothing is new of it: what is told of it first was judged before."""
+        self._up_to_date.add(scope)
 
     def due(self, now: float) -> list[str]:
         """Scopes to judge now, the longest waiting first."""

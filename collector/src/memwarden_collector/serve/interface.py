@@ -21,6 +21,7 @@ from memwarden_collector.serve.flames import add_flame_routes
 from memwarden_collector.serve.problems import MEDIA_TYPE, ProblemError, install
 from memwarden_collector.serve.services import Services
 from memwarden_collector.serve.snapshots import add_snapshot_routes
+from memwarden_collector.serve.workloads import add_workload_routes
 from memwarden_collector.store import lists, verdicts
 from memwarden_collector.store.connection import Connection, Database
 from memwarden_collector.store.recordings import read_scope
@@ -168,6 +169,7 @@ def _routes(database: Database, analyst: Analyst, services: Services) -> APIRout
     add_cluster_routes(router, database)
     add_command_routes(router, database, services)
     add_snapshot_routes(router, database, services)
+    add_workload_routes(router, database)
 
     @router.get("/profiles/{id}", operation_id="getProfile")
     def get_profile(id: Annotated[str, Path(pattern="^[0-9]{1,18}$")], request: Request) -> rest.Profile:

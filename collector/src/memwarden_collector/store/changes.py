@@ -15,6 +15,8 @@ class ChangedScope:
     name: str
     kind: str
     interval: float | None
+    since: float
+    """Unix seconds: nothing that is new is older."""
 
 
 class ChangeFeed:
@@ -38,9 +40,9 @@ class ChangeFeed:
                 else ("xact >= %s::text::xid8", self._watermark)
             )
             rows = connection.execute(
-                "select scope_id, name, kind, interval_seconds from scope"  # noqa: S608 - constants
-                f" where scope_id in (select scope_id from ingest_change where {condition}) order by"
-                f" scope_id",
+                "select scope_id, name, kind, interval_seconds, since from scope join ("  # noqa: S608 - constants
+                "  select scope_id, extract(epoch from min(since))::float8 as since from ingest_change"
+                f" where {condition} group by scope_id) changed using (scope_id) order by scope_id",
                 [value],
             ).fetchall()
         if row is not None:

@@ -15,7 +15,16 @@ from psycopg import sql
 
 from memwarden_collector.errors import StoreError
 from memwarden_collector.settings import Retention
-from memwarden_collector.store import cluster, columnstore, commands, events, hypertables, partitions, rollups
+from memwarden_collector.store import (
+    cluster,
+    columnstore,
+    commands,
+    events,
+    hypertables,
+    partitions,
+    rollups,
+    workloads,
+)
 from memwarden_collector.store.connection import SCHEMA, Connection, translated
 from memwarden_collector.store.tables import EVERY, TimeTable
 from memwarden_collector.store.tier import Layout, Store, Tier
@@ -142,6 +151,8 @@ class Upkeep:
                 connection, timedelta(days=self._retention.events_days), self._retention.max_events
             )
             done.deleted += commands.delete_old(connection, timedelta(days=self._retention.commands_days))
+            before = now - timedelta(days=self._retention.verdicts_days)
+            done.deleted += workloads.forget(connection, before, _VERDICTS)
 
     def _horizon(self, connection: Connection, table: TimeTable, now: datetime) -> datetime:
         """What is older may go: by the settings, and only when the rollups have read it.

@@ -1,0 +1,98 @@
+"""What workloads are said to be, as series for Prometheus: bounded, the worst first, the same from every collector."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from memwarden_api import names
+from memwarden_collector.errors import StoreError
+from memwarden_collector.store import workloads
+from memwarden_collector.store.connection import Database
+from memwarden_collector.store.workloads import Exposed
+from memwarden_collector.telemetry import Telemetry, escape
+
+_Values = Callable[[Exposed], Iterator[tuple[str, float]]]
+
+
+def _leak(one: Exposed) -> Iterator[tuple[str, float]]:
+    yield "", float(one.leak_active)
+
+
+def _confidence(one: Exposed) -> Iterator[tuple[str, float]]:
+    yield "", one.confidence
+
+
+def _growth(one: Exposed) -> Iterator[tuple[str, float]]:
+    if one.growth is not None:
+        yield "", one.growth
+
+
+def _forecast(one: Exposed) -> Iterator[tuple[str, float]]:
+    for quantile, value in zip(("0.1", "0.5", "0.9"), one.forecast or (), strict=False):
+        yield f',quantile="{quantile}"', value
+
+
+def _usage(one: Exposed) -> Iterator[tuple[str, float]]:
+    if one.usage is not None:
+        yield "", one.usage
+
+
+_SERIES: Final[tuple[tuple[str, str, _Values], ...]] = (
+    (names.PROMETHEUS_LEAK_ACTIVE, "1 while a leak of the workload is open, else 0", _leak),
+    (names.PROMETHEUS_CONFIDENCE, "Estimated probability that the verdict is right", _confidence),
+    (names.PROMETHEUS_GROWTH, "Growth of the floors of the container that grows fastest", _growth),
+    (
+        names.PROMETHEUS_FORECAST,
+        "Time until the limit is met by the container that meets it first; no series where nothing grows",
+        _forecast,
+    ),
+    (names.PROMETHEUS_USAGE, "Anonymous memory over the limit, the highest of the containers", _usage),
+)
+
+
+class Exposition:
+    """Made anew when something has changed. Safe to use from any thread."""
+
+    def __init__(self, database: Database, telemetry: Telemetry, most: int) -> None:
+        self._database = database
+        self._telemetry = telemetry
+        self._most = most
+        self._lock = threading.Lock()
+        self._made: tuple[int, str] | None = None
+
+    def text(self) -> str:
+        """In Prometheus' text format 0.0.4; nothing where the database is away, which is counted."""
+        with self._lock:
+            try:
+                with self._database.lend() as connection:
+                    number = workloads.last_change(connection)
+                    if self._made is None or self._made[0] != number:
+                        found, count = workloads.worst(connection, self._most)
+                        self._made = number, _text(found, count)
+            except StoreError as error:
+                self._telemetry.count("errors_total", job="metrics", cause=type(error).__name__)
+                return ""
+            return self._made[1]
+
+
+def _text(found: Sequence[Exposed], count: int) -> str:
+    labels = [
+        f'namespace="{escape(one.namespace)}",workload="{escape(one.owner)}",'
+        f'container="{escape(one.container)}",kind="{escape(one.kind)}"'
+        for one in found
+    ]
+    lines = []
+    for name, help_text, values in _SERIES:
+        lines += [f"# HELP {name} {help_text}", f"# TYPE {name} gauge"]
+        lines += [
+            f"{name}{{{own}{more}}} {value!r}"
+            for own, one in zip(labels, found, strict=True)
+            for more, value in values(one)
+        ]
+    left_out = names.PROMETHEUS_LEFT_OUT
+    lines += [
+        f"# HELP {left_out} Workloads that these series don't tell of, as there are too many",
+        f"# TYPE {left_out} gauge",
+        f"{left_out} {count - len(found)}",
+    ]
+    return "\n".join(lines) + "\n"
