@@ -12,9 +12,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from psycopg.types.json import Jsonb
+
 from memwarden.database import server
 from memwarden_collector.analysis.analyst import Analyst
+from memwarden_collector.analysis.digest import Digest
 from memwarden_collector.analysis.judging import Judging
+from memwarden_collector.analysis.placement import place
 from memwarden_collector.clock import Clock
 from memwarden_collector.settings import Analysis
 from memwarden_collector.store.connection import Connection, Database
@@ -49,7 +53,7 @@ _ROLLUPS = f"""
 insert into roll_mem_10m (resource_id, bucket, n, min, max, sum, last)
 select resource_id, t, array[40], array[v], array[v * 1.01], array[v * 40], array[v]
 from (select resource_id, t, {_VALUE} as v from resource,
-  generate_series(date_bin('10 minutes', %(start)s, '2000-01-01 UTC'), %(to)s::timestamptz, '10 minutes') t) made
+  generate_series(date_bin('10 minutes', %(first)s, '2000-01-01 UTC'), %(to)s::timestamptz, '10 minutes') t) made
 """
 
 
@@ -99,12 +103,36 @@ def fill(connection: Connection, containers: int, hours: float, now: float) -> N
     connection.execute("set statement_timeout = 0")
     connection.execute(_SCOPES, given)
     connection.execute(_RESOURCES, given)
-    connection.execute(
-        "create table roll_mem_10m_all partition of roll_mem_10m for values from (minvalue) to (maxvalue)"
-    )
     connection.execute(_SAMPLES.encode(), given)
-    connection.execute(_ROLLUPS.encode(), {**given, "to": times[1]})
+    for level, name, most in (("10m", "10 minutes", 86_400.0), ("1h", "1 hour", 7 * 86_400.0)):
+        connection.execute(
+            f"create table roll_mem_{level}_all partition of roll_mem_{level} for values from (minvalue) to (maxvalue)"
+        )
+        made = _ROLLUPS.replace("10m", level).replace("10 minutes", name)
+        first = connection.execute(
+            "select greatest(%s, %s - make_interval(secs => %s))", [times[0], times[2], most]
+        ).fetchone()
+        connection.execute(made.encode(), {**given, "first": first[0], "to": times[1]})
     connection.execute("insert into ingest_change (scope_id, since) select scope_id, seen_first from scope")
+    connection.execute("analyze")
+
+
+def judge_before(connection: Connection) -> None:
+    """As if a process before this one had found all of them healthy a moment ago."""
+    ids = [row[0] for row in connection.execute("select scope_id from scope order by 1")]
+    for start in range(0, len(ids), 1000):
+        place(connection, ids[start : start + 1000])
+    connection.execute(
+        "update workload_scope w set kind = 'Healthy', judged_at = s.seen_last, at = s.seen_last,"
+        " anon_bytes = 1e8, limit_bytes = 1e9, digest = %s from scope s where s.scope_id = w.scope_id",
+        [
+            Jsonb(
+                Digest(confidence=0.9, headline="Healthy", reason="flat", observed="Healthy").model_dump(
+                    mode="json"
+                )
+            )
+        ],
+    )
     connection.execute("analyze")
 
 
@@ -137,6 +165,7 @@ def measure(
     start = now - hours * 3600
     with database.connect("benchmark") as connection:
         fill(connection, containers, hours, now)
+        judge_before(connection)
 
         def told(name: str, spent: Spent, seconds: float) -> None:
             share = f"{spent.whole / seconds:7.1%} of a core" if seconds else ""
@@ -144,8 +173,8 @@ def measure(
 
         print(f"{containers} containers, {hours:g} h; CPU seconds   own database together")
         meter = Meter(postmaster)
-        drain(analyst, monotonic)
-        told("taking over, each judged once", meter.spent(), 0)
+        analyst.tick()
+        told("taking over", meter.spent(), 0)
         costs = []
         for number in range(rounds):
             send(connection, start, now, now + ROUND)

@@ -10,7 +10,7 @@ from memwarden_api import names
 from memwarden_api.report import Forecast, Frame
 from memwarden_collector.analysis.composition import Member, compose
 from memwarden_collector.analysis.digest import Digest
-from memwarden_collector.analysis.floor_board import FINE, FloorBoard, as_rows
+from memwarden_collector.analysis.floor_board import DAY, FINE, SPANS, WEEK, FloorBoard, as_rows
 from memwarden_collector.analysis.identity import Owner, identify
 from memwarden_collector.analysis.workloads import is_news
 from memwarden_collector.store.workloads import ScopeState, WorkloadRow
@@ -164,8 +164,15 @@ def test_floors_are_the_same_in_whatever_order_samples_come() -> None:
     order = generator.permutation(200)
     for part in np.array_split(np.concatenate((order, order[:50])), 7):
         mixed.note(np.full(len(part), other), times[part], values[part])
-    for read in (FloorBoard.fine, FloorBoard.coarse):
-        assert np.array_equal(read(whole, as_rows([row])), read(mixed, as_rows([other])), equal_nan=True)
+    for span in SPANS:
+        found = [board.longer(span, as_rows([one])) for board, one in ((whole, row), (mixed, other))]
+        assert np.array_equal(*found, equal_nan=True)
+    assert np.array_equal(whole.fine(as_rows([row])), mixed.fine(as_rows([other])), equal_nan=True)
+    assert (
+        np.nanmin(whole.longer(WEEK, as_rows([row])))
+        == np.nanmin(whole.longer(DAY, as_rows([row])))
+        == values.min()
+    )
     fine = whole.fine(as_rows([row]))[0]
     expected = [values[start : start + 4].min() for start in range(0, 200, 4)]
     assert np.array_equal(fine[FINE - 50 :], expected)
@@ -187,4 +194,4 @@ def test_floors_of_long_ago_give_way_and_rows_are_used_again() -> None:
     board.remove(row)
     assert board.add(5.0) == row
     assert np.isnan(board.fine(as_rows([row]))).all()
-    assert np.isnan(board.coarse(as_rows([row]))).all()
+    assert np.isnan(board.longer(DAY, as_rows([row]))).all()

@@ -198,10 +198,9 @@ class Analyst:
                 self._queue.want(
                     one.watched.name, wish(one, now, self._settings, self._judging.judge_settings), now
                 )
-            self._telemetry.count(
-                "screened_total", len(looked) - sum(one.suspect for one in looked), suspect="no"
-            )
-            self._telemetry.count("screened_total", sum(one.suspect for one in looked), suspect="yes")
+            suspects = sum(one.suspect_seconds is not None for one in looked)
+            self._telemetry.count("screened_total", len(looked) - suspects, suspect="no")
+            self._telemetry.count("screened_total", suspects, suspect="yes")
 
     def _judge_chosen(self, now: float) -> None:
         """For a part of the time, the most urgent first; the others wait."""

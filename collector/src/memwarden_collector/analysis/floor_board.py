@@ -1,10 +1,11 @@
-"""The lowest memory of many containers over the last hour and the last day, as the screen reads it. No I/O.
+"""The lowest memory of many containers over the last hour, day and week, as the screen reads it. No I/O.
 
-Two tables, a row a container: fine steps of some intervals, and coarse ones of ten minutes. A value only ever lowers
-what is there, so that samples may come late, twice and in any order.
+Three tables, a row a container: fine steps of some intervals, steps of ten minutes, steps of an hour. A value only ever
+lowers what is there, so that samples may come late, twice and in any order.
 """
 
 import math
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -13,11 +14,29 @@ from numpy.typing import NDArray
 from memwarden_core.recording import FloatArray, IntArray
 
 FINE: Final = 64
-COARSE: Final = 144
-COARSE_SECONDS: Final = 600.0
 FINE_SECONDS: Final = 60.0
-FINE_IN_COARSE: Final = math.ceil(FINE * FINE_SECONDS / COARSE_SECONDS) + 1
-"""So many of the last coarse steps may have something of the fine ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A longer time, in steps as rollups have them."""
+
+    columns: int
+    seconds: float
+
+    @property
+    def whole(self) -> float:
+        """In seconds."""
+        return self.columns * self.seconds
+
+    def overlap(self, seconds: float) -> int:
+        """So many of the last steps may have something of the last so many seconds."""
+        return math.ceil(seconds / self.seconds) + 1
+
+
+DAY: Final = Span(144, 600.0)
+WEEK: Final = Span(168, 3600.0)
+SPANS: Final = (DAY, WEEK)
 _LEAST_SECONDS: Final = 5.0
 _ROWS: Final = 256
 
@@ -76,7 +95,8 @@ class FloorBoard:
     """Rows are given out and taken back; for one thread."""
 
     def __init__(self) -> None:
-        self._fine, self._coarse = _Ring(FINE), _Ring(COARSE)
+        self._fine = _Ring(FINE)
+        self._longer = {span: _Ring(span.columns) for span in SPANS}
         self._widths: FloatArray = np.zeros(0)
         self._free: list[int] = []
 
@@ -85,14 +105,14 @@ class FloorBoard:
         if not self._free:
             count = len(self._widths)
             rows = max(_ROWS, 2 * count)
-            for ring in (self._fine, self._coarse):
+            for ring in self._rings():
                 ring.grow(rows)
             self._widths = np.concatenate((self._widths, np.zeros(rows - count)))
             self._free = list(range(rows - 1, count - 1, -1))
         row = self._free.pop()
         self._widths[row] = width
-        self._fine.clear(row)
-        self._coarse.clear(row)
+        for ring in self._rings():
+            ring.clear(row)
         return row
 
     def remove(self, row: int) -> None:
@@ -105,20 +125,24 @@ class FloorBoard:
             rows, times, values = rows[known], times[known], values[known]
         if rows.size:
             self._fine.lower(rows, np.floor(times / self._widths[rows]).astype(np.int64), values)
-            self.note_coarse(rows, times, values)
+            for span in SPANS:
+                self.note_floors(span, rows, times, values)
 
-    def note_coarse(self, rows: IntArray, times: FloatArray, values: FloatArray) -> None:
-        """Lowest values of longer times, for the coarse steps alone."""
+    def note_floors(self, span: Span, rows: IntArray, times: FloatArray, values: FloatArray) -> None:
+        """Lowest values of steps of this span, for it alone."""
         known = np.isfinite(values)
         if known.any():
-            steps = np.floor(times[known] / COARSE_SECONDS).astype(np.int64)
-            self._coarse.lower(rows[known], steps, values[known])
+            steps = np.floor(times[known] / span.seconds).astype(np.int64)
+            self._longer[span].lower(rows[known], steps, values[known])
 
     def fine(self, rows: IntArray) -> FloatArray:
         return self._fine.ordered(rows)
 
-    def coarse(self, rows: IntArray) -> FloatArray:
-        return self._coarse.ordered(rows)
+    def longer(self, span: Span, rows: IntArray) -> FloatArray:
+        return self._longer[span].ordered(rows)
+
+    def _rings(self) -> tuple[_Ring, ...]:
+        return (self._fine, *self._longer.values())
 
 
 def as_rows(rows: list[int]) -> NDArray[np.int64]:

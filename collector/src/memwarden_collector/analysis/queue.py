@@ -10,7 +10,9 @@ from memwarden_core.settings import JudgeSettings
 from memwarden_core.verdict import Kind
 
 _AGAIN_INTERVALS: Final = 10
-"""A suspect that the judge found at rest is judged again after so many intervals."""
+_AGAIN_SHARE: Final = 0.05
+"""A suspect that the judge found at rest is judged again after so many intervals, and after this share of the time over
+which it seems to grow: what takes a day to show changes little in a minute."""
 
 
 class Wish(IntEnum):
@@ -30,10 +32,11 @@ def wish(looked: Looked, now: float, settings: Analysis, judge_settings: JudgeSe
         return None  # the judge would say so, too: too early
     since = now - one.judged_by_clock
     if not one.judged:
-        return Wish.SUSPECT if looked.suspect else Wish.NEW
+        return Wish.NEW if looked.suspect_seconds is None else Wish.SUSPECT
     if one.kind in (Kind.LEAKING, Kind.GROWING):
         return Wish.GROWING
-    if looked.suspect and since >= _AGAIN_INTERVALS * one.interval:
+    again = max(_AGAIN_INTERVALS * one.interval, _AGAIN_SHARE * (looked.suspect_seconds or 0.0))
+    if looked.suspect_seconds is not None and since >= again:
         return Wish.SUSPECT
     if one.kind is not Kind.HEALTHY and since >= _AGAIN_INTERVALS * one.interval:
         return Wish.NOT_HEALTHY

@@ -10,10 +10,11 @@ from typing import Final
 import numpy as np
 
 from memwarden_collector.analysis.floor_board import (
-    COARSE,
-    COARSE_SECONDS,
+    DAY,
     FINE,
-    FINE_IN_COARSE,
+    FINE_SECONDS,
+    SPANS,
+    WEEK,
     FloorBoard,
     as_rows,
     fine_seconds,
@@ -57,7 +58,8 @@ class Looked:
     """What the screen says of one container."""
 
     watched: Watched
-    suspect: bool
+    suspect_seconds: float | None
+    """Over how long a time it seems to grow; None: it does not."""
 
 
 class Watch:
@@ -139,29 +141,36 @@ class Watch:
         self._open(connection, [one for one in chosen if one.row is None])
         self._read(connection, chosen)
         rows = as_rows([one.row for one in chosen if one.row is not None])
-        coarse = self._board.coarse(rows)
-        before = np.fmax.reduce(coarse[:, :-FINE_IN_COARSE], axis=1)
-        suspect = screen(self._board.fine(rows), self._judge_settings, before).suspect
-        suspect = suspect | screen(coarse, self._judge_settings).suspect
-        return [Looked(one, bool(found)) for one, found in zip(chosen, suspect, strict=True)]
+        fine, day, week = self._board.fine(rows), *(self._board.longer(span, rows) for span in SPANS)
+        before_day = np.fmax.reduce(week[:, : -WEEK.overlap(DAY.whole)], axis=1)
+        before_hour = np.fmax.reduce(day[:, : -DAY.overlap(FINE * FINE_SECONDS)], axis=1)
+        before_hour = np.fmax(before_hour, before_day)
+        found = np.full(len(chosen), np.nan)
+        found[screen(week, self._judge_settings).suspect] = WEEK.whole
+        found[screen(day, self._judge_settings, before_day).suspect] = DAY.whole
+        found[screen(fine, self._judge_settings, before_hour).suspect] = FINE * FINE_SECONDS
+        return [Looked(one, _known(seconds)) for one, seconds in zip(chosen, found, strict=True)]
 
     def _open(self, connection: Connection, fresh: Sequence[Watched]) -> None:
-        """Rows for those that have none, with what rollups say of their last day."""
+        """Rows for those that have none, with what rollups say of their last week."""
         if not fresh:
             return
         resources = workloads.read_resources(connection, [one.scope_id for one in fresh])
-        rows, wanted, since = [], [], []
         for one in fresh:
             width = fine_seconds(one.interval, self._settings.judge_every_intervals)
             one.row = self._board.add(width)
             one.resources = resources.get(one.scope_id, ())
             one.since = min(one.since, one.at - FINE * width)
-            for number in one.resources:
-                rows.append(one.row)
-                wanted.append(number)
-                since.append(one.at - COARSE * COARSE_SECONDS)
-        table = memory.floors(connection, rows, wanted, since)
-        self._board.note_coarse(table[:, 0].astype(np.int64), table[:, 1], table[:, 2])
+        asked = [(one.row or 0, number, one.at) for one in fresh for number in one.resources]
+        for span in SPANS:
+            table = memory.floors(
+                connection,
+                span.seconds,
+                [row for row, _, _ in asked],
+                [number for _, number, _ in asked],
+                [at - span.whole for _, _, at in asked],
+            )
+            self._board.note_floors(span, table[:, 0].astype(np.int64), table[:, 1], table[:, 2])
 
     def _read(self, connection: Connection, chosen: Sequence[Watched]) -> None:
         rows, wanted, since = [], [], []

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from memwarden_collector.store.connection import Connection
 from memwarden_collector.store.copying import copy_floats
+from memwarden_collector.store.rollups import COLUMNS, LEVELS
 from memwarden_core.recording import FloatArray
 
-_ANON = 1
+_ANON = COLUMNS.index("anon_bytes") + 1
 """Its place in the arrays of the rollups."""
 
 
@@ -29,14 +30,20 @@ def samples(
 
 
 def floors(
-    connection: Connection, rows: Sequence[int], resources: Sequence[int], since: Sequence[float]
+    connection: Connection,
+    step_seconds: float,
+    rows: Sequence[int],
+    resources: Sequence[int],
+    since: Sequence[float],
 ) -> FloatArray:
-    """(row, start of ten minutes, lowest anonymous memory) from rollups, in no order."""
+    """(row, start of a step, lowest anonymous memory in it) from the rollups with steps of that length, in no order."""
+    level = next(one for one in LEVELS if one.width.total_seconds() == step_seconds)
+    table = level.tables[0].name
     return copy_floats(
         connection,
         "select wanted.row::float8, extract(epoch from r.bucket)::float8, coalesce(r.low, 'NaN')"  # noqa: S608 - constants
         " from unnest(%s::integer[], %s::bigint[], %s::float8[]) wanted(row, resource_id, since),"
-        f" lateral (select bucket, min[{_ANON}] as low from roll_mem_10m where resource_id = wanted.resource_id"
+        f" lateral (select bucket, min[{_ANON}] as low from {table} where resource_id = wanted.resource_id"
         "   and bucket >= to_timestamp(wanted.since) and bucket >= to_timestamp(%s)) r",
         [list(rows), list(resources), list(since), min(since, default=0.0)],
         3,
