@@ -38,11 +38,11 @@ select scope_id, name::bytea, jsonb_build_object('k8s.namespace.name', 'ns-' || 
   'app-' || scope_id / 4, 'k8s.pod.name', 'app-' || scope_id, 'k8s.pod.uid', 'uid-' || scope_id,
   'k8s.container.name', 'app'), seen_last, seen_first, seen_last from scope
 """
-# 100 to 400 MB, a day's swing, noise of a percent; every fiftieth grows by 2 % of its limit an hour.
+# 100 to 400 MB, a day's swing, noise of a percent; every fiftieth leaks 6 % of its limit an hour since an hour before.
 _VALUE = """
 (1e8 + resource_id %% 300 * 1e6) * (1 + 0.1 * sin(extract(epoch from t) / 13750 + resource_id)
   + 0.01 * (random() - 0.5))
-  + case when resource_id %% 50 = 0 then 2e7 * extract(epoch from t - %(start)s::timestamptz) / 3600 else 0 end
+  + case when resource_id %% 50 = 0 then greatest(0, extract(epoch from t) - %(leaks)s) / 3600 * 6e7 else 0 end
 """
 _SAMPLES = f"""
 insert into mem_sample (ts, resource_id, anon_bytes, limit_bytes, cpu_seconds, limit_source)
@@ -99,7 +99,14 @@ def fill(connection: Connection, containers: int, hours: float, now: float) -> N
         "select to_timestamp(%s), to_timestamp(%s), to_timestamp(%s)", [now - hours * 3600, now - 4200, now]
     ).fetchone()
     assert times is not None
-    given = {"start": times[0], "end": times[2], "count": containers, "from": times[1], "to": times[2]}
+    given = {
+        "leaks": now - 3600,
+        "start": times[0],
+        "end": times[2],
+        "count": containers,
+        "from": times[1],
+        "to": times[2],
+    }
     connection.execute("set statement_timeout = 0")
     connection.execute(_SCOPES, given)
     connection.execute(_RESOURCES, given)
@@ -136,13 +143,14 @@ def judge_before(connection: Connection) -> None:
     connection.execute("analyze")
 
 
-def send(connection: Connection, start: float, since: float, now: float) -> None:
+def send(connection: Connection, leaks: float, since: float, now: float) -> None:
     """Five more samples of each."""
     times = connection.execute(
-        "select to_timestamp(%s), to_timestamp(%s), to_timestamp(%s)", [start, since + INTERVAL, now]
+        "select to_timestamp(%s), to_timestamp(%s), to_timestamp(%s)", [since, since + INTERVAL, now]
     ).fetchone()
     assert times is not None
-    connection.execute(_SAMPLES.encode(), {"start": times[0], "from": times[1], "to": times[2]})
+    given = {"start": times[0], "from": times[1], "to": times[2], "leaks": leaks}
+    connection.execute(_SAMPLES.encode(), given)
     connection.execute("update scope set seen_last = %s", [times[2]])
     connection.execute(
         "insert into ingest_change (scope_id, since) select scope_id, %s from scope", [times[1]]
@@ -162,7 +170,7 @@ def measure(
     telemetry, monotonic = Telemetry(), [1e6]
     analyst = Analyst(database, Analysis(), telemetry, Clock(monotonic=lambda: monotonic[0]))
     now = time.time()
-    start = now - hours * 3600
+    leaks = now - 3600
     with database.connect("benchmark") as connection:
         fill(connection, containers, hours, now)
         judge_before(connection)
@@ -177,17 +185,17 @@ def measure(
         told("taking over", meter.spent(), 0)
         costs = []
         for number in range(rounds):
-            send(connection, start, now, now + ROUND)
+            send(connection, leaks, now, now + ROUND)
             now += ROUND
             meter = Meter(postmaster)
             drain(analyst, monotonic)
             spent = meter.spent()
             costs.append(spent.whole)
             told(f"round {number + 1}", spent, ROUND)
-        leaks = connection.execute(
+        kinds = connection.execute(
             "select kind, count(*) from workload_scope group by 1 order by 1"
         ).fetchall()
-        print(f"containers by verdict: {dict(leaks)}")
+        print(f"containers by verdict: {dict(kinds)}")
 
         judging = Judging(database, Analysis(), Telemetry())
         names = [

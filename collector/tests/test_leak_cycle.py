@@ -20,7 +20,7 @@ AGAIN = replace(GROWS, version="v3")
     ("before", "seen", "after", "returns", "reason"),
     [
         (None, NOTHING, None, 0, ""),
-        (None, GROWS, "open", 0, "called a leak for the first time"),
+        (None, GROWS, "growing", 0, "called a leak for the first time"),
         (None, PAUSES, "open", 0, "called a leak for the first time"),
         ("open", GROWS, "growing", 0, "its growth is seen"),
         ("open", PAUSES, "open", 0, ""),

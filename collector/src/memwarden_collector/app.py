@@ -34,6 +34,7 @@ from memwarden_collector.otlp.quota import Quota
 from memwarden_collector.root import App, Root
 from memwarden_collector.serve.command_desk import CommandDesk
 from memwarden_collector.serve.exposition import Exposition
+from memwarden_collector.serve.waiting import end_waiting
 from memwarden_collector.settings import Settings
 from memwarden_collector.snapshot_folder import SnapshotFolder
 from memwarden_collector.snapshot_keeper import SnapshotKeeper
@@ -218,6 +219,7 @@ class Collector:
 
         def close_doors() -> None:
             """All at once: requests in flight have the same seconds at each."""
+            end_waiting()
             server.should_exit = True
             self._desk.close()
             if grpc is not None and not ending:

@@ -76,7 +76,8 @@ def step(
 
 
 def _opened(fingerprint: str, seen: Sighting, now: float) -> Step:
-    leak = Leak(fingerprint, "open", 0, seen.at, seen.at, now, None, seen.version, seen.version)
+    state: LeakState = "growing" if seen.growing else "open"
+    leak = Leak(fingerprint, state, 0, seen.at, seen.at, now, None, seen.version, seen.version)
     return Step(leak, "called a leak for the first time")
 
 

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
+from weakref import WeakSet
 
 from memwarden_collector.errors import CollectorError
 
@@ -16,8 +17,17 @@ _POLL_SECONDS: Final = 1.0
 MAX_READERS: Final = 5000
 
 
+_ALL: WeakSet["Waiting"] = WeakSet()
+
+
 class TooManyReaders(CollectorError):
     """So many wait already; the text says how many may."""
+
+
+def end_waiting() -> None:
+    """The process is about to end: all who wait are answered. In the event loop."""
+    for one in list(_ALL):
+        one.close()
 
 
 class Waiting:
@@ -27,9 +37,13 @@ class Waiting:
         self._read = read
         self._waiters: dict[asyncio.Future[None], int] = {}
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
+        _ALL.add(self)
 
     async def beyond(self, number: int, seconds: float) -> bool:
         """Whether the number went beyond this one within the time. Raises TooManyReaders."""
+        if self._closed:
+            return False
         if len(self._waiters) >= MAX_READERS:
             raise TooManyReaders(
                 f"{MAX_READERS} readers wait already, which is the most: ask without waiting"
@@ -44,10 +58,17 @@ class Waiting:
             return False
         finally:
             self._waiters.pop(future, None)
-        return True
+        return not self._closed
+
+    def close(self) -> None:
+        """Nobody waits any more, from now on."""
+        self._closed = True
+        for future in self._waiters:
+            if not future.done():
+                future.set_result(None)
 
     async def _poll(self) -> None:
-        while self._waiters:
+        while self._waiters and not self._closed:
             # A database that is away is waited for, too: who waits is told when its time is up.
             with suppress(CollectorError):
                 self._tell(await asyncio.to_thread(self._read))

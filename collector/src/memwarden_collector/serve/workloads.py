@@ -28,8 +28,9 @@ _HISTORY: Final = 100
 
 _Cursor = Annotated[str | None, Query(description="Where the page before ended", max_length=200)]
 _Count = Annotated[int, Query(alias="limit", ge=1, le=_MAX_PAGE, description="Items of a page")]
-_Namespace = Annotated[str | None, Query(max_length=253)]
-_Name = Annotated[str, Path(description="The workload's id", max_length=512)]
+_NO_NUL: Final = r"^[^\x00]*$"  # PostgreSQL has no such text
+_Namespace = Annotated[str | None, Query(max_length=253, pattern=_NO_NUL)]
+_Name = Annotated[str, Path(description="The workload's id", max_length=512, pattern=_NO_NUL)]
 _Known = Annotated[str | None, Header(alias="If-None-Match", max_length=200)]
 _UNCHANGED: Final[dict[int | str, dict[str, Any]]] = {
     304: {"description": "It is as the ETag in If-None-Match says"}
@@ -87,7 +88,7 @@ def add_workload_routes(router: APIRouter, database: Database) -> None:
     @router.get("/leaks", operation_id="listLeaks")
     def list_leaks(
         namespace: _Namespace = None,
-        workload: Annotated[str | None, Query(max_length=512)] = None,
+        workload: Annotated[str | None, Query(max_length=512, pattern=_NO_NUL)] = None,
         state: LeakState | None = None,
         cursor: _Cursor = None,
         limit: _Count = 100,
