@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from memwarden_api import names
+
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = {
     "collector": (
@@ -31,6 +33,10 @@ KINDS = {
 
 
 def text(node: ast.expr) -> str | None:
+    """A literal, or one of the names that others rely on."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "names":
+        found = getattr(names, node.attr, None)
+        return found if isinstance(found, str) else None
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 

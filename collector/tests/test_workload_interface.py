@@ -93,7 +93,8 @@ def test_lists_single_ones_tags_and_bad_questions(serving: Collector) -> None:
         ("/api/v1/workloads?limit=0", 422),
         ("/api/v1/workloads/changes?wait=61", 422), ("/api/v1/workloads/changes?wait=-1", 422),
         ("/api/v1/workloads/changes?after=%21%21", 400), ("/api/v1/workloads/changes?limit=501", 422),
-        ("/api/v1/leaks?state=sad", 422), (f"/api/v1/workloads/{'x' * 600}", 422), ("/api/v1/workloads/a%00b", 422), ("/api/v1/leaks?workload=%00", 422),
+        ("/api/v1/leaks?state=sad", 422), (f"/api/v1/workloads/{'x' * 600}", 422),
+        ("/api/v1/workloads/a%00b", 422), ("/api/v1/leaks?workload=%00", 422),
     ):  # fmt: skip
         response = client.get(path)
         assert (response.status_code, response.headers["content-type"]) == (status, PROBLEM), path

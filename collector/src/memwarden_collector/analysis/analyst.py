@@ -40,8 +40,8 @@ _POLL_SECONDS: Final = 1.0
 _SCREEN_SECONDS: Final = 5.0
 """Between two looks at many containers: one query for all that are due by then."""
 _AT_ONCE: Final = 1000
-_SHARE: Final = 0.5
-"""Of the time, for judging in full what the screen passed on: the doors need the interpreter, too."""
+_JUDGING_SECONDS: Final = 0.5
+"""Between two polls, for judging in full what the screen passed on: the doors need the interpreter, too."""
 _SWEEP_SECONDS: Final = 60.0
 _MAX_CAUSES: Final = 200
 _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -144,7 +144,7 @@ class Analyst:
             self._judge(self._schedule.due(now))
         else:
             self._screen(now)
-            self._judge_chosen(now)
+            self._judge_chosen()
         self._end_silent(now)
         self._sweep(now)
         self._refresh(())
@@ -202,10 +202,11 @@ class Analyst:
             self._telemetry.count("screened_total", len(looked) - suspects, suspect="no")
             self._telemetry.count("screened_total", suspects, suspect="yes")
 
-    def _judge_chosen(self, now: float) -> None:
+    def _judge_chosen(self) -> None:
         """For a part of the time, the most urgent first; the others wait."""
+        began = self._clock.monotonic()
         for scope in self._queue.next():
-            if self._stopping.is_set() or self._clock.monotonic() - now > _SHARE * _POLL_SECONDS:
+            if self._stopping.is_set() or self._clock.monotonic() - began > _JUDGING_SECONDS:
                 return
             self._queue.done(scope)
             if scope in self._watch:

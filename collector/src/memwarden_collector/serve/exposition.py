@@ -37,17 +37,24 @@ def _usage(one: Exposed) -> Iterator[tuple[str, float]]:
         yield "", one.usage
 
 
-_SERIES: Final[tuple[tuple[str, str, _Values], ...]] = (
-    (names.PROMETHEUS_LEAK_ACTIVE, "1 while a leak of the workload is open, else 0", _leak),
-    (names.PROMETHEUS_CONFIDENCE, "Estimated probability that the verdict is right", _confidence),
-    (names.PROMETHEUS_GROWTH, "Growth of the floors of the container that grows fastest", _growth),
-    (
-        names.PROMETHEUS_FORECAST,
-        "Time until the limit is met by the container that meets it first; no series where nothing grows",
-        _forecast,
+_HELP: Final = {
+    names.PROMETHEUS_LEAK_ACTIVE: ("gauge", "1 while a leak of the workload is open, else 0"),
+    names.PROMETHEUS_CONFIDENCE: ("gauge", "Estimated probability that the workload's verdict is right"),
+    names.PROMETHEUS_GROWTH: ("gauge", "Growth of the floors of the container that grows fastest"),
+    names.PROMETHEUS_FORECAST: (
+        "gauge",
+        "Time until the limit is met by the container that meets it first, by quantile; none where nothing grows",
     ),
-    (names.PROMETHEUS_USAGE, "Anonymous memory over the limit, the highest of the containers", _usage),
-)
+    names.PROMETHEUS_USAGE: ("gauge", "Anonymous memory over the limit, the highest of the containers"),
+    names.PROMETHEUS_LEFT_OUT: ("gauge", "Workloads that these series don't tell of, as there are too many"),
+}
+_SERIES: Final[dict[str, _Values]] = {
+    names.PROMETHEUS_LEAK_ACTIVE: _leak,
+    names.PROMETHEUS_CONFIDENCE: _confidence,
+    names.PROMETHEUS_GROWTH: _growth,
+    names.PROMETHEUS_FORECAST: _forecast,
+    names.PROMETHEUS_USAGE: _usage,
+}
 
 
 class Exposition:
@@ -81,18 +88,14 @@ def _text(found: Sequence[Exposed], count: int) -> str:
         f'container="{escape(one.container)}",kind="{escape(one.kind)}"'
         for one in found
     ]
-    lines = []
-    for name, help_text, values in _SERIES:
-        lines += [f"# HELP {name} {help_text}", f"# TYPE {name} gauge"]
-        lines += [
-            f"{name}{{{own}{more}}} {value!r}"
-            for own, one in zip(labels, found, strict=True)
-            for more, value in values(one)
-        ]
-    left_out = names.PROMETHEUS_LEFT_OUT
-    lines += [
-        f"# HELP {left_out} Workloads that these series don't tell of, as there are too many",
-        f"# TYPE {left_out} gauge",
-        f"{left_out} {count - len(found)}",
-    ]
+    lines: list[str] = []
+    for name, (kind, meaning) in _HELP.items():
+        lines += [f"# HELP {name} {meaning}", f"# TYPE {name} {kind}"]
+        if name in _SERIES:
+            lines += [
+                f"{name}{{{own}{more}}} {value!r}"
+                for own, one in zip(labels, found, strict=True)
+                for more, value in _SERIES[name](one)
+            ]
+    lines.append(f"{names.PROMETHEUS_LEFT_OUT} {count - len(found)}")
     return "\n".join(lines) + "\n"
