@@ -2,50 +2,23 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from cluster.testing.waiting import eventually
 
 from memwarden_api import names
-from memwarden_api.generate.definition import memory_profile
 
 if TYPE_CHECKING:
     from cluster.testing.namespace import Namespace
     from cluster.ways import Cluster
-    from kubernetes.client import ApiClient
 
 pytestmark = pytest.mark.cluster
 
 CASES = yaml.safe_load(
     (Path(__file__).parents[2] / "crds/tests/memoryprofile_cases.yaml").read_text(encoding="utf-8")
 )
-DEFINITION = f"{names.PLURAL_PROFILE}.{names.GROUP}"
-
-
-@pytest.fixture(scope="module")
-def kind(kubernetes_api: "ApiClient") -> Iterator[None]:
-    """The definition is in the cluster. One that a chart has brought is used and stays."""
-    from kubernetes import client
-
-    extensions = client.ApiextensionsV1Api(kubernetes_api)
-    known = [one.metadata.name for one in extensions.list_custom_resource_definition().items]
-    if DEFINITION not in known:
-        extensions.create_custom_resource_definition(memory_profile({}))
-
-    def is_served() -> bool:
-        conditions = extensions.read_custom_resource_definition(DEFINITION).status.conditions or ()
-        states = {one.type: one.status for one in conditions}
-        assert states.get("NonStructuralSchema") != "True", conditions
-        return states.get("Established") == "True"
-
-    eventually("the kind to be served", is_served, 60)
-    yield
-    if DEFINITION not in known:
-        extensions.delete_custom_resource_definition(DEFINITION)
 
 
 class Profiles:

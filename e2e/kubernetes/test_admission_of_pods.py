@@ -2,6 +2,7 @@
 
 The injector runs here, beside the cluster, with a service account's token; the webhook is registered by hand, with the
 chart's two entries. So no image is needed: what admission, quotas and Pod Security say is known before a pod starts.
+Named so that it runs before the tests that install a release, whose injector would change the same pods.
 """
 
 import base64
@@ -23,7 +24,6 @@ import yaml
 from cluster.testing.waiting import eventually
 
 from memwarden_api import names
-from memwarden_api.generate.definition import memory_profile
 
 if TYPE_CHECKING:
     from cluster.testing.namespace import Namespace
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
-DEFINITION = f"{names.PLURAL_PROFILE}.{names.GROUP}"
 CALLED = "memwarden-review-test"
 RULES = """
 apiVersion: rbac.authorization.k8s.io/v1
@@ -69,18 +68,16 @@ def host_of(cluster: "Cluster") -> tuple[str, str, str]:
 
 @pytest.fixture(scope="module")
 def injector(
-    cluster: "Cluster", kubernetes_api: "ApiClient", tmp_path_factory: pytest.TempPathFactory
+    kind: None, cluster: "Cluster", kubernetes_api: "ApiClient", tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
     """The process, with rights of its own, and the API server sent to it."""
     from kubernetes import client
 
     folder = tmp_path_factory.mktemp("injector")
-    extensions = client.ApiextensionsV1Api(kubernetes_api)
     admission = client.AdmissionregistrationV1Api(kubernetes_api)
     rights = client.RbacAuthorizationV1Api(kubernetes_api)
-    brought = DEFINITION in [one.metadata.name for one in extensions.list_custom_resource_definition().items]
-    if not brought:
-        extensions.create_custom_resource_definition(memory_profile({}))
+    others = [one.metadata.name for one in admission.list_mutating_webhook_configuration().items]
+    assert not [name for name in others if "memwarden" in name], f"another injector is there: {others}"
     server, authority, ours = host_of(cluster)
     (folder / "api-ca.crt").write_text(authority)
     (folder / "token").write_text(account(kubernetes_api))
@@ -98,8 +95,6 @@ def injector(
                 admission.delete_mutating_webhook_configuration(CALLED)
         rights.delete_cluster_role_binding(CALLED)
         rights.delete_cluster_role(CALLED)
-        if not brought:
-            extensions.delete_custom_resource_definition(DEFINITION)
 
 
 def account(api: "ApiClient") -> str:
