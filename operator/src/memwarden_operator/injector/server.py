@@ -35,6 +35,10 @@ from memwarden_operator.injector.settings import (
 from memwarden_operator.version import VERSION
 
 _log = logging.getLogger(__name__)
+KEEPALIVE_SECONDS: Final = 120.0
+"""Longer than the 90 s after which the API server closes what is idle: else a review may meet an ending connection."""
+SHUTDOWN_SECONDS: Final = 2.0
+"""For what is under way when the doors close: as long as the API server waits for an answer."""
 TLS_BUFFER_BYTES: Final = 32 << 10
 """Two TLS records: reviews are small."""
 FIRST_LOOKS_SECONDS: Final = 0.5
@@ -206,7 +210,9 @@ async def _serve(
     app: web.Application, where: str, option: str, context: ssl.SSLContext | None
 ) -> web.AppRunner:
     host, port = address_of(where, option)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+    runner = web.AppRunner(
+        app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, keepalive_timeout=KEEPALIVE_SECONDS
+    )
     await runner.setup()
     site = web.TCPSite(runner, host, port, ssl_context=context, reuse_port=False, backlog=512)
     try:
