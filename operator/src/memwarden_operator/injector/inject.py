@@ -129,9 +129,7 @@ def _patch_container(patch: Patch, at: str, container: Container, choice: Choice
 
 
 def _hash(called: Sequence[str], made: Parts, choice: Choice, environment: str) -> str:
-    runtimes = [runtime.name for runtime in choice.runtimes]
-    # Made in one order by one function: its text is the same wherever it is made.
-    said = repr((called, made.init_containers, made.volumes, runtimes, environment))
+    said = repr((called, made.digest, [runtime.name for runtime in choice.runtimes], environment))
     return blake2b(said.encode(), digest_size=8).hexdigest()
 
 

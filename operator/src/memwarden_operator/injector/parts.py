@@ -6,11 +6,13 @@ that finds no socket tries again.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
 from typing import Any, Final
 
 from memwarden_api import names
 from memwarden_operator.injector.installation import Installation
-from memwarden_operator.injector.ownership import TEMPLATE_HASH, workload_of
+from memwarden_operator.injector.ownership import TEMPLATE_HASH, Workload, workload_of
 from memwarden_operator.injector.profile import Profile
 from memwarden_operator.injector.resources import Resources
 
@@ -25,18 +27,25 @@ SPOOL_LIMIT: Final = "40m"
 _COPY_TARGET: Final = "/memwarden"
 
 Object = dict[str, Any]
+FrozenResources = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
 SOCKET_MOUNT_NAME: Final = names.CONTAINER_SIDECAR
 OUR_CONTAINERS: Final = frozenset({names.CONTAINER_PROBES, names.CONTAINER_SIDECAR})
 OUR_VOLUMES: Final = frozenset({names.CONTAINER_PROBES, names.CONTAINER_SIDECAR, names.VOLUME_TOKEN})
 
 
+KEPT: Final = 256
+"""Parts of so many workloads are kept: its pods come in numbers, and all get the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """All that is added to a pod, but for what each watched container gets."""
+    """All that is added to a pod, but for what each watched container gets. Shared by pods: not to be changed."""
 
     init_containers: list[Object]
     volumes: list[Object]
+    digest: str
+    """Of both: the same wherever and whenever they are made."""
 
 
 def parts(
@@ -47,36 +56,61 @@ def parts(
     sidecar_resources: Resources,
     copy_resources: Resources,
 ) -> Parts:
-    security = _security(pod)
+    is_root = (pod["spec"].get("securityContext") or {}).get("runAsUser") == 0
+    amounts = _frozen(sidecar_resources), _frozen(copy_resources)
+    return _parts(workload_of(pod), is_root, profile, installation, tuple(containers), *amounts)
+
+
+@lru_cache(maxsize=KEPT)
+def _parts(
+    workload: Workload,
+    is_root: bool,
+    profile: Profile,
+    installation: Installation,
+    containers: tuple[str, ...],
+    sidecar_resources: FrozenResources,
+    copy_resources: FrozenResources,
+) -> Parts:
+    security = _security(is_root)
     copy = {
         "name": names.CONTAINER_PROBES,
         "image": installation.probes_image,
         "imagePullPolicy": installation.pull_policy,
         "volumeMounts": [{"name": names.CONTAINER_PROBES, "mountPath": _COPY_TARGET}],
-        "resources": copy_resources,
+        "resources": _thawed(copy_resources),
         "securityContext": security,
     }
-    mounts = [{"name": names.CONTAINER_SIDECAR, "mountPath": names.SOCKET_FOLDER}]
-    if _has_secrets(installation):
-        mounts.append({"name": names.VOLUME_TOKEN, "mountPath": names.TOKEN_FOLDER, "readOnly": True})  # type: ignore[dict-item]
+    mounts: list[Object] = [{"name": names.CONTAINER_SIDECAR, "mountPath": names.SOCKET_FOLDER}]
+    volumes: list[Object] = [
+        {"name": names.CONTAINER_PROBES, "emptyDir": {"sizeLimit": PROBES_SIZE}},
+        {"name": names.CONTAINER_SIDECAR, "emptyDir": {"sizeLimit": SOCKETS_SIZE}},
+    ]
+    if installation.token or installation.trust:
+        mounts.append({"name": names.VOLUME_TOKEN, "mountPath": names.TOKEN_FOLDER, "readOnly": True})
+        volumes.append({"name": names.VOLUME_TOKEN, "projected": {"sources": _secrets(installation)}})
     sidecar = {
         "name": names.CONTAINER_SIDECAR,
         "image": installation.sidecar_image,
         "imagePullPolicy": installation.pull_policy,
         "restartPolicy": "Always",
         "args": _arguments(profile, installation, containers),
-        "env": _identity(pod, profile),
+        "env": _identity(workload, profile),
         "volumeMounts": mounts,
-        "resources": sidecar_resources,
+        "resources": _thawed(sidecar_resources),
         "securityContext": security,
     }
-    volumes: list[Object] = [
-        {"name": names.CONTAINER_PROBES, "emptyDir": {"sizeLimit": PROBES_SIZE}},
-        {"name": names.CONTAINER_SIDECAR, "emptyDir": {"sizeLimit": SOCKETS_SIZE}},
-    ]
-    if _has_secrets(installation):
-        volumes.append({"name": names.VOLUME_TOKEN, "projected": {"sources": _secrets(installation)}})
-    return Parts([copy, sidecar], volumes)
+    init_containers: list[Object] = [copy, sidecar]
+    # Made in one order by one function: its text is the same wherever it is made.
+    digest = blake2b(repr((init_containers, volumes)).encode(), digest_size=8).hexdigest()
+    return Parts(init_containers, volumes, digest)
+
+
+def _frozen(resources: Resources) -> FrozenResources:
+    return tuple((part, tuple(values.items())) for part, values in resources.items())
+
+
+def _thawed(resources: FrozenResources) -> Resources:
+    return {part: dict(values) for part, values in resources}
 
 
 def mounts_of(container: str) -> list[Object]:
@@ -109,9 +143,8 @@ def _arguments(profile: Profile, installation: Installation, containers: Sequenc
     return arguments
 
 
-def _identity(pod: Mapping[str, Any], profile: Profile) -> list[Object]:
+def _identity(workload: Workload, profile: Profile) -> list[Object]:
     """The downward API's words, and what admission shows of the owner."""
-    workload = workload_of(pod)
     told = {
         names.K8S_NAMESPACE: "$(MEMWARDEN_NAMESPACE)",
         names.K8S_POD: "$(MEMWARDEN_POD)",
@@ -137,7 +170,7 @@ def _identity(pod: Mapping[str, Any], profile: Profile) -> list[Object]:
     return [*made, {"name": names.ENV_RESOURCE, "value": text}]
 
 
-def _security(pod: Mapping[str, Any]) -> Object:
+def _security(is_root: bool) -> Object:
     """`restricted`. A user id of our own only where the pod's is root: elsewhere the pod's or the image's counts, and a
     cluster that gives each namespace its own range would refuse ours."""
     made: Object = {
@@ -148,13 +181,9 @@ def _security(pod: Mapping[str, Any]) -> Object:
         "runAsNonRoot": True,
         "seccompProfile": {"type": "RuntimeDefault"},
     }
-    if (pod["spec"].get("securityContext") or {}).get("runAsUser") == 0:
+    if is_root:
         made |= {"runAsUser": OUR_USER, "runAsGroup": OUR_USER}
     return made
-
-
-def _has_secrets(installation: Installation) -> bool:
-    return installation.token or bool(installation.trust)
 
 
 def _secrets(installation: Installation) -> list[Object]:
