@@ -291,7 +291,7 @@ async def measured(
             await process.wait()
 
 
-async def measure(pods: int, seconds: float) -> int:
+async def measure(pods: int, targets: dict[int, float], seconds: float) -> int:
     main = "import sys; from memwarden_operator.__main__ import main; sys.exit(main(sys.argv[1:]))"
     missed = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -300,7 +300,7 @@ async def measure(pods: int, seconds: float) -> int:
         idle, _, _ = await measured(IDLE_KOPF.format(kubeconfig=str(path)), [], 10)
         await runner.cleanup()
         print(f"idle Kopf with our client: {idle:.0f} MiB")
-        for injected, target in TARGETS.items():
+        for injected, target in targets.items():
             cluster = Cluster(pods, injected)
             runner, url = await started(cluster)
             path = kubeconfig(Path(folder), url)
@@ -330,9 +330,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--pods", type=int, default=20_000)
+    parser.add_argument("--injected", type=int, choices=tuple(TARGETS), help="this number alone")
     parser.add_argument("--seconds", type=float, default=45)
     given = parser.parse_args()
-    sys.exit(asyncio.run(measure(given.pods, given.seconds)))
+    targets = {given.injected: TARGETS[given.injected]} if given.injected else TARGETS
+    sys.exit(asyncio.run(measure(given.pods, targets, given.seconds)))
 
 
 if __name__ == "__main__":
