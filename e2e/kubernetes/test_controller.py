@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg
 import pytest
 from cluster.testing.waiting import eventually
 from controller_process import Controller, account
+from tcp_proxy import proxied
 
 from memwarden_api import names
 from memwarden_api.generate.definition import memory_profile
@@ -409,4 +411,36 @@ def test_a_collector_that_is_away_is_told_and_told_everything_when_it_is_back(
             again.kill()
     finally:
         assert own.stop() == 0, own.log.read_text()
+    assert "Traceback" not in own.log.read_text(), own.log.read_text()
+
+
+def test_an_api_server_that_was_away_is_caught_up_with(
+    kubernetes_api: "ApiClient",
+    kubeconfig: Path,
+    collector: Collector,
+    tmp_path: Path,
+    namespace: "Namespace",
+) -> None:
+    address = urlsplit(kubernetes_api.configuration.host)
+    with proxied(address.hostname or "", address.port or 443) as proxy:
+        through = tmp_path / "through.kubeconfig"
+        through.write_text(
+            kubeconfig.read_text().replace(address.geturl(), f"https://127.0.0.1:{proxy.port}")
+        )
+        own = Controller(tmp_path, through, collector.url, "--namespaces", namespace.name)
+        try:
+            own.wait_ready()
+            namespace.apply(PROFILE)
+            wait_for(namespace, reason_is("Injected", names.REASON_NO_POD))
+            proxy.cut()
+            namespace.apply(WEB, name="web", replicas=2, label=INJECTED, ours="")
+            eventually(
+                "the outage to be noticed", lambda: "no answer from the API server" in own.log.read_text()
+            )
+            assert own.answers("/healthz"), "a restart would not help"
+            proxy.join()
+            wait_for(namespace, lambda one: one["status"]["coverage"]["injected"] == 2)
+            eventually("the owners", lambda: len(owners(collector, namespace)) == 2)
+        finally:
+            assert own.stop() == 0, own.log.read_text()
     assert "Traceback" not in own.log.read_text(), own.log.read_text()
