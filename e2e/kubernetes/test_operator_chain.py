@@ -30,9 +30,9 @@ def the_pod(namespace: "Namespace", name: str) -> dict[str, Any]:
     def look() -> dict[str, Any]:
         from cluster.testing.namespace import is_ready
 
-        (pod,) = namespace.pods(f"app={name}")
-        assert is_ready(pod), pod.get("status")
-        return pod
+        found = namespace.pods(f"app={name}")
+        assert [is_ready(pod) for pod in found] == [True], [pod.get("status") for pod in found]
+        return found[0]
 
     return eventually(f"the pod of {name}", look, REPORT_SECONDS)
 

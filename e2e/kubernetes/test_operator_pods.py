@@ -79,8 +79,9 @@ class Pods:
 
     def owned(self, name: str) -> dict[str, Any]:
         def look() -> dict[str, Any]:
-            (found,) = self.namespace.pods(f"owner={name}")
-            return found
+            found = self.namespace.pods(f"owner={name}")
+            assert len(found) == 1, [pod["metadata"]["name"] for pod in found]
+            return found[0]
 
         return eventually(f"a pod of {name}", look, WAIT_SECONDS)
 
