@@ -133,20 +133,14 @@ def test_going_leaves_nothing_but_the_kinds(
         check=True,
     ).stdout.split()
     every = ",".join(kind for kind in kinds if "event" not in kind and "metrics" not in kind)
-    left = subprocess.run(
-        [
-            *kubectl,
-            "get",
-            every,
-            "--all-namespaces",
-            "--selector=app.kubernetes.io/instance=memwarden",
-            "--output=name",
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
-    assert left == []
+    ours = ["--all-namespaces", "--selector=app.kubernetes.io/instance=memwarden", "--output=name"]
+
+    def gone() -> bool:
+        left = subprocess.run([*kubectl, "get", every, *ours], capture_output=True, text=True, check=True)
+        assert left.stdout == "", left.stdout
+        return True
+
+    eventually("the last pods to end", gone, REPORT_SECONDS)
     found = subprocess.run(
         [*kubectl, "get", "crd", "--output=name"], capture_output=True, text=True, check=True
     )
