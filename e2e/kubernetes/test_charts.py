@@ -203,7 +203,7 @@ def test_rights_are_split_and_none_is_for_everything(charts: Helm) -> None:
     assert not [made for made in charts.objects(VALUES["nothing optional"]) if "Role" in made["kind"]]
 
 
-def test_the_controller_has_the_rights_that_its_code_names_and_one_for_the_collector(charts: Helm) -> None:
+def test_the_controller_has_the_rights_that_its_code_names_and_no_other(charts: Helm) -> None:
     roles = by_kind(charts.objects({}), "ClusterRole")
     granted = {
         (group, resource, verb)
@@ -216,8 +216,7 @@ def test_the_controller_has_the_rights_that_its_code_names_and_one_for_the_colle
     used = {
         (rule.group, resource, verb) for rule in RULES for resource in rule.resources for verb in rule.verbs
     }
-    # Not used towards the API server: whoever has it may tell the collector of the cluster.
-    assert granted == used | {("memwarden.dev", "memoryprofiles/status", "update")}
+    assert granted == used
 
 
 def test_images_come_from_where_they_are_said_to_be(charts: Helm) -> None:
