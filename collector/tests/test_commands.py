@@ -95,6 +95,7 @@ def test_who_waits_gets_it_at_once_and_who_waits_again_takes_the_place(
     assert fetch(client, pod, 0.01) == []
 
 
+@pytest.mark.system  # several collectors are started
 def test_many_wait_without_threads_and_connections(
     start: Any, database_url: str, threads: ThreadPoolExecutor
 ) -> None:
@@ -125,6 +126,7 @@ def test_many_wait_without_threads_and_connections(
     assert other.stop() == 0
 
 
+@pytest.mark.system  # several collectors are started
 def test_a_database_that_is_away_makes_them_wait(
     start: Any, server: Any, database_url: str, threads: ThreadPoolExecutor
 ) -> None:

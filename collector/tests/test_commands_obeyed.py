@@ -152,6 +152,7 @@ def test_everything_that_can_be_asked_for(pod: Pod, collector: Collector) -> Non
     assert (done.state, done.result and done.result.message) == ("Done", "nothing waits")
 
 
+@pytest.mark.system  # a whole pod once more
 def test_what_can_not_be_done_is_said(pod: Pod, collector: Collector) -> None:
     scope_of(collector)
     for more, why in (
@@ -169,6 +170,7 @@ def test_what_can_not_be_done_is_said(pod: Pod, collector: Collector) -> None:
         assert re.search(why, failed.result.message), failed.result.message
 
 
+@pytest.mark.system  # a whole pod once more
 def test_a_sidecar_told_so_asks_for_nothing(tmp_path: Path, collector: Collector) -> None:
     running = Pod(tmp_path, collector.url, "--no-commands")
     try:

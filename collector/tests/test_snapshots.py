@@ -209,6 +209,7 @@ def test_room_is_bounded_and_the_disk_is_never_filled(keeping: Any, tmp_path: Pa
     assert full.client.get("/readyz").status_code == 200
 
 
+@pytest.mark.system  # several collectors are started
 def test_kill_9_in_the_middle_keeps_what_was_acknowledged(keeping: Any) -> None:
     upload = Upload(length=400 * SIZE - 1)
     order = list(range(len(upload.pieces)))
@@ -238,6 +239,7 @@ def test_kill_9_in_the_middle_keeps_what_was_acknowledged(keeping: Any) -> None:
     assert collector.client.get(f"/api/v1/snapshots/{upload.id}/content").content == upload.data
 
 
+@pytest.mark.system  # several collectors are started
 def test_a_half_written_note_is_none_and_leftovers_go(keeping: Any, tmp_path: Path, rows: Any) -> None:
     collector, upload = keeping(), Upload()
     send(collector.client, upload.request([0, 1, 2]))
@@ -281,6 +283,7 @@ def test_a_folder_has_one_collector(keeping: Any, tmp_path: Path) -> None:
         keeping()
 
 
+@pytest.mark.system  # several collectors are started
 def test_without_a_folder_and_without_a_database(
     start: Any, server: Any, database_url: str, keeping: Any
 ) -> None:

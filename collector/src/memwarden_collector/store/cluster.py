@@ -196,15 +196,26 @@ def delete_old(connection: Connection, age: timedelta) -> int:
             "delete from {0} where {1} in (select {1} from {0} where updated_at < now() - {2} limit {3})"
         ).format(sql.Identifier(kind.table), sql.Identifier(kind.order), sql.Placeholder(), sql.Placeholder())
         deleted += connection.execute(query, [age, _DELETED_AT_ONCE]).rowcount
-    deleted += connection.execute(
-        """
-        delete from pod_owner where pod_uid in (
-          select pod_uid from pod_owner where updated_at < now() - %s
-          except
-          select r.attrs ->> 'k8s.pod.uid' from scope s join resource r using (scope_id)
-          where s.kind = 'container' and s.seen_last > now() - %s
-          limit %s)
-        """,
-        [age, age, _DELETED_AT_ONCE],
+    return deleted + _delete_owners(connection, age)
+
+
+def _delete_owners(connection: Connection, age: timedelta) -> int:
+    """Those of pods that live are looked for only when there are old ones: it takes a walk over all scopes."""
+    old = connection.execute(
+        # By chance, so that many that live can't hide those that are gone.
+        "select pod_uid from pod_owner where updated_at < now() - %s order by random() limit %s",
+        [age, _DELETED_AT_ONCE],
+    ).fetchall()
+    if not old:
+        return 0
+    uids = [row[0] for row in old]
+    living = connection.execute(
+        "select distinct r.attrs ->> 'k8s.pod.uid' from scope s join resource r using (scope_id)"
+        " where s.kind = 'container' and s.seen_last > now() - %s and r.attrs ->> 'k8s.pod.uid' = any(%s)",
+        [age, uids],
+    ).fetchall()
+    gone = list(set(uids) - {row[0] for row in living})
+    # One that was written meanwhile is younger now.
+    return connection.execute(
+        "delete from pod_owner where pod_uid = any(%s) and updated_at < now() - %s", [gone, age]
     ).rowcount
-    return deleted
