@@ -5,6 +5,7 @@ in their compression or their headers.
 """
 
 import gzip
+import hashlib
 import json
 import math
 import random
@@ -60,6 +61,19 @@ def seeds(now: float) -> dict[str, Message]:
     cells = [(stack, "1", 100, 10, 2), (stack[1:], "inf", 300, 30, 3)]
     logs = ExportLogsServiceRequest()
     logs.resource_logs.add().scope_logs.add().log_records.add(time_unix_nano=nano).body.string_value = "text"
+    ours = logs.resource_logs.add()
+    ours.resource.attributes.extend(otlp.pairs(otlp.process_attributes("fuzz", 7)))
+    records = ours.scope_logs.add().log_records
+    event = records.add(time_unix_nano=nano, event_name="memwarden.fuzz")
+    event.body.kvlist_value.values.add(key="k").value.bytes_value = b"\0\xff"
+    event.attributes.extend(otlp.pairs({"n": 1, "text": "é"}))
+    chunk = records.add(time_unix_nano=nano)
+    chunk.body.bytes_value = b"whole"
+    digest = hashlib.sha256(b"whole").hexdigest()
+    parts = {names.SNAPSHOT_ID: otlp.batch_id(), names.SNAPSHOT_KIND: "fuzz", names.SNAPSHOT_SIZE: 5}
+    parts |= {names.SNAPSHOT_CHUNKS: 1, names.SNAPSHOT_CHUNK: 0}
+    parts |= {names.SNAPSHOT_SHA256: digest, names.SNAPSHOT_CHUNK_SHA256: digest}
+    chunk.attributes.extend(otlp.pairs(parts))
     return {
         names.METRICS_PATH: metrics,
         names.PROFILES_PATH: otlp.profiles("fuzz", now, cells),

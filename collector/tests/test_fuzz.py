@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,7 +29,10 @@ GRPC_ANSWERS = {
     grpc.StatusCode.RESOURCE_EXHAUSTED,  # too large
 }
 # What is tried is whether anything breaks: nobody shall be told to wait.
-OPTIONS = ("--max-scope-points-per-second", "0", "--commit-seconds", "60")
+OPTIONS = (
+    *("--max-scope-points-per-second", "0", "--max-scope-new-series", "0", "--max-scope-new-resources", "0"),
+    *("--commit-seconds", "60"),
+)
 MAX_GROWTH_BYTES = 96 << 20
 """Names that were made up fill the caches of names, which are bounded; more than this is something else."""
 
@@ -102,9 +106,13 @@ def resident(collector: Collector) -> int:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:")) << 10
 
 
-def fuzz(start: Any, database_url: str, door: str, seed: int, count: int) -> tuple[Counter[object], int]:
+def fuzz(
+    start: Any, database_url: str, folder: Path, door: str, seed: int, count: int
+) -> tuple[Counter[object], int]:
     """What was answered how often, and how much memory grew by the second half."""
-    collector = start(database_url, "--grpc-listen", "127.0.0.1:0", *OPTIONS)
+    collector = start(
+        database_url, "--grpc-listen", "127.0.0.1:0", "--snapshot-folder", str(folder), *OPTIONS
+    )
     mutator = Mutator(seed)
     answers = send_all(collector, CLIENTS[door], mutator, range(count // 2))
     half = resident(collector)
@@ -121,8 +129,10 @@ def fuzz(start: Any, database_url: str, door: str, seed: int, count: int) -> tup
 
 
 @pytest.mark.parametrize(("door", "count"), [("http", 3000), ("grpc", 2500)])
-def test_requests_that_are_almost_right(start: Any, database_url: str, door: str, count: int) -> None:
-    answers, growth = fuzz(start, database_url, door, 1, count)
+def test_requests_that_are_almost_right(
+    start: Any, database_url: str, tmp_path: Path, door: str, count: int
+) -> None:
+    answers, growth = fuzz(start, database_url, tmp_path / "snapshots", door, 1, count)
     assert len(answers) >= 2, answers
     assert growth < MAX_GROWTH_BYTES
 
@@ -130,10 +140,12 @@ def test_requests_that_are_almost_right(start: Any, database_url: str, door: str
 @pytest.mark.nightly
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("door", ["http", "grpc"])
-def test_a_night_of_them(start: Any, database_url: str, door: str, record_property: Any) -> None:
+def test_a_night_of_them(
+    start: Any, database_url: str, tmp_path: Path, door: str, record_property: Any
+) -> None:
     seed = int(time.time())
     record_property("seed", seed)
-    answers, growth = fuzz(start, database_url, door, seed, count=200_000)
+    answers, growth = fuzz(start, database_url, tmp_path / "snapshots", door, seed, count=200_000)
     record_property("answers", ", ".join(f"{answer}: {count}" for answer, count in answers.most_common()))
     record_property("growth MiB", growth >> 20)
     assert growth < MAX_GROWTH_BYTES
