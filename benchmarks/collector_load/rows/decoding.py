@@ -72,7 +72,7 @@ def measure(scale: Scale) -> Iterator[Figure]:
             migrate(connection)
         for name, kind, count, target in _KINDS:
             decoders = _Decoders(kind, count, scale.count(3000, 300))
-            writer = Writer(database, 1 << 30)
+            writer = Writer(database, 1 << 30, 1 << 28)
             # Known to the writer, as a collector that runs knows its senders.
             _write(writer, decoders.batches(), decoders.points, pid)
 

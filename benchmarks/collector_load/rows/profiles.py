@@ -36,7 +36,7 @@ def measure(scale: Scale) -> Iterator[Figure]:
         database = Database(url)
         with database.connect("benchmark") as connection:
             migrate(connection)
-        writer = Writer(database, 1 << 30)
+        writer = Writer(database, 1 << 30, 1 << 28)
         first = _once(writer, body)
         known = interleaved(9, lambda: _once(writer, body))[0]
     yield Figure(

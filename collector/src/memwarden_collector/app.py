@@ -39,9 +39,11 @@ from memwarden_collector.settings import Settings
 from memwarden_collector.snapshot_folder import SnapshotFolder
 from memwarden_collector.snapshot_keeper import SnapshotKeeper
 from memwarden_collector.store.connection import Database
+from memwarden_collector.store.slow import SlowQueries
 from memwarden_collector.store.tier import Store
 from memwarden_collector.store.writer import Writer
 from memwarden_collector.telemetry import Telemetry
+from memwarden_collector.telemetry_export import Export, start_export
 from memwarden_collector.upkeep_job import UpkeepJob
 
 if TYPE_CHECKING:
@@ -152,8 +154,11 @@ class Collector:
             limits.max_queue_rows,
             limits.max_dictionary_bytes,
             lambda series, resources: self._quota.note_new(series, resources, self._clock.monotonic()),
+            self._telemetry,
         )
         self._telemetry.gauge("dictionary_bytes", lambda: self._writer.dictionary_bytes)
+        self._export: Export | None = None
+        database.tell_slow(SlowQueries(settings.own.slow_query_seconds, self._telemetry))
         self._decoders = ThreadPoolExecutor(_DECODE_THREADS, thread_name_prefix="decode")
         self._interface_lock = asyncio.Lock()
         self._interface: App | None = None
@@ -250,6 +255,7 @@ class Collector:
             if settings.port_file is not None:
                 write_port_file(settings.port_file, url)
             _log.info("listening on %s", url)
+            self._export = await asyncio.to_thread(self._start_export)
             watching = None if certificate is None else asyncio.create_task(certificate.watch())
             warming = asyncio.create_task(self._load_interface())
             await serving
@@ -291,6 +297,9 @@ class Collector:
         door.start()
         return door
 
+    def _start_export(self) -> "Export | None":
+        return start_export(self._telemetry, os.environ, self._listener.getsockname()[:2])
+
     def _close(self) -> None:
         if self._analyst is not None:
             self._analyst.stop()
@@ -300,6 +309,8 @@ class Collector:
         if self._keeper is not None:
             self._keeper.close()
         self._writer.close(_WRITER_SECONDS)
+        if self._export is not None:
+            self._export.stop()
         self._decoders.shutdown(wait=False, cancel_futures=True)
 
     async def _next_commands(self, query_string: bytes) -> bytes | None:

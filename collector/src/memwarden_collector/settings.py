@@ -317,6 +317,16 @@ class Tls(_Model):
         return self
 
 
+class Own(_Model):
+    """What the collector tells of itself. Metrics and traces over OTLP: see OTEL_EXPORTER_OTLP_ENDPOINT."""
+
+    slow_query_seconds: float = Field(
+        default=1.0,
+        ge=0,
+        description="A reader's query that takes longer is logged with its plan; 0 for none",
+    )
+
+
 class Settings(_Model):
     """All of the collector's settings."""
 
@@ -345,6 +355,7 @@ class Settings(_Model):
     limits: Limits = Limits()
     analysis: Analysis = Analysis()
     retention: Retention = Retention()
+    own: Own = Own()
 
     @field_validator("token")
     @classmethod
@@ -401,6 +412,7 @@ _GROUPS: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
     ("limits", Limits),
     ("analysis", Analysis),
     ("retention", Retention),
+    ("own", Own),
 )
 
 
@@ -478,6 +490,7 @@ def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) ->
         limits=Limits(**_given(arguments, "limits", Limits)),
         analysis=Analysis(**_given(arguments, "analysis", Analysis)),
         retention=Retention(**_given(arguments, "retention", Retention)),
+        own=Own(**_given(arguments, "own", Own)),
     )
 
 

@@ -4,7 +4,8 @@ library.
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 _HELP: Final = {
@@ -43,6 +44,7 @@ _HELP: Final = {
         "Containers without a sidecar that kubelets told of at last",
     ),
     "memwarden_collector_certificate_expiry_seconds": ("gauge", "Until the doors' certificate ends"),
+    "memwarden_collector_slow_queries_total": ("counter", "Queries of readers over slow_query_seconds"),
     "memwarden_collector_store_info": ("gauge", "1, with the database's tier and layout"),
     "memwarden_collector_upkeep_rounds_total": ("counter", "Rounds of upkeep that this collector did"),
     "memwarden_collector_partitions_total": (
@@ -77,6 +79,10 @@ _HELP: Final = {
 }
 
 
+Tracer = Callable[[str, Mapping[str, str | int]], AbstractContextManager[None]]
+_NOTHING: Final = nullcontext()
+
+
 class Telemetry:
     """Counters by name and labels, and gauges read when asked. Safe to use from any thread."""
 
@@ -84,6 +90,7 @@ class Telemetry:
         self._lock = threading.Lock()
         self._counts: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
         self._gauges: dict[str, Callable[[], float]] = {}
+        self._tracer: Tracer | None = None
 
     def count(self, name: str, by: int = 1, **labels: str) -> None:
         """Add to a counter; label values must be from a small set."""
@@ -93,6 +100,28 @@ class Telemetry:
     def gauge(self, name: str, read: Callable[[], float]) -> None:
         """Name a gauge; `read` is called whenever someone looks."""
         self._gauges[f"memwarden_collector_{name}"] = read
+
+    def trace_by(self, tracer: Tracer) -> None:
+        """From now on spans are made by this."""
+        self._tracer = tracer
+
+    def span(self, name: str, **attributes: str | int) -> AbstractContextManager[None]:
+        """Around a piece of work that somebody may want to see; nothing while nobody does."""
+        return _NOTHING if self._tracer is None else self._tracer(name, attributes)
+
+    def described(self) -> list[tuple[str, str, str]]:
+        """Name, kind and meaning of all numbers."""
+        return [(name, kind, text) for name, (kind, text) in _HELP.items()]
+
+    def counts(self, name: str) -> list[tuple[tuple[tuple[str, str], ...], float]]:
+        """Labels and value of one of them as they are now."""
+        with self._lock:
+            found: list[tuple[tuple[tuple[str, str], ...], float]] = [
+                (labels, value) for (metric, labels), value in self._counts.items() if metric == name
+            ]
+        if name in self._gauges:
+            found.append(((), self._gauges[name]()))
+        return found
 
     def text(self) -> str:
         """Everything in Prometheus' text format 0.0.4."""

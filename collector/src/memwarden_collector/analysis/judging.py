@@ -90,14 +90,15 @@ class Judging:
             workload_id = place(connection, [row.scope_id])[row.scope_id]
             known = leaks.fingerprints_of_scope(connection, row.scope_id)
             recording = self._named(connection, recording, row, workload_id)
-        verdict = judge(
-            recording,
-            now=recording.ended,
-            previous=tuple(before),
-            settings=self.judge_settings,
-            allowed_chance=self.discoveries.allowed(scope),
-            known=known,
-        )
+        with self._telemetry.span("judge", scope=scope):
+            verdict = judge(
+                recording,
+                now=recording.ended,
+                previous=tuple(before),
+                settings=self.judge_settings,
+                allowed_chance=self.discoveries.allowed(scope),
+                known=known,
+            )
         self.discoveries.note(scope, verdict.chance)
         document = report_verdict(verdict, recording)
         with_history = self._is_notable(scope, verdict)

@@ -114,7 +114,8 @@ class Intake:
             keep = await self._access.allows(caller, WRITE)
             batch = await loop.run_in_executor(self._executor, self._settle, decoded, caller, keep)
         await self._keep(batch, rejections)
-        await self._store(batch)
+        with self._telemetry.span(f"store {door.signal.name.lower()}", rows=batch.rows):
+            await self._store(batch)
         rejections.report(self._telemetry, self.limits, door.signal.name.lower())
         return door.respond(rejections)
 

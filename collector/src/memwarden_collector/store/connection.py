@@ -26,6 +26,7 @@ from memwarden_collector.errors import (
     Overloaded,
     StoreError,
 )
+from memwarden_collector.store.slow import SlowQueries
 
 _log = logging.getLogger(__name__)
 Connection = psycopg.Connection[TupleRow]
@@ -71,7 +72,12 @@ class Database:
         self._idle: list[Connection] = []
         self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(MAX_READERS)
+        self._slow: SlowQueries | None = None
         self.health = Health()
+
+    def tell_slow(self, queries: SlowQueries) -> None:
+        """Of queries of readers, from now on."""
+        self._slow = queries
 
     def connect(self, name: str) -> Connection:
         """A new connection for the caller alone, in autocommit; raises StoreError."""
@@ -160,7 +166,10 @@ class Database:
                 return connection
             connection.close()
         try:
-            return self.connect("reader")
+            connection = self.connect("reader")
+            if self._slow is not None:
+                self._slow.watch(connection)
+            return connection
         except StoreError as error:
             self.health.ill(error)
             raise

@@ -37,6 +37,7 @@ from memwarden_collector.store.copying import (
 from memwarden_collector.store.dictionary import Dictionary, KnownResource, LazyFrames, moment
 from memwarden_collector.store.distributions import write_distributions
 from memwarden_collector.store.events import write_events
+from memwarden_collector.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
 _GROUP_ROWS: Final = 20_000
@@ -56,10 +57,16 @@ class Writer:
     """Start it, submit batches from any thread, close it. Implements `otlp.doors.Sink`."""
 
     def __init__(
-        self, database: Database, max_queue_rows: int, max_dictionary_bytes: int, on_new: OnNew | None = None
+        self,
+        database: Database,
+        max_queue_rows: int,
+        max_dictionary_bytes: int,
+        on_new: OnNew | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self._database = database
         self._on_new = on_new
+        self._telemetry = telemetry or Telemetry()
         self._max_rows = max_queue_rows
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -163,7 +170,11 @@ class Writer:
         for attempt in range(1, _TRIES + 1):
             connection = self._connect()
             try:
-                with translated(), connection.transaction():
+                with (
+                    self._telemetry.span("commit", batches=len(batches)),
+                    translated(),
+                    connection.transaction(),
+                ):
                     stored = self._write(connection, batches)
                 new_series, new_resources = self._dictionary.commit()
                 if self._on_new is not None and (new_series or new_resources):
