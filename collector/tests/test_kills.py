@@ -221,7 +221,7 @@ def test_fifty_faults_at_random_moments(victims_on_a_small_disk: Victims, record
         k=49,
     )
     faults.insert(source.randrange(50), lambda them: them.database_hangs(60))
-    outcome = suffer(victims, faults, source, 6.0)
+    outcome = suffer(victims, faults, source, 4.0)
     counted = victims.count()
     record_property("seed", seed)
     record_property("batches acknowledged, and stored once", f"{outcome.acknowledged}, {counted['batches']}")
