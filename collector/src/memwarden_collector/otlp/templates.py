@@ -44,6 +44,7 @@ _PREFIX: Final = 160
 _KEPT_SECONDS: Final = 60.0
 _AGAIN_SECONDS: Final = 60.0
 """Learning takes as long as three walks: a sender that changes all the time is not learnt each time."""
+_MAX_TIME: Final = 2**63 - 1
 _MARKS: Final = (0x0101010101010101, 0x4242424242424242)
 """Two numbers that differ in each byte, positive and finite also as doubles."""
 
@@ -54,11 +55,10 @@ class _Layout:
 
     mask: "NDArray[np.uint8]"
     """255 where a byte does not vary."""
-    times: "Places"
-    """Offset of each point's time."""
-    values: "Places"
-    whole: "NDArray[np.bool_]"
-    """Whether the value is an integer."""
+    words: "Places"
+    """Offset of each point's time, then of each point's value: eight bytes from there."""
+    whole: "NDArray[np.intp]"
+    """Which points have an integer for a value."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +66,7 @@ class _Wide:
     """One row of the wide table: whose, its columns, and which points they are."""
 
     columns: tuple[str, ...]
-    points: "Places"
+    points: "Places | slice"
     texts: tuple[tuple[str, str], ...]
 
 
@@ -80,7 +80,7 @@ class _Part:
     items: int
     wide: _Wide | None
     series: SeriesSet | None
-    points: "Places"
+    points: "Places | slice"
     """Of the series."""
 
 
@@ -197,22 +197,23 @@ def _fill(template: _Template, body: bytes, limits: tuple[int, int]) -> list[Res
 
     layout = template.layout
     # Eight bytes from each offset, aligned or not; only those of the layout are read.
-    shape, step = (len(body) - 7,), (1,)
-    nanoseconds = np.ndarray(shape, "<u8", body, strides=step)[layout.times]
-    if nanoseconds.min() < limits[0] or nanoseconds.max() > limits[1]:
+    words = np.ndarray((len(body) - 7,), "<i8", body, strides=(1,))[layout.words]
+    count = len(words) // 2
+    nanoseconds, newest = words[:count].view(np.uint64), min(limits[1], _MAX_TIME)
+    if np.minimum.reduce(nanoseconds) < limits[0] or np.maximum.reduce(nanoseconds) > newest:
         return None
-    times = (nanoseconds // np.uint64(1000)).astype(np.int64)
-    values = np.ndarray(shape, "<f8", body, strides=step)[layout.values]
-    if layout.whole.any():
-        values = np.where(layout.whole, np.ndarray(shape, "<i8", body, strides=step)[layout.values], values)
-    if not np.isfinite(values).all():
+    times = words[:count] // 1000  # below 2**63, by the limits
+    values = words[count:].view(np.float64)
+    if len(layout.whole):
+        values[layout.whole] = words[count:][layout.whole]
+    if not np.logical_and.reduce(np.isfinite(values)):
         return None
     blocks = []
     for part in template.parts:
         block = ResourceBlock(part.identity, part.attributes, items=part.items, digest=part.digest)
         if part.wide is not None:
             moments = times[part.wide.points]
-            if (moments != moments[0]).any():
+            if np.logical_or.reduce(moments != moments[0]):
                 return None
             row: dict[str, float | str] = dict(
                 zip(part.wide.columns, values[part.wide.points].tolist(), strict=True)
@@ -282,24 +283,18 @@ def _layout(body: bytes, message: ExportMetricsServiceRequest) -> _Layout | None
     mask = np.full(len(body), 255, np.uint8)
     for places in (times, values, start_places):
         mask[places] = 0
-    return _Layout(mask, times[::8], values[::8], whole)
+    return _Layout(mask, np.concatenate((times[::8], values[::8])), np.flatnonzero(whole))
 
 
 def _same(one: _Layout, other: _Layout) -> bool:
     import numpy as np
 
-    pairs = (
-        (one.times, other.times),
-        (one.values, other.values),
-        (one.whole, other.whole),
-        (one.mask, other.mask),
-    )
+    pairs = ((one.words, other.words), (one.whole, other.whole), (one.mask, other.mask))
     return all(np.array_equal(left, right) for left, right in pairs)
 
 
 def _part(block: ResourceBlock) -> _Part | None:
     """A block whose values are the numbers of its points; None where it has more than one wide row or no number."""
-    import numpy as np
 
     if block.distributions or block.profiles or len(block.wide) > 1:
         return None
@@ -307,16 +302,25 @@ def _part(block: ResourceBlock) -> _Part | None:
     for row in block.wide.values():
         numbers = {name: int(value) for name, value in row.items() if not isinstance(value, str)}
         texts = tuple((name, value) for name, value in row.items() if isinstance(value, str))
-        wide = _Wide(tuple(numbers), np.array(list(numbers.values()), np.intp), texts)
+        wide = _Wide(tuple(numbers), _places(list(numbers.values())), texts)
     series = None
     if block.narrow:
         order = tuple(one for _, one, _ in block.narrow)
         infos = tuple(block.series[one] for one in order)
         series = SeriesSet(fingerprint(block.identity.fp.hex(), *(one[1:] for one in order)), order, infos)
-    points = np.array([int(value) for _, _, value in block.narrow], np.intp)
+    points = _places([int(value) for _, _, value in block.narrow])
     return _Part(
         block.identity, block.attributes, fingerprint(block.attributes), block.items, wide, series, points
     )
+
+
+def _places(numbers: list[int]) -> "Places | slice":
+    """A slice where they follow one another: that is cheaper to take."""
+    import numpy as np
+
+    if numbers and numbers == list(range(numbers[0], numbers[0] + len(numbers))):
+        return slice(numbers[0], numbers[0] + len(numbers))
+    return np.array(numbers, np.intp)
 
 
 def _placed(block: ResourceBlock) -> int:
