@@ -20,6 +20,7 @@ GENERATED = (
     ("docs/reference/memoryprofile.md", ("-m", "memwarden_api.generate", "reference")),
     ("docs/reference/metrics.md", ("tools/metrics_page.py",)),
     ("docs/reference/cost.md", ("benchmarks/overhead/page.py",)),
+    ("docs/reference/collector-cost.md", ("benchmarks/collector_load/page.py",)),
 )
 
 

@@ -17,6 +17,8 @@ measured in the same run, in turns with it. Rates are by CPU time, that of the c
 PostgreSQL's: the machine did other work meanwhile, which the clock would count and CPU time does not, though shared
 caches and sibling threads make it longer, too. The load average is that of the moment; 2 would be two busy cores.
 Times (ms, s) are by the clock, and hold what the machine did besides.
+What is in no row has not been measured in the kept run: `make bench-collector` does all rows. On a machine with a load
+average far above its cores each CPU second does less: compare ratios, not figures, with what a quiet one would give.
 
 The senders are simulated sidecars: requests made by the sidecar's own encoder or OpenTelemetry's classes, of 300 to
 10 000 senders in turns, each with strings, processes and series of its own.
