@@ -60,7 +60,7 @@ def _copied(source: socket.socket, target: socket.socket) -> None:
     for one in (source, target):
         with contextlib.suppress(OSError):
             one.shutdown(socket.SHUT_RDWR)
-            one.close()
+        one.close()
 
 
 @contextlib.contextmanager
