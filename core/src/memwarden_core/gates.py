@@ -289,7 +289,8 @@ def lasting_needed(findings: Findings, growth: Growth, attributed: bool, setting
         most = settings.calm_ticks * interval
     left = time_left(findings, growth)
     if left is not None and left <= settings.soon_seconds:
-        most = min(most, settings.found_within_seconds(interval) - settings.overhead_ticks * interval)
+        promised = settings.found_within_seconds(interval)
+        most = min(most, promised * (1 - settings.warm_up_share) - settings.overhead_ticks * interval)
     if left is None:
         return max(least, most)
     hurried = min(settings.calm_ticks * interval, settings.haste * left)

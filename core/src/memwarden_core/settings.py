@@ -59,7 +59,8 @@ class JudgeSettings:
     soon_seconds: float = 6000.0
     """Growth that needs less to the limit (1 % of it a minute) is to be found within `found_within_seconds`."""
     overhead_ticks: int = 12
-    """What is spent of that on starting, windows, a second judgement and the judge's own rhythm."""
+    """What is spent of that on starting, windows, a second judgement and the judge's own rhythm; `warm_up_share` of it
+    may go to warm-up before."""
     confirm_ticks: int = 4
     """A second judgement, so many ticks later, must agree before `Leaking` is said."""
     stop_ticks: int = 30
