@@ -81,9 +81,11 @@ def test_metrics_and_spans_reach_a_receiver(receiver: Receiver, start: Any, data
     collector = start(database_url, env=environment)
     for number in range(3):
         otlp.post_metrics(collector.client, otlp.metrics("run", time.time() + number))
+    wait_for(lambda: receiver.metrics.get("memwarden.collector.batches") == 3)
+    # Metrics are counted from the start, spans from when the SDK is there, which is a moment later.
+    otlp.post_metrics(collector.client, otlp.metrics("run", time.time() + 3))
     judged = collector.client.post("/api/v1/scopes/run/judge", timeout=SECONDS)
     assert judged.status_code == 200, judged.text
-    wait_for(lambda: receiver.metrics.get("memwarden.collector.batches") == 3)
     wait_for(lambda: {"store metrics", "commit", "judge"} <= receiver.spans)
     assert receiver.metrics["memwarden.collector.database_up"] == 1
     assert receiver.metrics["process.memory.usage"] > 1 << 24

@@ -44,6 +44,10 @@ ENVIRONMENT: Final = {
         "As `--database-url`, without a password in the list of processes.",
     ),
     "MEMWARDEN_DISABLE": ("probe", "`1`: no probe in this process and those below it."),
+    "MEMWARDEN_PRELOAD_PYTHONPATH": (
+        "loader",
+        "In a pod: what the loader that `LD_PRELOAD` names puts in front of a Python program's `PYTHONPATH`.",
+    ),
     "MEMWARDEN_PROBE_FOLDER": ("command", "Where the Python probe is, if not where it was installed."),
     "MEMWARDEN_SAMPLING_BYTES": (
         "probe",

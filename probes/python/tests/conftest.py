@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
-PROBE = HERE.parent
-sys.path[:0] = [str(HERE), str(PROBE.parents[1] / "sidecar" / "src")]
+sys.path[:0] = [str(HERE), str(HERE.parents[2] / "sidecar" / "src")]
 
 import interpreters  # noqa: E402
+from interpreters import PROBE  # noqa: E402
 from small_sidecar import Listener  # noqa: E402
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+PROBE = Path(__file__).resolve().parents[1]
 GIVEN = os.environ.get("MEMWARDEN_TEST_PYTHONS")
 HOOKED = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 REQUIRED = ("3.11", "3.13")

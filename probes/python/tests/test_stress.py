@@ -16,7 +16,7 @@ from pathlib import Path
 import debian
 import interpreters
 import pytest
-from conftest import PROBE
+from interpreters import PROBE
 
 STRESS = Path(__file__).with_name("stress.py")
 FINE, COARSE = 512, 65536  # bytes between two samples

@@ -5,7 +5,7 @@ import shutil
 
 import interpreters
 import pytest
-from conftest import PROBE
+from interpreters import PROBE
 
 PRETENDING = {
     "later": "import sys; sys.version_info = (3, 15, 0, 'final', 0); sys.hexversion = 0x030f00f0",
