@@ -49,7 +49,8 @@ void command_enable_census(const uint8_t *interpreter_gc) {
 }
 
 /* A new thread's first allocation is raw and without the GIL; before 3.12.9 and 3.13.2, tracemalloc.stop() in another
- * thread at that moment crashes the interpreter (python/cpython#128679). */
+ * thread at that moment crashes the interpreter (python/cpython#128679). Asked when the command comes, and once more by
+ * the thread right before: on a busy machine it takes milliseconds to start. */
 int command_is_safe(void) {
     PyMemAllocatorEx raw;
     PyMem_GetAllocator(PYMEM_DOMAIN_RAW, &raw);
@@ -70,9 +71,15 @@ static void *run(void *nothing) {
     char *reply = map_private(REPLY_BYTES);
     /* From here on CPython itself ends a thread that asks for the GIL too late; before, there may be no interpreter. */
     if (reply != NULL && !ending_has_begun()) {
-        int gil = PyGILState_Ensure();
-        size_t length = census_reply(gc_state, command.top, &command.stop, command.id, reply, REPLY_BYTES);
-        PyGILState_Release(gil);
+        size_t length;
+        if (command_is_safe()) {
+            int gil = PyGILState_Ensure();
+            length = census_reply(gc_state, command.top, &command.stop, command.id, reply, REPLY_BYTES);
+            PyGILState_Release(gil);
+        } else {
+            length = (size_t)snprintf(reply, REPLY_BYTES, "{\"jsonrpc\":\"2.0\",\"id\":%s,\"error\":" COMMAND_UNSAFE "}\n",
+                                      command.id);
+        }
         link_send(reply, length, SEND_WAIT_MS);
         munmap(reply, REPLY_BYTES);
         budget_spent_on_census(budget_thread_ns()); /* all that this thread ever did */

@@ -12,6 +12,7 @@
 void command_enable_census(const uint8_t *interpreter_gc);
 int command_has_census(void);
 int command_is_safe(void); /* 0 while another tool (tracemalloc) has replaced the raw allocator */
+#define COMMAND_UNSAFE "{\"code\":-32001,\"message\":\"no census while tracemalloc is on\"}"
 int command_start(const char *id, size_t id_bytes, uint32_t top); /* 0: not now, ask again at a later tick */
 int command_is_running(void);
 void command_reap(void);                    /* joins a thread that has finished; never waits for work */

@@ -246,7 +246,7 @@ static int handle(struct json_span line) {
             return 1;
         }
         if (!command_is_safe()) {
-            answer(id, "\"error\":{\"code\":-32001,\"message\":\"no census while tracemalloc is on\"}");
+            answer(id, "\"error\":" COMMAND_UNSAFE);
             return 1;
         }
         uint64_t wanted = json_member(params, "top", &top) ? json_number(top, 50) : 50;
