@@ -95,8 +95,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Collector]]:
 
     yield begin
     for collector in started:
-        if collector.process.poll() is None:
-            collector.kill()
+        collector.stop()
 
 
 @pytest.fixture

@@ -190,6 +190,24 @@ def test_between_readings_growth_is_private_and_ended_workers_leave_shared_pages
     assert memory.measure(left) == {key(1): 80 * MIB, key(3): 3 * MIB}
 
 
+def test_a_fork_while_it_is_read_is_put_right_a_second_after_the_new_process_is_seen():
+    pages = Pages(p1=(60 * MIB, 0), p2=(40 * MIB, 0))  # the third was forked between the two readings
+    memory = pages.memory()
+    two = [Measured(key(1), 120 * MIB, None), Measured(key(2), 120 * MIB, key(1))]
+    assert sum(memory.measure(two).values()) == 100 * MIB
+    pages.by_pid = dict.fromkeys((1, 2, 3), (40 * MIB, 0))
+    three = [*two, Measured(key(3), 120 * MIB, key(1))]
+    moments = []
+    for tenth in range(1, 100):
+        pages.now = tenth / 10
+        before = pages.readings
+        together = sum(memory.measure(three).values())
+        if pages.readings > before:
+            moments.append(pages.now)
+    assert moments == [1.1]
+    assert together == 120 * MIB
+
+
 def test_a_new_program_counts_in_full_at_once():
     pages = Pages(p1=(10, 10), p2=(10, 10))
     memory = pages.memory()

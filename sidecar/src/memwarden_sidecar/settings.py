@@ -54,7 +54,9 @@ STACK_FRAMES: Final = 512
 PROCESSES_A_REQUEST: Final = 256
 """Processes in one metrics request; more go into further requests of the same moment."""
 PSS_INTERVAL_SECONDS: Final = 15.0
-"""Shortest time between two readings of smaps_rollup."""
+"""Time between two readings of smaps_rollup."""
+PSS_FORKED_SECONDS: Final = 1.0
+"""From the first sight of a forked process to the next reading."""
 PSS_CPU_RATIO: Final = 0.005
 """Share of a core that reading smaps_rollup may take: a dear reading makes the next one wait longer."""
 LIVE_BATCHES: Final = 16

@@ -2,21 +2,24 @@
 
 Workers that were forked share their parent's pages. The sum of their resident sizes counted 280 MB four times
 in our measurements; the sum of proportional sizes (smaps_rollup) counts them once. But that file makes the
-kernel walk all page tables, 35 ms at 4 GB, so it is read at most every PSS_INTERVAL_SECONDS and for at most
-PSS_CPU_RATIO of a core, and not at all for a single process. Between two readings:
+kernel walk all page tables, 35 ms at 4 GB, so it is read every PSS_INTERVAL_SECONDS, PSS_FORKED_SECONDS after a fork,
+for at most PSS_CPU_RATIO of a core, and not at all for a single process. Between two readings:
 
 - a process that grew holds new pages, which are its own: share = share then + growth;
 - a process that shrank: share then × size now / size then;
 - a process that was forked since: what it has beyond its parent's size at that time;
 - a process that started another program since: its own size;
 - a process that ended: what it shared stays with the others until the next reading.
+
+Processes are read one after the other. A fork in between divides the pages of those that are read after it among more
+than those before it, and the sum lacks what the new process holds of them: hence the early reading.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from memwarden_sidecar.errors import Unreadable
-from memwarden_sidecar.settings import PSS_CPU_RATIO, PSS_INTERVAL_SECONDS
+from memwarden_sidecar.settings import PSS_CPU_RATIO, PSS_FORKED_SECONDS, PSS_INTERVAL_SECONDS
 from memwarden_sidecar.sources.proc_files import ProcessKey, Proportional
 
 
@@ -59,6 +62,7 @@ class AnonymousMemory:
         self._known: dict[ProcessKey, _Known] = {}
         self._left_behind = 0
         self._next_reading = float("-inf")
+        self._affordable = float("-inf")
         self.denied: tuple[int, ...] = ()
         """Processes of the last reading that are not ours to read: their resident size stands in."""
         self.reading_seconds = 0.0
@@ -101,11 +105,15 @@ class AnonymousMemory:
                 self._known[key] = _Known(process.resident, seen.anon, max(0, seen.anon - seen.private))
         self.denied = tuple(denied)
         self.reading_seconds = max(0.0, self._cpu() - started)
-        self._next_reading = self._elapsed() + max(PSS_INTERVAL_SECONDS, self.reading_seconds / PSS_CPU_RATIO)
+        self._affordable = self._elapsed() + self.reading_seconds / PSS_CPU_RATIO
+        self._next_reading = max(self._elapsed() + PSS_INTERVAL_SECONDS, self._affordable)
 
     def _meet(self, process: Measured, now: Mapping[ProcessKey, Measured]) -> None:
         parent = now.get(process.copy_of) if process.copy_of is not None else None
         inherited = 0 if parent is None else min(process.resident, parent.resident)
+        if parent is not None:
+            soon = max(self._elapsed() + PSS_FORKED_SECONDS, self._affordable)
+            self._next_reading = min(self._next_reading, soon)
         self._known[process.key] = _Known(process.resident, process.resident - inherited, 0)
 
     def _share(self, process: Measured) -> int:
