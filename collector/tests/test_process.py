@@ -16,7 +16,8 @@ from collector_requests import metrics, metrics_answer, post_metrics
 from pydantic import BaseModel
 
 from memwarden_api.names import ENV_TOKEN, EXIT_FAILED
-from memwarden_collector.settings import Analysis, Limits, Retention, Settings, hide_password, parse_listen
+from memwarden_collector.options import parse_listen
+from memwarden_collector.settings import Analysis, Limits, Retention, Settings, hide_password
 
 
 def run(*options: str, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from memwarden_api.names import EXIT_FAILED
-from memwarden_collector.settings import add_arguments, from_arguments
+from memwarden_collector.options import add_arguments, from_arguments
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

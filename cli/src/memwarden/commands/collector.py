@@ -15,13 +15,13 @@ example (the password by the environment, since every user can read command line
 """
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
-        from memwarden_collector.settings import add_arguments
+        from memwarden_collector.options import add_arguments
 
         add_arguments(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
         from memwarden_collector.app import run
-        from memwarden_collector.settings import from_arguments
+        from memwarden_collector.options import from_arguments
 
         try:
             settings = from_arguments(arguments, os.environ)
