@@ -6,6 +6,20 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
+KINDS = ("memoryprofile",)
+
+
+def of_kind(kind: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The files of one of our kinds."""
+    made = ("-m", "memwarden_api.generate")
+    return (
+        (f"crds/generated/{kind}s.yaml", (*made, "crd", kind)),
+        (f"charts/memwarden-crds/templates/{kind}s.yaml", (*made, "chart", kind)),
+        (f"docs/reference/{kind}.schema.json", (*made, "schema", kind)),
+        (f"docs/reference/{kind}.md", (*made, "reference", kind)),
+    )
+
+
 # (file, the command that prints it)
 GENERATED = (
     ("docs/reference/report.schema.json", ("-m", "memwarden.report.schema", "report")),
@@ -14,10 +28,7 @@ GENERATED = (
     ("docs/reference/commands.md", ("-m", "memwarden.reference", "commands")),
     ("docs/reference/exit-codes.md", ("-m", "memwarden.reference", "exit-codes")),
     ("docs/reference/environment.md", ("-m", "memwarden.reference", "environment")),
-    ("crds/generated/memoryprofiles.yaml", ("-m", "memwarden_api.generate", "crd")),
-    ("charts/memwarden-crds/templates/memoryprofiles.yaml", ("-m", "memwarden_api.generate", "chart")),
-    ("docs/reference/memoryprofile.schema.json", ("-m", "memwarden_api.generate", "schema")),
-    ("docs/reference/memoryprofile.md", ("-m", "memwarden_api.generate", "reference")),
+    *(file for kind in KINDS for file in of_kind(kind)),
     ("docs/reference/metrics.md", ("tools/metrics_page.py",)),
     ("docs/reference/cost.md", ("benchmarks/overhead/page.py",)),
     ("docs/reference/collector-cost.md", ("benchmarks/collector_load/page.py",)),

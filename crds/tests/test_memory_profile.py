@@ -9,7 +9,8 @@ import yaml
 from pydantic import ValidationError
 
 from memwarden_api import names
-from memwarden_api.generate.definition import json_schema, memory_profile
+from memwarden_api.generate.definition import definition, json_schema
+from memwarden_api.generate.kinds import KINDS, Kind
 from memwarden_api.generate.yaml_text import yaml_text
 from memwarden_api.quantities import duration_seconds, memory_bytes, quantity
 from memwarden_api.v1alpha1 import Condition, MemoryProfile
@@ -58,9 +59,12 @@ def test_a_newer_version_s_fields_are_left_out_and_the_rest_is_read() -> None:
         MemoryProfile.model_validate(newer)
 
 
-def test_every_list_map_and_text_of_the_definition_has_a_bound_and_every_field_a_description() -> None:
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_every_list_map_and_text_of_the_definition_has_a_bound_and_every_field_a_description(
+    kind: Kind,
+) -> None:
     unbounded, undescribed = [], []
-    for where, node in nodes(schema()):
+    for where, node in nodes(schema(kind)):
         kind = node.get("type")
         bounded = {"array": "maxItems", "string": "maxLength"}.get(kind or "")
         if "additionalProperties" in node:
@@ -74,10 +78,11 @@ def test_every_list_map_and_text_of_the_definition_has_a_bound_and_every_field_a
     assert (unbounded, undescribed) == ([], [])
 
 
-def test_the_definition_is_structural() -> None:
-    text = yaml_text(memory_profile({}))
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_the_definition_is_structural(kind: Kind) -> None:
+    text = yaml_text(definition(kind, {}))
     assert "$ref" not in text
-    for where, node in nodes(schema()):
+    for where, node in nodes(schema(kind)):
         assert ("type" in node) != bool(node.get("x-kubernetes-int-or-string")), where
         assert not ("properties" in node and "additionalProperties" in node), where
 
@@ -93,15 +98,16 @@ def nodes(node: dict[str, Any], where: str = "") -> Iterator[tuple[str, dict[str
         yield from nodes(node["additionalProperties"], f"{where}{{}}")
 
 
-def schema() -> dict[str, Any]:
-    [version] = memory_profile({})["spec"]["versions"]
+def schema(kind: Kind) -> dict[str, Any]:
+    [version] = definition(kind, {})["spec"]["versions"]
     return version["schema"]["openAPIV3Schema"]
 
 
-def test_the_yaml_that_is_written_says_what_it_was_made_from() -> None:
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_the_yaml_that_is_written_says_what_it_was_made_from(kind: Kind) -> None:
     for value in (
-        memory_profile({"helm.sh/resource-policy": "keep"}),
-        json_schema(),
+        definition(kind, {"helm.sh/resource-policy": "keep"}),
+        json_schema(kind),
         {"a": [[1, "off"], {"b": []}]},
     ):
         assert yaml.safe_load(yaml_text(value)) == value

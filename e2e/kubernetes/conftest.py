@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from cluster.testing.waiting import eventually
 from installation import Installation
+from kinds_served import served
 
 if TYPE_CHECKING:
     from cluster.testing.namespace import Namespace
@@ -41,29 +41,6 @@ def watched(installed: Installation, namespace: "Namespace") -> "Namespace":
 
 @pytest.fixture(scope="module")
 def kind(kubernetes_api: "ApiClient") -> Iterator[None]:
-    """The kind MemoryProfile without a release. One that a chart has brought is used and stays."""
-    from kubernetes import client
-
-    from memwarden_api.generate.definition import memory_profile
-
-    definition = memory_profile({})
-    name = definition["metadata"]["name"]
-    extensions = client.ApiextensionsV1Api(kubernetes_api)
-
-    def known() -> bool:
-        return name in [one.metadata.name for one in extensions.list_custom_resource_definition().items]
-
-    def is_served() -> bool:
-        conditions = extensions.read_custom_resource_definition(name).status.conditions or ()
-        states = {one.type: one.status for one in conditions}
-        assert states.get("NonStructuralSchema") != "True", conditions
-        return states.get("Established") == "True"
-
-    brought = known()
-    if not brought:
-        extensions.create_custom_resource_definition(definition)
-    eventually("the kind to be served", is_served, 60)
-    yield
-    if not brought:
-        extensions.delete_custom_resource_definition(name)
-        eventually("the kind to be gone", lambda: not known(), 60)
+    """Our kinds without a release."""
+    with served(kubernetes_api):
+        yield

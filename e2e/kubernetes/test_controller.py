@@ -20,7 +20,6 @@ from controller_process import Controller, account
 from tcp_proxy import proxied
 
 from memwarden_api import names
-from memwarden_api.generate.definition import memory_profile
 from memwarden_operator.controller.rights import cluster_role
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "collector" / "tests"))
@@ -88,27 +87,6 @@ def collector(folder: Path, database: Server) -> Iterator[Collector]:
     running = Collector(folder, database.url(), "--judge-min-seconds", "1")
     yield running
     running.kill()
-
-
-@pytest.fixture(scope="module")
-def kind(kubernetes_api: "ApiClient") -> Iterator[None]:
-    """The definition is in the cluster. One that is there already is used and stays."""
-    from kubernetes import client
-
-    extensions = client.ApiextensionsV1Api(kubernetes_api)
-    name = f"{names.PLURAL_PROFILE}.{names.GROUP}"
-    there = any(one.metadata.name == name for one in extensions.list_custom_resource_definition().items)
-    if not there:
-        extensions.create_custom_resource_definition(memory_profile({}))
-
-    def is_served() -> bool:
-        found = extensions.read_custom_resource_definition(name).status.conditions or ()
-        return any(one.type == "Established" and one.status == "True" for one in found)
-
-    eventually("the kind to be served", is_served, 60)
-    yield
-    if not there:
-        extensions.delete_custom_resource_definition(name)
 
 
 @pytest.fixture(scope="module")

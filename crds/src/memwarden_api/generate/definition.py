@@ -1,46 +1,27 @@
-"""The CustomResourceDefinition of MemoryProfile, and its JSON Schema for editors."""
+"""The CustomResourceDefinition of a kind, and its JSON Schema for editors."""
 
 from typing import Any, Final
 
 from memwarden_api import names
+from memwarden_api.generate.kinds import Kind
 from memwarden_api.generate.structural import Schema, structural
-from memwarden_api.v1alpha1 import MemoryProfileSpec, MemoryProfileStatus
 
-SINGULAR: Final = "memoryprofile"
-SHORT_NAME: Final = "memprof"
-DESCRIPTION: Final = (
-    "A MemoryProfile says which pods of its namespace are watched, and how; its status says what came of it."
-)
 KEEP: Final = {"helm.sh/resource-policy": "keep"}
-"""Profiles outlive an uninstall of the chart: deleting a CRD deletes all of its objects."""
-
-# name, type, JSONPath, description
-COLUMNS: Final = (
-    (
-        "Ready",
-        "string",
-        '.status.conditions[?(@.type=="Ready")].status',
-        "Whether all is as it was asked for",
-    ),
-    ("Matched", "integer", ".status.coverage.matched", "Pods that are selected"),
-    ("Reporting", "integer", ".status.coverage.reporting", "Pods that send data"),
-    ("Leaks", "integer", ".status.leaks", "Workloads that leak"),
-    ("Next OOM", "string", ".status.nextOutOfMemory", "When the first container will meet its limit"),
-    ("Age", "date", ".metadata.creationTimestamp", "Since when the profile is there"),
-)
+"""Objects outlive an uninstall of the chart: deleting a CRD deletes all of its objects."""
 
 
-def schema_of_spec() -> Schema:
-    return structural(MemoryProfileSpec) | {"description": "What to watch, and how.", "default": {}}
+def schema_of_spec(kind: Kind) -> Schema:
+    default: Schema = {"default": {}} if kind.spec_may_be_left_out else {}
+    return structural(kind.spec) | {"description": kind.spec_text} | default
 
 
-def schema_of_status() -> Schema:
-    return structural(MemoryProfileStatus, defaults=False)
+def schema_of_status(kind: Kind) -> Schema:
+    return structural(kind.status, defaults=False)
 
 
-def memory_profile(annotations: dict[str, str]) -> dict[str, Any]:
+def definition(kind: Kind, annotations: dict[str, str]) -> dict[str, Any]:
     """The definition, with annotations of its own."""
-    metadata: dict[str, Any] = {"name": f"{names.PLURAL_PROFILE}.{names.GROUP}"}
+    metadata: dict[str, Any] = {"name": f"{kind.plural}.{names.GROUP}"}
     if annotations:
         metadata["annotations"] = annotations
     return {
@@ -50,11 +31,11 @@ def memory_profile(annotations: dict[str, str]) -> dict[str, Any]:
         "spec": {
             "group": names.GROUP,
             "names": {
-                "kind": names.KIND_PROFILE,
-                "listKind": f"{names.KIND_PROFILE}List",
-                "plural": names.PLURAL_PROFILE,
-                "singular": SINGULAR,
-                "shortNames": [SHORT_NAME],
+                "kind": kind.kind,
+                "listKind": f"{kind.kind}List",
+                "plural": kind.plural,
+                "singular": kind.singular,
+                "shortNames": [kind.short],
                 "categories": ["memwarden"],
             },
             "scope": "Namespaced",
@@ -65,20 +46,21 @@ def memory_profile(annotations: dict[str, str]) -> dict[str, Any]:
                     "storage": True,
                     "subresources": {"status": {}},
                     "additionalPrinterColumns": [
-                        {"name": name, "type": kind, "jsonPath": path, "description": text}
-                        for name, kind, path, text in COLUMNS
+                        {"name": one.name, "type": one.type, "jsonPath": one.path, "description": one.text}
+                        for one in kind.columns
                     ],
                     "schema": {
                         "openAPIV3Schema": {
-                            "description": DESCRIPTION,
+                            "description": kind.description,
                             "type": "object",
                             "properties": {
                                 "apiVersion": {"type": "string"},
                                 "kind": {"type": "string"},
                                 "metadata": {"type": "object"},
-                                "spec": schema_of_spec(),
-                                "status": schema_of_status(),
+                                "spec": schema_of_spec(kind),
+                                "status": schema_of_status(kind),
                             },
+                            **required(kind),
                         }
                     },
                 }
@@ -87,23 +69,28 @@ def memory_profile(annotations: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def json_schema() -> Schema:
+def json_schema(kind: Kind) -> Schema:
     """For editors and CI without a cluster: misspelt fields are errors, CEL rules are left out."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": names.KIND_PROFILE,
-        "description": DESCRIPTION,
+        "title": kind.kind,
+        "description": kind.description,
         "type": "object",
-        "required": ["apiVersion", "kind", "metadata"],
+        "required": ["apiVersion", "kind", "metadata", *required(kind).get("required", ())],
         "additionalProperties": False,
         "properties": {
             "apiVersion": {"const": names.API_VERSION},
-            "kind": {"const": names.KIND_PROFILE},
+            "kind": {"const": kind.kind},
             "metadata": {"type": "object"},
-            "spec": _closed(schema_of_spec()),
-            "status": _closed(schema_of_status()),
+            "spec": _closed(schema_of_spec(kind)),
+            "status": _closed(schema_of_status(kind)),
         },
     }
+
+
+def required(kind: Kind) -> dict[str, list[str]]:
+    """`spec`, where it can't be left out."""
+    return {} if kind.spec_may_be_left_out else {"required": ["spec"]}
 
 
 def _closed(node: Any) -> Any:

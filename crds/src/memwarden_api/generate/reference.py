@@ -1,55 +1,44 @@
-"""docs/reference/memoryprofile.md: every field with type, default, bounds and meaning; columns; rules."""
+"""docs/reference/KIND.md: every field with type, default, bounds and meaning; columns; rules."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from memwarden_api import names
-from memwarden_api.generate.definition import COLUMNS, SHORT_NAME, schema_of_spec, schema_of_status
+from memwarden_api.generate.definition import schema_of_spec, schema_of_status
+from memwarden_api.generate.kinds import Kind
 from memwarden_api.generate.structural import Schema
 
-_EXAMPLE: Final = """\
-```yaml
-apiVersion: memwarden.dev/v1alpha1
-kind: MemoryProfile
-metadata: {name: shop, namespace: shop}
-spec:
-  selector: {matchLabels: {app.kubernetes.io/part-of: shop}}
-  sampling: {interval: 15s}
-```
-"""
+
+def page(kind: Kind) -> str:
+    return "\n".join(_lines(kind)) + "\n"
 
 
-def page() -> str:
-    return "\n".join(_lines()) + "\n"
-
-
-def _lines() -> Iterator[str]:
+def _lines(kind: Kind) -> Iterator[str]:
     yield "<!-- Made from crds/src/memwarden_api/v1alpha1 by `make generate`. Never edit by hand. -->"
-    yield f"# {names.KIND_PROFILE}"
+    yield f"# {kind.kind}"
     yield ""
-    yield (
-        f"`{names.API_VERSION}`, namespaced, short name `{SHORT_NAME}`. Says which pods of its namespace are watched, "
-        "and how; its status says what came of it. What is done to a pod, and which profile a pod gets: injection.md."
-    )
+    yield f"`{names.API_VERSION}`, namespaced, short name `{kind.short}`. {kind.about}"
     yield ""
-    yield _EXAMPLE
-    yield "Every field may be left out: `spec: {}` watches the pods of the namespace that ask for it."
-    for title, schema in (("spec", schema_of_spec()), ("status", schema_of_status())):
+    yield kind.example
+    yield kind.example_note
+    for title, schema in (("spec", schema_of_spec(kind)), ("status", schema_of_status(kind))):
         yield ""
         yield f"## {title}"
         yield "| field | type | default | |"
         yield "|---|---|---|---|"
         yield from _rows(schema, title)
+    rules = list(_rules(schema_of_spec(kind), "spec"))
+    if rules:
+        yield ""
+        yield "## Rules between fields"
+        yield "The API server refuses what breaks one, and says this:"
+        yield ""
+        yield from (f"- `{path}`: {message}" for path, message in rules)
     yield ""
-    yield "## Rules between fields"
-    yield "The API server refuses what breaks one, and says this:"
-    yield ""
-    yield from (f"- `{path}`: {message}" for path, message in _rules(schema_of_spec(), "spec"))
-    yield ""
-    yield "## Columns of `kubectl get memprof`"
+    yield f"## Columns of `kubectl get {kind.short}`"
     yield "| column | from | |"
     yield "|---|---|---|"
-    yield from (f"| {name} | `{path}` | {text} |" for name, _, path, text in COLUMNS)
+    yield from (f"| {one.name} | `{one.path}` | {one.text} |" for one in kind.columns)
 
 
 def _rows(schema: Schema, path: str) -> Iterator[str]:

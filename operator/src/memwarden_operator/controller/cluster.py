@@ -60,8 +60,9 @@ class Cluster:
     def namespaces(self) -> AsyncIterator[Page]:
         return pages(self._client, NAMESPACES, metadata=True, size=PAGE)
 
-    def profiles(self, namespace: str) -> AsyncIterator[Page]:
-        return pages(self._client, PROFILES, namespace, size=100)
+    def objects(self, resource: Resource, namespace: str) -> AsyncIterator[Page]:
+        """Whole objects of one of our kinds."""
+        return pages(self._client, resource, namespace, size=100)
 
     async def metadata(self, resource: Resource, namespace: str, name: str) -> Object:
         return await get(self._client, resource, namespace, name, metadata=True)

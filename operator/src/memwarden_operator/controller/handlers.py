@@ -1,19 +1,18 @@
-"""Kopf's part: it follows MemoryProfiles and hands each event on. Nothing of it writes to any object.
+"""Kopf's part: it follows objects of our kinds and hands each event on. Nothing of it writes to any object.
 
 `on.event` alone: no finalizer, no annotation, so profiles go also while the operator is away. Prefix and finalizer's
 name are our own all the same: handlers that come later must not find two kinds of marks.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
 import kopf
 
-from memwarden_api.names import GROUP, PLURAL_PROFILE, VERSION
 from memwarden_kube.client import Client
-from memwarden_operator.controller.profiles import Key, Known, read
+from memwarden_operator.controller.following import Following
 
 PREFIX: Final = "controller.memwarden.dev"
 FINALIZER: Final = "memwarden.dev/finalizer"
@@ -38,9 +37,7 @@ def operator_settings() -> kopf.OperatorSettings:
     return settings
 
 
-def registry_for(
-    client: Client, put: Callable[[Known], None], gone: Callable[[Key], None]
-) -> kopf.OperatorRegistry:
+def registry_for(client: Client, kinds: Sequence[Following]) -> kopf.OperatorRegistry:
     """Not Kopf's own registry: that one looks for client libraries to log in by, and imports them."""
     registry = kopf.OperatorRegistry()
 
@@ -48,16 +45,21 @@ def registry_for(
     async def login(**_: Any) -> kopf.ConnectionInfo:
         return await credentials(client)
 
-    @kopf.on.event(GROUP, VERSION, PLURAL_PROFILE, registry=registry, id="profile")
-    async def profile(event: kopf.RawEvent, **_: Any) -> None:
+    for kind in kinds:
+        _follow(registry, kind)
+    return registry
+
+
+def _follow(registry: kopf.OperatorRegistry, kind: Following) -> None:
+    about = kind.resource
+
+    @kopf.on.event(about.group, about.version, about.plural, registry=registry, id=about.plural)
+    async def event_of(event: kopf.RawEvent, **_: Any) -> None:
         found: dict[str, Any] = dict(cast("Mapping[str, Any]", event["object"]))
         if event["type"] == "DELETED":
-            about = found["metadata"]
-            gone((about["namespace"], about["name"]))
+            kind.gone((found["metadata"]["namespace"], found["metadata"]["name"]))
         else:
-            put(read(found))
-
-    return registry
+            kind.put(found)
 
 
 async def credentials(client: Client) -> kopf.ConnectionInfo:

@@ -18,6 +18,8 @@ LIMITS: Final[Mapping[str, float]] = {
     "changes": 240.0,  # a long poll has 50 s
     "facts": 240.0,
 }
+OTHER_LIMIT: Final = 300.0
+"""Of loops that run only where they are asked for: those that `expect` names."""
 
 
 class Heart:
@@ -25,7 +27,13 @@ class Heart:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self._limits = dict(LIMITS)
         self._beats = dict.fromkeys(LIMITS, clock())
+
+    def expect(self, loop: str) -> None:
+        """From now on it has to beat."""
+        self._limits[loop] = OTHER_LIMIT
+        self.beat(loop)
 
     def beat(self, loop: str) -> None:
         self._beats[loop] = self._clock()
@@ -34,9 +42,9 @@ class Heart:
         """Sentences; empty where all live."""
         now = self._clock()
         return [
-            f"{loop} has shown no life for {now - beat:.0f} s (limit {LIMITS[loop]:.0f} s)"
+            f"{loop} has shown no life for {now - beat:.0f} s (limit {self._limits[loop]:.0f} s)"
             for loop, beat in self._beats.items()
-            if now - beat > LIMITS[loop]
+            if now - beat > self._limits[loop]
         ]
 
     def export(self) -> None:

@@ -86,6 +86,9 @@ class Profiles:
     def get(self, key: Key) -> Known | None:
         return self._known.get(key)
 
+    def generations(self) -> dict[Key, int]:
+        return {key: known.profile.metadata.generation for key, known in self._known.items()}
+
     def in_namespace(self, namespace: str) -> list[Known]:
         """By name."""
         return [self._known[key] for key in sorted(self._known) if key[0] == namespace]

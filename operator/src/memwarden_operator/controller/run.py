@@ -1,8 +1,8 @@
 """The controller's process: what starts in which order, and how it ends.
 
-1. Connect to the API server, wait for the kind MemoryProfile.
+1. Connect to the API server, wait for the kind MemoryProfile; others of our kinds are followed where they are.
 2. Start the loops: injected pods, scans, the collector's changes, facts for the collector, the reconciler.
-3. Kopf follows MemoryProfiles until SIGTERM; a list each minute shows whether its watch still lives.
+3. Kopf follows our kinds until SIGTERM; a list each minute shows whether its watch still lives.
 """
 
 import asyncio
@@ -11,16 +11,18 @@ import signal
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 import kopf
 
 from memwarden_kube.client import connect
-from memwarden_kube.errors import KubeError, NotFound
+from memwarden_kube.errors import KubeError
+from memwarden_kube.objects import PROFILES
 from memwarden_operator.controller import handlers, health, metrics
 from memwarden_operator.controller.cluster import Cluster
 from memwarden_operator.controller.collector import CollectorDoor
 from memwarden_operator.controller.facts_loop import FactsLoop
+from memwarden_operator.controller.following import Following, KindLoop
 from memwarden_operator.controller.heart import Heart
 from memwarden_operator.controller.loops import ChangesLoop, PodLoop, ScanLoop, Troubles, guarded
 from memwarden_operator.controller.owners import Owners
@@ -30,7 +32,6 @@ from memwarden_operator.controller.settings import Settings
 from memwarden_operator.controller.worker import Worker
 from memwarden_operator.controller.world import World
 
-RESYNC_SECONDS: Final = 60.0
 _log = logging.getLogger(__name__)
 
 
@@ -54,15 +55,15 @@ async def run(settings: Settings) -> None:
         stack.push_async_callback(runner.cleanup)
         tasks = [asyncio.create_task(guarded(name, loop), name=name) for name, loop in controller.loops()]
         try:
-            await _kopf(settings, handlers.registry_for(client, controller.put, controller.gone), controller)
+            kinds = await controller.kinds_that_are_there()
+            await _kopf(settings, handlers.registry_for(client, kinds))
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _kopf(settings: Settings, registry: kopf.OperatorRegistry, controller: "Controller") -> None:
-    await controller.kind_is_there()
+async def _kopf(settings: Settings, registry: kopf.OperatorRegistry) -> None:
     where: dict[str, Any] = (
         {"namespaces": settings.namespaces} if settings.namespaces else {"clusterwide": True}
     )
@@ -83,7 +84,6 @@ class Controller:
         scanner = Scanner(cluster, self.world.owners)
         self._worker = Worker(self.world, cluster, scanner, settings, self.heart, now)
         troubles = Troubles(self.world, self._worker)
-        self._troubles = troubles
         self._facts = FactsLoop(self.world, door, self._worker, self.heart, troubles, now)
         self._pods = PodLoop(self.world, cluster, self._worker, self.heart, troubles, self._facts.changed)
         self._scans = ScanLoop(
@@ -101,13 +101,28 @@ class Controller:
             self.world, door, self._worker, self.heart, troubles, self._facts.everything, now
         )
         self._unlisted = set(settings.namespaces or ("",))
+        self._kinds = [
+            KindLoop(following, cluster, settings.namespaces, self.heart, troubles)
+            for following in self._followings()
+        ]
+        for kind in self._kinds[1:]:
+            self.heart.expect(kind.following.name)
+
+    def _followings(self) -> list[Following]:
+        """The kinds that are looked after, MemoryProfile first."""
+        profiles = self.world.profiles
+        return [
+            Following(
+                "profiles", PROFILES, lambda found: self.put(read(found)), self.gone, profiles.generations
+            )
+        ]
 
     def loops(self) -> list[tuple[str, Any]]:
         """By name; each is started anew where it fails."""
         pods = [("pods", self._pods_of(namespace)) for namespace in self._settings.namespaces or ("",)]
         return [
             *pods,
-            ("profiles", self._resync),
+            *((kind.following.name, kind.run) for kind in self._kinds),
             ("scan", self._scans.run),
             ("changes", self._changes.run),
             ("facts", self._facts.run),
@@ -124,7 +139,7 @@ class Controller:
 
         return follow
 
-    # ── MemoryProfiles, as Kopf says them ──────────────────────────────────────────────────────────────
+    # ── MemoryProfiles, as they are told ───────────────────────────────────────────────────────────────
     def put(self, known: Known) -> None:
         before = self.world.profiles.get(known.key)
         self.world.profiles.put(known)
@@ -144,64 +159,27 @@ class Controller:
             self.world.scans.pop(key, None)
             self.world.refused.pop(key, None)
 
-    async def kind_is_there(self) -> None:
-        """Kopf looks for the kind once: start it when there is one."""
-        while True:
+    async def kinds_that_are_there(self) -> list[Following]:
+        """MemoryProfile is waited for. Another that is missing is told, and known by its list alone once it comes."""
+        first, *others = self._kinds
+        await first.wait_until_there()
+        found = [first.following]
+        for kind in others:
             try:
-                async for _ in self._cluster.profiles(next(iter(self._settings.namespaces), "")):
-                    break
-                return
-            except NotFound:
-                self.heart.beat("profiles")
-                _log.error("the kind MemoryProfile is not installed; install the chart memwarden-crds")
-            except KubeError as error:
-                self.heart.beat("profiles")
-                self._troubles.of("profiles", error)
-            await asyncio.sleep(5.0)
-
-    async def _resync(self) -> None:
-        """All profiles as they are, whatever the watch said: what it missed is put right, and shows that it is dead."""
-        while True:
-            try:
-                behind = await self._compare()
-                self._troubles.over("profiles")
-                if behind:
-                    _log.warning(
-                        "the watch of MemoryProfiles is behind: %s", ", ".join(map("/".join, behind))
-                    )
-                else:
-                    self.heart.beat("profiles")
-                self.world.profiles_listed = True
-            except KubeError as error:
-                self.heart.beat("profiles")
-                self._troubles.of("profiles", error)
-            await asyncio.sleep(RESYNC_SECONDS)
-
-    async def _compare(self) -> list[Key]:
-        """Profiles that the watch should have told and did not."""
-        behind: list[Key] = []
-        seen: set[Key] = set()
-        known = {one.key: one for one in self.world.profiles}
-        for namespace in self._settings.namespaces or ("",):
-            async for found, _ in self._cluster.profiles(namespace):
-                for one in map(read, found):
-                    seen.add(one.key)
-                    before = known.get(one.key)
-                    if (
-                        before is None
-                        or before.profile.metadata.generation != one.profile.metadata.generation
-                    ):
-                        if self.world.profiles_listed:
-                            behind.append(one.key)
-                        self.put(one)
-        for key in set(known) - seen:
-            if self.world.profiles_listed:
-                behind.append(key)
-            self.gone(key)
-        return behind
+                there = await kind.is_there()
+            except KubeError:
+                there = True  # its loop says what is the matter; Kopf tries for itself
+            if there:
+                found.append(kind.following)
+            else:
+                _log.error(
+                    "the kind %s is not installed; install the chart memwarden-crds of this version",
+                    kind.following.resource.kind,
+                )
+        return found
 
     def missing(self) -> str:
         """What is not known yet, or ""."""
-        if not self.world.profiles_listed:
+        if not self._kinds[0].listed:
             return "MemoryProfiles are not listed yet"
         return "" if self.world.pods_listed else "injected pods are not listed yet"

@@ -43,7 +43,6 @@ class World:
     answering_since: datetime | None = None
     cause: str = "it has not been asked yet"
     pods_listed: bool = False
-    profiles_listed: bool = False
     _profile_of: OrderedDict[Workload, str] = field(default_factory=OrderedDict)
 
     # ── The collector ──────────────────────────────────────────────────────────────────────────────────

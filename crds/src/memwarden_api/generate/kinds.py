@@ -1,0 +1,87 @@
+"""Our kinds: each with its names, models, columns and example. What is generated is generated for each of them."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from memwarden_api import names
+from memwarden_api.v1alpha1 import MemoryProfileSpec, MemoryProfileStatus
+from memwarden_api.v1alpha1.fields import Object
+
+_PROFILE_EXAMPLE: Final = """\
+```yaml
+apiVersion: memwarden.dev/v1alpha1
+kind: MemoryProfile
+metadata: {name: shop, namespace: shop}
+spec:
+  selector: {matchLabels: {app.kubernetes.io/part-of: shop}}
+  sampling: {interval: 15s}
+```
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One that `kubectl get` shows."""
+
+    name: str
+    type: str
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One namespaced kind with a status of its own."""
+
+    kind: str
+    plural: str
+    short: str
+    description: str
+    about: str
+    """The reference page's first sentences."""
+    example: str
+    """Markdown, with its fences."""
+    example_note: str
+    spec: type[Object]
+    status: type[Object]
+    spec_text: str
+    columns: tuple[Column, ...]
+    spec_may_be_left_out: bool = True
+
+    @property
+    def singular(self) -> str:
+        return self.kind.lower()
+
+
+AGE: Final = Column("Age", "date", ".metadata.creationTimestamp", "Since when it is there")
+
+MEMORY_PROFILE: Final = Kind(
+    kind=names.KIND_PROFILE,
+    plural=names.PLURAL_PROFILE,
+    short="memprof",
+    description="A MemoryProfile says which pods of its namespace are watched, and how; its status says what came of "
+    "it.",
+    about="Says which pods of its namespace are watched, and how; its status says what came of it. What is done to a "
+    "pod, and which profile a pod gets: injection.md.",
+    example=_PROFILE_EXAMPLE,
+    example_note="Every field may be left out: `spec: {}` watches the pods of the namespace that ask for it.",
+    spec=MemoryProfileSpec,
+    status=MemoryProfileStatus,
+    spec_text="What to watch, and how.",
+    columns=(
+        Column(
+            "Ready",
+            "string",
+            '.status.conditions[?(@.type=="Ready")].status',
+            "Whether all is as it was asked for",
+        ),
+        Column("Matched", "integer", ".status.coverage.matched", "Pods that are selected"),
+        Column("Reporting", "integer", ".status.coverage.reporting", "Pods that send data"),
+        Column("Leaks", "integer", ".status.leaks", "Workloads that leak"),
+        Column(
+            "Next OOM", "string", ".status.nextOutOfMemory", "When the first container will meet its limit"
+        ),
+        AGE,
+    ),
+)
+KINDS: Final = (MEMORY_PROFILE,)
