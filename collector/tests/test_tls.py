@@ -110,11 +110,15 @@ def test_a_certificate_is_exchanged_under_load_and_no_request_is_lost(
 
 def test_older_tls_and_plain_text_are_refused(with_tls: Callable[..., Collector]) -> None:
     authority = Authority()
-    collector = with_tls(authority)
+    collector = with_tls(authority, "--grpc-listen", "127.0.0.1:0")
     old = ssl.create_default_context(cadata=authority.pem)
     old.maximum_version = ssl.TLSVersion.TLSv1_2
     with pytest.raises(httpx.ConnectError), httpx.Client(verify=old, trust_env=False, timeout=30) as client:
         client.get(f"{collector.url}/healthz")
+    host, _, port = collector.grpc_address().rpartition(":")
+    old.set_alpn_protocols(["h2"])
+    with pytest.raises(OSError), socket.create_connection((host, int(port)), 30) as raw:
+        old.wrap_socket(raw, server_hostname=host)
     with pytest.raises(httpx.TransportError), httpx.Client(trust_env=False, timeout=30) as client:
         client.get(collector.url.replace("https", "http") + "/healthz")
     assert collector.client.get("/api/v1/trust").status_code == 404

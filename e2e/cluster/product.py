@@ -80,17 +80,18 @@ def _uv(*words: str | Path) -> str:
     return run(python, "-m", "uv", *words, environment=environment, folder=ROOT, timeout=INSTALL_SECONDS)
 
 
+BUILT_BY = ("images/python_image.py", "images/rootfs.py", "images/sbom.py")
 # name: (what the build sees, what else it is made from, what puts the rest of the context together)
 Recipe = tuple[tuple[str, ...], tuple[str, ...], Callable[[Path], None]]
 IMAGES: dict[str, Recipe] = {
     "memwarden-sidecar": (
-        ("images/sidecar", "images/rootfs.py", "images/sbom.py"),
+        ("images/sidecar", *BUILT_BY),
         ("sidecar/src", "sidecar/pyproject.toml", "crds/src", "crds/pyproject.toml", "uv.lock"),
         # The names of memwarden-api are all that a sidecar imports: they need no pydantic.
         partial(python_site, "memwarden-sidecar", ("memwarden-api", "memwarden-sidecar"), ("pydantic",)),
     ),
     "memwarden-collector": (
-        ("images/collector", "images/rootfs.py", "images/sbom.py"),
+        ("images/collector", *BUILT_BY),
         (
             *("collector/src", "collector/pyproject.toml", "core/src", "core/pyproject.toml"),
             *("kube/src", "kube/pyproject.toml", "crds/src", "crds/pyproject.toml", "uv.lock"),
@@ -103,7 +104,7 @@ IMAGES: dict[str, Recipe] = {
         ),
     ),
     "memwarden-operator": (
-        ("images/operator", "images/rootfs.py", "images/sbom.py"),
+        ("images/operator", *BUILT_BY),
         (
             *("operator/src", "operator/pyproject.toml", "kube/src", "kube/pyproject.toml"),
             *("crds/src", "crds/pyproject.toml", "uv.lock"),

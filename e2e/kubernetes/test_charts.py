@@ -38,6 +38,10 @@ VALUES: dict[str, dict[str, Any]] = {
         "priorityClassName": "system-cluster-critical",
         "commonLabels": {"team": "platform"},
     },
+    "snapshots on a volume": {"collector": {"snapshots": {"enabled": True}}},
+    "snapshots in the pod": {
+        "collector": {"snapshots": {"enabled": True, "persistence": {"enabled": False}}}
+    },
     "nothing optional": {
         "rbac": {"create": False},
         "networkPolicy": {"enabled": False},
@@ -252,6 +256,34 @@ def test_several_injectors_stand_on_several_nodes_and_one_controller_decides(cha
     )
 
 
+@pytest.mark.parametrize("values", ["snapshots on a volume", "snapshots in the pod"])
+def test_a_folder_of_snapshots_is_on_a_volume_that_one_collector_has_at_a_time(
+    charts: Helm, values: str
+) -> None:
+    objects = charts.objects(VALUES[values])
+    spec = by_kind(objects, "Deployment")["memwarden-collector"]["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+    (folder,) = (word for word in container["args"] if word.startswith("--snapshot-folder="))
+    (mount,) = (mount for mount in container["volumeMounts"] if mount["name"] == "snapshots")
+    (volume,) = (volume for volume in spec["template"]["spec"]["volumes"] if volume["name"] == "snapshots")
+    claims = by_kind(objects, "PersistentVolumeClaim")
+
+    assert folder.startswith(f"--snapshot-folder={mount['mountPath']}/")
+    assert spec["strategy"] == {"type": "Recreate"}
+    # A new volume is root's; the pod's group may write it.
+    assert spec["template"]["spec"]["securityContext"]["fsGroup"] == 65532
+    claimed = volume.get("persistentVolumeClaim", {}).get("claimName")
+    assert (claimed in claims) is (values == "snapshots on a volume")
+
+
+def test_no_probe_but_that_of_the_start_counts_before_a_part_has_started(charts: Helm) -> None:
+    for name, path in (("collector", "/startupz"), ("controller", "/healthz")):
+        spec = by_kind(charts.objects({}), "Deployment")[f"memwarden-{name}"]["spec"]["template"]["spec"]
+        (container,) = spec["containers"]
+        assert container["startupProbe"]["httpGet"]["path"] == path
+        assert "initialDelaySeconds" not in container["livenessProbe"]
+
+
 def test_certificates_and_monitors_by_others_kinds(charts: Helm) -> None:
     objects = charts.objects(FOREIGN)
     assert set(by_kind(objects, "Certificate")) == {
@@ -285,6 +317,7 @@ def test_certificates_and_monitors_by_others_kinds(charts: Helm) -> None:
         ({"injector": {"environment": "Magic"}}, "environment"),
         ({"images": {"collector": {"digest": "latest"}}}, "digest"),
         ({"database": {"trial": {"enabled": False}}}, "database.existingSecret"),
+        ({"collector": {"replicas": 2, "snapshots": {"enabled": True}}}, "collector.replicas"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_name(charts: Helm, values: dict[str, Any], named: str) -> None:

@@ -64,6 +64,9 @@ serviceAccountName: {{ include "memwarden.name" $root }}-{{ index . 1 }}
 enableServiceLinks: false
 securityContext:
   {{- include "memwarden.podSecurity" $root | nindent 2 }}
+  {{- if dig "snapshots" "enabled" false $values }}
+  fsGroup: 65532
+  {{- end }}
 {{- with $root.Values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}

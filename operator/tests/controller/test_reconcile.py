@@ -112,7 +112,7 @@ CASES: tuple[tuple[str, Observed, dict[str, tuple[str, str]]], ...] = (
         "nothing matches",
         observed(pods=(), scan=scan(0, 0), verdicts=(), reporting=0),
         {
-            "Ready": ("True", names.REASON_NO_POD),
+            "Ready": ("Unknown", names.REASON_NO_POD),
             "Injected": ("Unknown", names.REASON_NO_POD),
             "Collecting": ("Unknown", names.REASON_NONE_INJECTED),
             "LeakFree": ("Unknown", names.REASON_NOT_JUDGED),

@@ -13,9 +13,6 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, NoReturn, TypeAlias
 
-import grpc
-from grpc import aio
-
 from memwarden_api.names import BATCH_ID_HEADER
 from memwarden_collector.access.caller import Access
 from memwarden_collector.access.certificate import Certificate
@@ -23,6 +20,7 @@ from memwarden_collector.errors import ListenFailed, Refused
 from memwarden_collector.otlp.admission import Reservation
 from memwarden_collector.otlp.compression import Compression
 from memwarden_collector.otlp.encoding import Encoding
+from memwarden_collector.otlp.grpc_library import aio, grpc
 from memwarden_collector.otlp.intake import Intake, Sent, batch_id, retry_seconds
 from memwarden_collector.otlp.signals import DOORS, Door
 from memwarden_collector.otlp.status import code_of, status_message

@@ -307,6 +307,8 @@ def _ready(coverage: Coverage, stalled: Said, reconciling: Said, injected: Said,
     if collecting.reason == names.REASON_COLLECTOR_AWAY:
         return Said(kind, "Unknown", collecting.reason, collecting.message)
     if injected.reason == names.REASON_NO_POD:
-        return Said(kind, "True", names.REASON_NO_POD, injected.message)
+        # Not True: who waits for Ready, or looks at the column, would take a mistyped selector for a watched app. Not
+        # False either: a CronJob between its runs and a Deployment of no replicas are nobody's mistake.
+        return Said(kind, "Unknown", names.REASON_NO_POD, injected.message)
     text = f"{coverage.injected} of {coverage.matched} pods are injected, {coverage.reporting} report"
     return Said(kind, "True", names.REASON_WATCHING, text)
