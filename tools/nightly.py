@@ -2,8 +2,9 @@
 
 The tests are those with the marker `nightly`; a figure that one records (`record_property`) stands beside its name.
 A benchmark stands there as it was printed. The page is written in any case; the exit code is 1 when anything failed.
-With --add a part is run again, `tools/nightly.py --add --no-benchmarks -k stress -n 2`: its rows take the place of the
-earlier ones, and each row says when it was run.
+With --add a part is run again, `tools/nightly.py --add --no-benchmarks -k stress -n 2` or
+`tools/nightly.py --add --no-tests --benchmark judge_fleet`: its rows take the place of the earlier ones, and each row
+says when it was run.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from typing import TypeVar
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
+BENCHMARKS = {file.stem: file for file in sorted((ROOT / "benchmarks").glob("*.py"))}
 PAGE = ROOT / "docs/reference/nightly.md"
 KEPT = ROOT / "benchmarks/results/nightly.json"
 NOW = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
@@ -58,7 +60,10 @@ def run_tests(words: list[str]) -> list[Test]:
         subprocess.run([*command, f"--junit-xml={file}", *words], cwd=ROOT, check=False)
         if not file.exists():
             return [Test("pytest", "did not come to an end", 0.0, "")]
-        return [_test(case) for case in ElementTree.parse(file).iter("testcase")]  # noqa: S314 – pytest's own
+        cases = ElementTree.parse(file).iter("testcase")  # noqa: S314 – pytest's own
+        return [
+            _test(case) for case in cases if case.get("classname")
+        ]  # a file that is skipped whole has none
 
 
 def _test(case: ElementTree.Element) -> Test:
@@ -71,8 +76,8 @@ def _test(case: ElementTree.Element) -> Test:
     return Test(name, outcome, float(case.get("time", "0")), figures or reason)
 
 
-def run_benchmarks() -> Iterator[Benchmark]:
-    for file in sorted((ROOT / "benchmarks").glob("*.py")):
+def run_benchmarks(files: list[Path]) -> Iterator[Benchmark]:
+    for file in files:
         print(f"== {file.name}", flush=True)
         try:
             done = subprocess.run(
@@ -135,10 +140,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--no-benchmarks", action="store_true", help="the tests only")
     parser.add_argument("--no-tests", action="store_true", help="the benchmarks only")
+    parser.add_argument(
+        "--benchmark", action="append", choices=sorted(BENCHMARKS), help="this one alone; may be repeated"
+    )
     parser.add_argument("--add", action="store_true", help="to what earlier runs have left")
     chosen, words = parser.parse_known_args()
     tests = [] if chosen.no_tests else run_tests(words)
-    benchmarks = [] if chosen.no_benchmarks else list(run_benchmarks())
+    benchmarks = (
+        []
+        if chosen.no_benchmarks
+        else list(run_benchmarks([BENCHMARKS[name] for name in chosen.benchmark or BENCHMARKS]))
+    )
     earlier = kept() if chosen.add else ([], [])
     rows = together(earlier[0], tests), together(earlier[1], benchmarks)
     document = {"tests": [asdict(one) for one in rows[0]], "benchmarks": [asdict(one) for one in rows[1]]}

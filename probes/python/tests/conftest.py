@@ -40,7 +40,7 @@ class Program:
         self.process = subprocess.Popen(
             command, env=environment, cwd=folder, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            start_new_session=True,
+            process_group=0,  # no session: that would be scheduled apart, and a stress take all from who looks on
         )  # fmt: skip
         self.pid = self.process.pid
 

@@ -19,6 +19,9 @@ import tracemalloc
 import weakref
 
 END = time.monotonic() + float(sys.argv[1] if len(sys.argv) > 1 else 10)
+UNSEEN = (
+    sys.argv[2] if len(sys.argv) > 2 else ""
+)  # a file: while it is there, who looks on has not seen enough
 FAILURES = []
 DEEP = threading.Lock()  # one thread at a time, so that none turns the collector on for another
 
@@ -207,8 +210,12 @@ def children():
             FAILURES.append("a program ended with %d: %r" % (done.returncode, done.stderr[-2000:]))
 
 
+def goes_on():
+    return not FAILURES and (time.monotonic() < END or os.path.exists(UNSEEN))
+
+
 def work(jobs):
-    while time.monotonic() < END and not FAILURES:
+    while goes_on():
         for job in jobs:
             try:
                 job()
@@ -229,7 +236,7 @@ def main():
     for thread in threads:
         thread.start()
     rounds = 0
-    while time.monotonic() < END and not FAILURES:
+    while goes_on():
         forking()
         rounds += 1
         if rounds % 10 == 0:

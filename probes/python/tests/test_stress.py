@@ -20,16 +20,25 @@ from interpreters import PROBE
 
 STRESS = Path(__file__).with_name("stress.py")
 FINE, COARSE = 512, 65536  # bytes between two samples
+LOOKS = 5
+PATIENCE = 240.0  # seconds
 ALLOCATORS = ("malloc", "malloc_debug", "pymalloc_debug")
 
 
 class Stress:
-    """One interpreter under stress, looked at by `look` as often as you like."""
+    """One interpreter under stress, looked at by `look` as often as you like.
+
+    It goes on after its seconds until it was looked at some times and has answered a census: it takes all the cores
+    that it gets, and on a crowded machine who looks may hardly have a turn.
+    """
 
     def __init__(self, listener, run, version, seconds, **variables):
         self.version = version
+        self.unseen = Path(listener.path).with_name(f"unseen-{version}")
+        self.unseen.touch()
+        self.given_up = time.monotonic() + seconds + PATIENCE
         self.program = run(
-            version, arguments=[str(STRESS), str(seconds)], options=("-W", "ignore"),
+            version, arguments=[str(STRESS), str(seconds), str(self.unseen)], options=("-W", "ignore"),
             MEMWARDEN_SAMPLING_BYTES=str(FINE), **variables,
         )  # fmt: skip
         self.peer = listener.peer(self.program.pid)
@@ -49,6 +58,13 @@ class Stress:
             for frame in site.frames:
                 assert frame[0], frame
                 assert frame[2] > 0, frame
+        if (self.asked >= 1000 + LOOKS and self.counted()) or time.monotonic() > self.given_up:
+            self.unseen.unlink(missing_ok=True)
+
+    def counted(self):
+        """Whether it answered a census, where its version has one."""
+        answered = any("result" in message and message["id"] > 1000 for message in self.peer.messages)
+        return answered or self.version not in interpreters.WITH_CENSUS
 
     def finish(self, least_samples):
         """Hold it to a clean end; return how many samples it took and how many times it forked."""
@@ -58,8 +74,7 @@ class Stress:
         header = self.peer.table.read_header()
         assert header.samples_taken > least_samples, self.version
         assert header.dropped_samples == 0, self.version
-        counted = any("result" in message and message["id"] > 1000 for message in self.peer.messages)
-        assert counted or self.version not in interpreters.WITH_CENSUS
+        assert self.counted(), self.version
         return header.samples_taken, int(out.split()[1])
 
 
