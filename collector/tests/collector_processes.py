@@ -178,6 +178,11 @@ class Collector:
         assert found is not None, self.log.read_text()
         return found[1]
 
+    def memory(self) -> int:
+        """Resident bytes."""
+        with open(f"/proc/{self.process.pid}/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:")) << 10
+
     def stop(self) -> int:
         """SIGTERM; the exit code."""
         self.client.close()

@@ -101,11 +101,6 @@ def send_all(collector: Collector, client: Client, mutator: Mutator, numbers: ra
         return sum(pool.map(some, range(THREADS)), Counter())
 
 
-def resident(collector: Collector) -> int:
-    with open(f"/proc/{collector.process.pid}/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:")) << 10
-
-
 def fuzz(
     start: Any, database_url: str, folder: Path, door: str, seed: int, count: int
 ) -> tuple[Counter[object], int]:
@@ -115,9 +110,9 @@ def fuzz(
     )
     mutator = Mutator(seed)
     answers = send_all(collector, CLIENTS[door], mutator, range(count // 2))
-    half = resident(collector)
+    half = collector.memory()
     answers += send_all(collector, CLIENTS[door], mutator, range(count // 2, count))
-    growth = resident(collector) - half
+    growth = collector.memory() - half
     assert otlp.post_metrics(collector.client, otlp.metrics("after", time.time())).status_code == 200
     text = collector.client.get("/metrics").text
     assert 'reason="data"' not in text, "PostgreSQL refused what the doors had let through"

@@ -11,6 +11,7 @@ from typing import Any
 
 import collector_requests as otlp
 import grpc
+import psycopg
 import pytest
 from collector_processes import Collector, Server
 from google.rpc import error_details_pb2, status_pb2
@@ -161,6 +162,37 @@ def test_overload_and_quota_say_when_to_come_again(opened: Opened) -> None:
     assert 1 <= retry <= 30
 
 
+def test_more_calls_than_streams_wait_for_one_another(opened: Opened) -> None:
+    """A client that keeps to the streams of a connection is never refused for their number."""
+    _, channel = opened()
+    bodies = [otlp.metrics("run", time.time() - number).SerializeToString() for number in range(50)]
+    calls = [channel.unary_unary(EXPORT).future(bodies[n % 50], timeout=SECONDS) for n in range(600)]
+    assert {call.code() for call in calls} == {grpc.StatusCode.OK}
+
+
+def test_too_many_calls_at_once_are_told_when_to_come_again(opened: Opened, database_url: str) -> None:
+    collector, channel = opened("--max-grpc-calls", "3")
+    with psycopg.connect(database_url) as held:
+        held.execute("lock table memwarden.ingest_batch in exclusive mode")
+        calls = [
+            channel.unary_unary(EXPORT).future(
+                otlp.metrics("run", time.time() - number).SerializeToString(), timeout=SECONDS
+            )
+            for number in range(8)
+        ]
+        until = time.monotonic() + SECONDS
+        while sum(call.done() for call in calls) < 5:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        for call in calls:
+            if call.done():
+                code, text, retry = refusal(call.result)
+                assert (code, retry is not None and 1 <= retry <= 30) == (grpc.StatusCode.UNAVAILABLE, True)
+                assert "max_grpc_calls=3" in text
+    assert sum(call.code() is grpc.StatusCode.OK for call in calls) == 3
+    assert 'limit="max_grpc_calls"' in collector.client.get("/metrics").text
+
+
 def test_a_database_that_is_away_is_unavailable(opened: Opened, server: Server, rows: Any) -> None:
     _, channel = opened()
     metrics = MetricsServiceStub(channel)
@@ -244,3 +276,16 @@ def test_what_was_acknowledged_before_a_signal_is_stored(opened: Opened, rows: A
         acknowledged = sum(sender.result(SECONDS) for sender in senders)
     stored = rows("select count(*) from ingest_batch")[0][0]
     assert acknowledged <= stored <= acknowledged + 4  # of the last of each the answer may have been lost
+
+
+def test_streams_that_are_reset_by_the_thousand_do_not_end_it(opened: Opened) -> None:
+    _, channel = opened()
+    message = otlp.metrics("run", time.time()).SerializeToString()
+    export = channel.unary_unary(EXPORT)
+    for _ in range(20):
+        for call in [export.future(message, timeout=SECONDS) for _ in range(100)]:
+            call.cancel()
+    until = time.monotonic() + SECONDS
+    while attempt(lambda: send_bytes(channel, message)) is not grpc.StatusCode.OK:
+        # gRPC itself refuses some while a thousand of them are not yet forgotten.
+        assert time.monotonic() < until

@@ -74,8 +74,9 @@ def rows(request: ExportProfilesServiceRequest) -> tuple[Any, ...]:
 
 
 def cells(row: ProfileRow) -> Any:
-    stacks = [row.table.fingerprint(index) for index in row.stacks]
-    return row.time, list(zip(stacks, row.ages, row.live_bytes, row.blocks, row.samples, strict=True))
+    stacks = row.table.fingerprints(row.stacks.tolist())
+    columns = (column.tolist() for column in (row.ages, row.live_bytes, row.blocks, row.samples))
+    return row.time, list(zip(stacks, *columns, strict=True))
 
 
 def change(request: ExportProfilesServiceRequest, source: random.Random) -> None:

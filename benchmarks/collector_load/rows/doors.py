@@ -28,6 +28,8 @@ ROOT = Path(__file__).resolve().parents[3]
 SOURCE = ROOT / "collector" / "tests" / "opentelemetry_collector"
 REFERENCE = "OpenTelemetry Collector 0.149 to its debug exporter, HTTP"
 _START_SECONDS = 60
+_CALLS = 48
+"""At once: below what a connection of ours has streams for."""
 
 
 def built() -> Path | None:
@@ -155,10 +157,10 @@ def _grpc_rate(ours: running.Collector, count: int) -> float:
         export = channel.unary_unary(path)
 
         def send(some: list[bytes]) -> None:
-            for place in range(0, len(some), 48):
+            for place in range(0, len(some), _CALLS):
                 calls = [
                     export.future(body, timeout=60, metadata=((BATCH_ID_HEADER, ids.next()),))
-                    for body in some[place : place + 48]
+                    for body in some[place : place + _CALLS]
                 ]
                 for call in calls:
                     call.result()

@@ -100,24 +100,24 @@ class Distribution:
 class StackTable:
     """The stacks of one request. Frames are made only for the stacks that the store has not seen."""
 
-    fingerprint: Callable[[int], bytes]
+    fingerprints: Callable[[Sequence[int]], list[bytes]]
     frames: Callable[[int], tuple[Line, ...]]
     """Innermost first."""
 
 
 @dataclass(slots=True)
 class ProfileRow:
-    """Live allocations of a process at one moment; row i of each list is (stack, age bucket)."""
+    """Live allocations of a process at one moment; row i of each array is (stack, age bucket)."""
 
     time: int
     table: StackTable
-    stacks: list[int]
+    stacks: "NDArray[int64]"
     """Indices into `table`."""
-    ages: list[int]
+    ages: "NDArray[int64]"
     """Age buckets, 0 to 9."""
-    live_bytes: list[int]
-    blocks: list[int]
-    samples: list[int]
+    live_bytes: "NDArray[int64]"
+    blocks: "NDArray[int64]"
+    samples: "NDArray[int64]"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -108,6 +108,9 @@ class Limits(_Model):
     max_inflight_bytes: int = Field(
         default=256 << 20, ge=1, description="Bytes of all requests being worked on (503)"
     )
+    max_grpc_calls: int = Field(
+        default=1024, ge=1, description="Calls over gRPC being worked on, of all connections (503)"
+    )
     max_queue_rows: int = Field(default=200_000, ge=1, description="Rows that wait for the database (503)")
     max_template_bytes: int = Field(
         default=128 << 20,

@@ -6,7 +6,8 @@ zlib. An error is a status with google.rpc.Status in its details; what may come 
 none is given up by clients (RESOURCE_EXHAUSTED for too large).
 
 What a caller must know: gRPC holds a message of up to `max_request_bytes` for each stream before we are asked;
-streams of a connection are bounded, connections are not.
+streams of a connection are bounded: a client that keeps to that waits for itself. Connections are not, so calls of all
+of them are: `max_grpc_calls`.
 """
 
 import logging
@@ -16,7 +17,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 from memwarden_api.names import BATCH_ID_HEADER
 from memwarden_collector.access.caller import Access
 from memwarden_collector.access.certificate import Certificate
-from memwarden_collector.errors import ListenFailed, Refused
+from memwarden_collector.errors import ListenFailed, Overloaded, Refused
 from memwarden_collector.otlp.admission import Reservation
 from memwarden_collector.otlp.compression import Compression
 from memwarden_collector.otlp.encoding import Encoding
@@ -48,6 +49,7 @@ class GrpcDoors:
         self._certificate = certificate
         self._host = f"[{host}]" if ":" in host else host
         self._port = port
+        self._calls = 0
         limit = intake.limits.max_request_bytes
         self._server = aio.server(
             options=[
@@ -56,6 +58,8 @@ class GrpcDoors:
                 ("grpc.per_message_decompression", 0),
                 ("grpc.max_concurrent_streams", _STREAMS),
                 ("grpc.max_connection_age_ms", _CONNECTION_SECONDS * 1000),
+                # It counts what Python has not yet let go of: REFUSED_STREAM also for who keeps to the limit.
+                ("grpc.http.overload_protection", 0),
                 ("grpc.so_reuseport", 0),  # or a second collector would quietly take half of the connections
             ]
         )
@@ -102,15 +106,24 @@ class GrpcDoors:
 
     def _export(self, door: Door) -> Callable[[bytes, Context], Coroutine[Any, Any, bytes]]:
         async def export(request: bytes, context: Context) -> bytes:
+            self._calls += 1
             try:
                 return await self._take(door, request, context)
             except Refused as refused:
                 self._intake.refused(refused, _DOOR)
                 await _abort(refused, context)
+            finally:
+                self._calls -= 1
 
         return export
 
     async def _take(self, door: Door, request: bytes, context: Context) -> bytes:
+        if self._calls > (most := self._intake.limits.max_grpc_calls):
+            raise Overloaded(
+                f"busy: {most} calls are being worked on, one more would pass max_grpc_calls={most};"
+                " send it again later",
+                reason="grpc_calls",
+            )
         metadata = dict(context.invocation_metadata() or ())
         authorization = metadata.get("authorization", "")
         caller = await self._access.admit(

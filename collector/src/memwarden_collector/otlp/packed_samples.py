@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 MIN_SAMPLES: Final = 64
 """Below, a walk is as cheap."""
 _LINE: Final = 10
+_LONGEST: Final = 10
+"""Bytes of a varint."""
+_TYPE: Final = "sample_type"
 _LENGTH: Final = 2  # wire types
 _VARINT: Final = 0
 
@@ -37,36 +40,55 @@ class Samples(NamedTuple):
 
 def read_samples(profile: Profile) -> Samples | None:
     """None where a sample has more or less than that, a stack of index 0, or a value that is negative."""
-    if len(profile.samples) < MIN_SAMPLES:
+    count = len(profile.samples)
+    if count < MIN_SAMPLES:
         return None
     import numpy as np
 
-    alone = Profile()
-    alone.samples.MergeFrom(profile.samples)
-    raw = np.frombuffer(alone.SerializeToString(), np.uint8)
-    ends = np.flatnonzero(raw < 0x80)
-    if len(ends) != _LINE * len(profile.samples):
+    # What is in front of the samples has a lower number: the type alone. Then count fields that are samples are all.
+    before = Profile(sample_type=profile.sample_type).SerializeToString() if profile.HasField(_TYPE) else b""
+    data = profile.SerializeToString()
+    if not data.startswith(before):
         return None
-    starts = np.concatenate(([0], ends[:-1] + 1))
-    lengths = ends - starts + 1
-    if lengths.max() > 10:
+    raw = np.frombuffer(data, np.uint8, offset=len(before))
+    ends = np.flatnonzero(raw < 0x80)[: _LINE * count]
+    if len(ends) != _LINE * count:
         return None
-    places = np.arange(len(raw)) - np.repeat(starts, lengths)
-    bits = (raw & 0x7F).astype(np.uint64) << (7 * places).astype(np.uint64)
-    lines = np.add.reduceat(bits, starts).reshape(-1, _LINE)
-    sizes = lengths.reshape(-1, _LINE)
-    if not _are_samples(lines, sizes) or (lines >> np.uint64(63)).any():
+    starts = np.empty_like(ends)
+    starts[0], starts[1:] = 0, ends[:-1] + 1
+    sizes = (ends - starts + 1).reshape(-1, _LINE)
+    lines = _Lines(raw, starts.reshape(-1, _LINE), sizes)
+    if sizes.max() > _LONGEST or not lines.are_samples():
         return None
-    whole = lines.astype(np.int64)
-    return Samples(whole[:, 3], whole[:, 6], whole[:, 9])
+    stacks, attributes, values = (lines.column(place) for place in (3, 6, 9))
+    if any((one >> np.uint64(63)).any() for one in (stacks, attributes, values)):
+        return None
+    return Samples(stacks.astype(np.int64), attributes.astype(np.int64), values.astype(np.int64))
 
 
-def _are_samples(lines: "NDArray[np.uint64]", sizes: "NDArray[np.int64]") -> bool:
-    """Whether each line is tag, length, and three fields in the order of their numbers."""
-    import numpy as np
+class _Lines(NamedTuple):
+    """Varints, ten to a line."""
 
-    wanted = {0: _SAMPLE_TAG, 2: _STACK_TAG, 4: _ATTRIBUTES_TAG, 7: _VALUES_TAG}
-    if any((lines[:, column] != tag).any() for column, tag in wanted.items()):
-        return False
-    measured = ((1, sizes[:, 2:].sum(axis=1)), (5, sizes[:, 6]), (8, sizes[:, 9]))
-    return all(np.array_equal(lines[:, column], length.astype(np.uint64)) for column, length in measured)
+    raw: "NDArray[np.uint8]"
+    starts: "NDArray[np.intp]"
+    sizes: "NDArray[np.intp]"
+
+    def are_samples(self) -> bool:
+        """Whether each line is tag, length, and three fields in the order of their numbers."""
+        raw, starts, sizes = self
+        wanted = {0: _SAMPLE_TAG, 2: _STACK_TAG, 4: _ATTRIBUTES_TAG, 7: _VALUES_TAG}
+        if any((raw[starts[:, place]] != tag).any() for place, tag in wanted.items()):
+            return False
+        measured = ((1, sizes[:, 2:].sum(axis=1)), (5, sizes[:, 6]), (8, sizes[:, 9]))
+        return not any((self.column(place) != length).any() for place, length in measured)
+
+    def column(self, place: int) -> "NDArray[np.uint64]":
+        import numpy as np
+
+        starts, sizes = self.starts[:, place], self.sizes[:, place]
+        found = (self.raw[starts] & 0x7F).astype(np.uint64)
+        for byte in range(1, int(sizes.max())):
+            longer = np.flatnonzero(sizes > byte)
+            bits = (self.raw[starts[longer] + byte] & 0x7F).astype(np.uint64)
+            found[longer] |= bits << np.uint64(7 * byte)
+        return found

@@ -6,7 +6,8 @@ by (stack, age bucket). Other types are answered as partial success. A sample wi
 
 import bisect
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from opentelemetry.proto.collector.profiles.v1development.profiles_service_pb2 import (
     ExportProfilesServiceRequest,
@@ -23,8 +24,16 @@ from memwarden_collector.otlp.profiles_codec import ProfilesRequest, ProfileView
 from memwarden_collector.otlp.rejections import Rejections
 from memwarden_collector.settings import Limits
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.int64]
+
 _OLDEST_BUCKET = len(names.AGE_BOUNDS_SECONDS)
+_AGE_BITS: Final = 4
 _MAX_SUM = 2**63 - 1
+_TOO_LARGE: Final = ("too_large", "the sum of a profile's samples does not fit 64 bits")
 _Cells = dict[tuple[int, int], list[int]]
 """(stack, age bucket) → live bytes, blocks, samples."""
 
@@ -33,10 +42,10 @@ class _Found(NamedTuple):
     """The samples of one Profile."""
 
     type: str
-    stacks: list[int]
-    ages: list[int]
+    stacks: "Numbers"
+    ages: "Numbers"
     """Age buckets."""
-    values: list[int]
+    values: "Numbers"
 
 
 def decode_profiles(
@@ -60,11 +69,15 @@ def decode_profiles(
             if walk.accepts(profile) and (found := walk.read(profile)) is not None:
                 moments.setdefault((identity.fp, profile.time // 1000), []).append(found)
                 block.items += 1
-    table = StackTable(request.stacks.fingerprint, request.stacks.frames)
+    table = StackTable(request.stacks.fingerprints, request.stacks.frames)
     for (fp, time), profiles in moments.items():
         # A moment without a sample is kept too: nothing was alive.
         row = _aligned(time, table, profiles) or _row(time, table, _lay(profiles))
-        blocks[fp].profiles.append(row)
+        if row is None:
+            rejections.reject(*_TOO_LARGE, len(profiles))
+            blocks[fp].items -= len(profiles)
+        else:
+            blocks[fp].profiles.append(row)
     return [block for block in blocks.values() if block.rows], rejections
 
 
@@ -106,32 +119,32 @@ class _Walk:
             for stack, attributes, value in profile.samples():
                 if value < 0:
                     raise BadAttributes("negative", "a sample is negative")
-                check(stack)
+                check((stack,))
                 age = ages.get(attributes)
                 stacks.append(stack)
                 buckets.append(self._age(attributes) if age is None else age)
                 found.append(value)
             if sum(found) > _MAX_SUM:
-                raise BadAttributes("too_large", "the sum of a profile's samples does not fit 64 bits")
+                raise BadAttributes(*_TOO_LARGE)
         except BadAttributes as bad:
             self._rejections.reject(bad.reason, bad.text)
             return None
-        return _Found(profile.type, stacks, buckets, found)
+        return _Found(profile.type, _numbers(stacks), _numbers(buckets), _numbers(found))
 
     def _packed(self, profile: ProfileView) -> _Found | None:
         """The same of samples that can be read all at once; None for others, and where one is bad."""
+        import numpy as np
+
         samples = read_samples(profile.message)
         if samples is None or float(samples.values.sum(dtype=float)) > _MAX_SUM / 2:
             return None
         try:
-            buckets = {index: self._age((index,)) for index in set(samples.attributes.tolist())}
-            stacks = samples.stacks.tolist()
-            for stack in set(stacks):
-                self._request.stacks.check(stack)
+            self._request.stacks.check(set(samples.stacks.tolist()))
+            kinds, which = np.unique(samples.attributes, return_inverse=True)
+            buckets = _numbers([self._age((index,)) for index in kinds.tolist()])
         except BadAttributes:
             return None
-        ages = [buckets[index] for index in samples.attributes.tolist()]
-        return _Found(profile.type, stacks, ages, samples.values.tolist())
+        return _Found(profile.type, samples.stacks, buckets[which], samples.values)
 
     def _age(self, indices: tuple[int, ...]) -> int:
         known = self._ages.get(indices)
@@ -145,15 +158,19 @@ class _Walk:
 
 def _aligned(time: int, table: StackTable, profiles: list[_Found]) -> ProfileRow | None:
     """The row of profiles that have the same cells in the same order, as the sidecar sends them; None for others."""
+    import numpy as np
+
     by_type = {one.type: one.values for one in profiles}
     first = profiles[0]
-    if len(by_type) != len(profiles) or len(set(zip(first.stacks, first.ages, strict=True))) != len(
-        first.stacks
+    cells = len(first.stacks)
+    if len(by_type) != len(profiles) or len(np.unique(first.stacks << _AGE_BITS | first.ages)) != cells:
+        return None
+    if not all(
+        np.array_equal(one.stacks, first.stacks) and np.array_equal(one.ages, first.ages)
+        for one in profiles[1:]
     ):
         return None
-    if any(one.stacks != first.stacks or one.ages != first.ages for one in profiles):
-        return None
-    nothing = [0] * len(first.stacks)
+    nothing = np.zeros(cells, np.int64)
     columns = [by_type.get(name, nothing) for name in names.PROFILE_TYPES]
     return ProfileRow(time, table, first.stacks, first.ages, *columns)
 
@@ -162,7 +179,7 @@ def _lay(profiles: list[_Found]) -> _Cells:
     cells: _Cells = {}
     for one in profiles:
         position = names.PROFILE_TYPES.index(one.type)
-        for stack, age, value in zip(one.stacks, one.ages, one.values, strict=True):
+        for stack, age, value in zip(*(column.tolist() for column in one[1:]), strict=True):
             cells.setdefault((stack, age), [0, 0, 0])[position] += value
     return cells
 
@@ -178,14 +195,16 @@ def _bucket(upper: Json) -> int:
     return bisect.bisect_left(names.AGE_BOUNDS_SECONDS, seconds)
 
 
-def _row(time: int, table: StackTable, cells: _Cells) -> ProfileRow:
-    keys = list(cells)
-    return ProfileRow(
-        time=time,
-        table=table,
-        stacks=[stack for stack, _ in keys],
-        ages=[age for _, age in keys],
-        live_bytes=[cells[key][0] for key in keys],
-        blocks=[cells[key][1] for key in keys],
-        samples=[cells[key][2] for key in keys],
-    )
+def _row(time: int, table: StackTable, cells: _Cells) -> ProfileRow | None:
+    """None where a sum is too large."""
+    columns = list(zip(*cells.values(), strict=True)) or [(), (), ()]
+    if any(sum(column) > _MAX_SUM for column in columns):
+        return None
+    stacks, ages = ([key[place] for key in cells] for place in (0, 1))
+    return ProfileRow(time, table, *map(_numbers, (stacks, ages, *columns)))
+
+
+def _numbers(values: Sequence[int]) -> "Numbers":
+    import numpy as np
+
+    return np.array(values, np.int64)

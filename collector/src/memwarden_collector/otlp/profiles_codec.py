@@ -5,7 +5,7 @@ an index outside of its table raises BadAttributes and takes the profile with it
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from opentelemetry.proto.collector.profiles.v1development.profiles_service_pb2 import (
@@ -100,59 +100,61 @@ class StackReader:
         self._reader = reader
         self._limits = limits
         self._rejections = rejections
-        self._lines: dict[int, tuple[tuple[Line, ...], bytes]] = {}
+        self._locations: dict[int, tuple[Line, ...]] = {}
+        self._digests: dict[int, bytes] = {}
+        """Of locations."""
         self._functions: dict[int, tuple[str, str]] = {}
-        self._checked: dict[int, tuple[tuple[int, ...], bytes]] = {}
+        self._checked: dict[int, bytes] = {}
 
-    def check(self, index: int) -> None:
+    def check(self, indices: Iterable[int]) -> None:
         """Raises BadAttributes for an index outside of a table, a line or a name that can't be stored."""
-        self._stack(index)
+        checked = self._checked
+        for index in indices:
+            if index not in checked:
+                checked[index] = self._digest(index)
 
-    def fingerprint(self, index: int) -> bytes:
-        """16 bytes that stand for the stack's files, lines and functions."""
-        return self._stack(index)[1]
+    def fingerprints(self, indices: Sequence[int]) -> list[bytes]:
+        """For each 16 bytes that stand for the stack's files, lines and functions; of stacks that were checked."""
+        return [self._checked[index] for index in indices]
 
     def frames(self, index: int) -> tuple[Line, ...]:
         """Innermost first, at most `max_stack_depth`."""
-        lines = [line for location in self._stack(index)[0] for line in self._location(location)[0]]
+        lines = [line for location in self._stack(index) for line in self._locations[location]]
         return tuple(lines[: self._limits.max_stack_depth])
 
-    def _stack(self, index: int) -> tuple[tuple[int, ...], bytes]:
-        known = self._checked.get(index)
-        if known is not None:
-            return known
+    def _stack(self, index: int) -> tuple[int, ...]:
+        """Its locations, within the limit."""
         table = self._dictionary.stack_table
         if not 0 <= index < len(table):
             raise BadAttributes("bad_index", f"stack index {index} is outside the table of {len(table)}")
-        locations = tuple(table[index].location_indices)
-        depth = self._limits.max_stack_depth
-        if len(locations) > depth:
-            self._rejections.warn("stack_depth", f"a stack was cut to max_stack_depth={depth} frames")
-            locations = locations[:depth]
-        lines = self._lines
-        parts = [(lines.get(one) or self._location(one))[1] for one in locations]
-        digest = hashlib.blake2b(b"".join(parts), digest_size=16).digest()
-        self._checked[index] = (locations, digest)
-        return locations, digest
+        return tuple(table[index].location_indices)[: self._limits.max_stack_depth]
 
-    def _location(self, index: int) -> tuple[tuple[Line, ...], bytes]:
-        known = self._lines.get(index)
-        if known is not None:
-            return known
+    def _digest(self, index: int) -> bytes:
+        locations, depth = self._stack(index), self._limits.max_stack_depth
+        if len(locations) == depth < len(self._dictionary.stack_table[index].location_indices):
+            self._rejections.warn("stack_depth", f"a stack was cut to max_stack_depth={depth} frames")
+        try:
+            parts = b"".join(map(self._digests.__getitem__, locations))
+        except KeyError:
+            for location in locations:
+                if location not in self._digests:
+                    self._digests[location] = self._location(location)
+            parts = b"".join(map(self._digests.__getitem__, locations))
+        return hashlib.blake2b(parts, digest_size=16).digest()
+
+    def _location(self, index: int) -> bytes:
+        """Reads it; the hash of its lines."""
         table = self._dictionary.location_table
         if not 0 <= index < len(table):
             raise BadAttributes("bad_index", f"location index {index} is outside the table of {len(table)}")
         location = table[index]
-        lines = tuple(
-            self._line(line.function_index, line.line)
-            for line in location.lines[: self._limits.max_stack_depth]
-        )
+        found = location.lines[: self._limits.max_stack_depth]
+        lines = tuple([self._line(line.function_index, line.line) for line in found])
         if not lines and index:
             # Not symbolised: the address is all that is known.
             lines = (("", 0, f"0x{location.address:x}"),)
-        digest = hashlib.blake2b(repr(lines).encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        self._lines[index] = (lines, digest)
-        return lines, digest
+        self._locations[index] = lines
+        return hashlib.blake2b(repr(lines).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
     def _line(self, function_index: int, line: int) -> Line:
         table = self._dictionary.function_table

@@ -1,6 +1,6 @@
 """A bounded cache that follows a transaction: what was learnt inside of it is kept only after its commit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -27,6 +27,19 @@ class StagedCache(Generic[K, V]):
     def get(self, key: K) -> V | None:
         staged = self._staged.get(key)
         return self._kept.get(key) if staged is None else staged
+
+    def split(self, keys: Iterable[K]) -> tuple[dict[K, V], list[K]]:
+        """What is known of the keys, and those that are not."""
+        found: dict[K, V] = {}
+        missing: list[K] = []
+        kept, staged = self._kept, self._staged
+        for key in keys:
+            value = kept.get(key) if key not in staged else staged[key]
+            if value is None:
+                missing.append(key)
+            else:
+                found[key] = value
+        return found, missing
 
     def stage(self, key: K, value: V) -> None:
         self._staged[key] = value

@@ -77,10 +77,10 @@ def null() -> bytes:
     return _NULL
 
 
-def array(kind: str, values: Sequence[float]) -> bytes:
+def array(kind: str, values: "Sequence[float] | NDArray[int64]") -> bytes:
     """A one-dimensional array field of int2, int4, int8 or float8, without nulls."""
     oid, size, code = _ARRAY_TYPES[kind]
-    if not values:
+    if not len(values):
         return struct.pack("!iiii", 12, 0, 0, oid)
     if len(values) < _MANY:
         mixed: list[float] = [size] * (2 * len(values))
@@ -91,7 +91,7 @@ def array(kind: str, values: Sequence[float]) -> bytes:
     return struct.pack("!i", _ARRAY.size + len(body)) + _ARRAY.pack(1, 0, oid, len(values), 1) + body
 
 
-def _elements(size: int, code: str, values: Sequence[float]) -> bytes:
+def _elements(size: int, code: str, values: "Sequence[float] | NDArray[int64]") -> bytes:
     import numpy as np
 
     elements = np.empty(len(values), [("length", ">i4"), ("value", code)])

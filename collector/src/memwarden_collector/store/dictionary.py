@@ -22,6 +22,7 @@ from memwarden_collector.batch import (
     SeriesId,
     SeriesInfo,
     SeriesSet,
+    StackTable,
     fingerprint,
 )
 from memwarden_collector.store.cache import StagedCache
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from numpy import int64
     from numpy.typing import NDArray
 
+StackFrames = tuple[StackTable, int]
+"""Where the frames of a stack are: its index in the table of its request."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _OVERHEAD: Final = 300
 """Bytes of an entry beside its texts: its objects and its place in a table, from above."""
@@ -220,20 +223,22 @@ class Dictionary:
                 self._sets.stage(key, found[key])
         return found
 
-    def stacks(self, connection: Connection, wanted: Mapping[bytes, "LazyFrames"]) -> dict[bytes, int]:
+    def stacks(self, connection: Connection, wanted: Mapping[bytes, StackFrames]) -> dict[bytes, int]:
         """Stack id by fingerprint; frames are read only of stacks that the database has not."""
-        missing = sorted(fp for fp in wanted if self._stacks.get(fp) is None)
+        found, missing = self._stacks.split(wanted)
         if missing:
+            missing.sort()
             known = _select(connection, "stack", "stack_id", missing)
             new = [fp for fp in missing if fp not in known]
             if new:
-                stacks = {fp: wanted[fp].frames() for fp in new}
+                stacks = {fp: table.frames(index) for fp in new for table, index in (wanted[fp],)}
                 frames = self._frames(connection, {line for stack in stacks.values() for line in stack})
                 arrays = ["{" + ",".join(str(frames[line]) for line in stacks[fp]) + "}" for fp in new]
                 known |= ensure(connection, "stack", "stack_id", new, {"frames": ("integer[]", arrays)})
             for fp, number in known.items():
                 self._stacks.stage(fp, number)
-        return {fp: stack_id for fp in wanted if (stack_id := self._stacks.get(fp)) is not None}
+            found |= known
+        return found
 
     def bounds(
         self, connection: Connection, wanted: Iterable[tuple[float, ...]]
@@ -432,18 +437,6 @@ class Dictionary:
             values,
         ).fetchall()
         return {pairs[function_id, line]: frame_id for frame_id, function_id, line in found}
-
-
-@dataclass(frozen=True, slots=True)
-class LazyFrames:
-    """The frames of one stack of one request, read when they are needed."""
-
-    table: Any
-    index: int
-
-    def frames(self) -> tuple[Line, ...]:
-        result: tuple[Line, ...] = self.table.frames(self.index)
-        return result
 
 
 def ensure(

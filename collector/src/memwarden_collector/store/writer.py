@@ -12,10 +12,11 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Final
+from itertools import repeat
+from typing import TYPE_CHECKING, Final
 
 import psycopg
 
@@ -34,10 +35,14 @@ from memwarden_collector.store.copying import (
     text,
     timestamp,
 )
-from memwarden_collector.store.dictionary import Dictionary, KnownResource, LazyFrames, moment
+from memwarden_collector.store.dictionary import Dictionary, KnownResource, StackFrames, moment
 from memwarden_collector.store.distributions import write_distributions
 from memwarden_collector.store.events import write_events
 from memwarden_collector.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from numpy import int64
+    from numpy.typing import NDArray
 
 _log = logging.getLogger(__name__)
 _GROUP_ROWS: Final = 20_000
@@ -245,25 +250,24 @@ class Writer:
         profiles = [(block.identity.fp, profile) for block in blocks for profile in block.profiles]
         if not profiles:
             return
-        wanted: dict[bytes, LazyFrames] = {}
-        for _, profile in profiles:
-            for index in set(profile.stacks):
-                wanted.setdefault(profile.table.fingerprint(index), LazyFrames(profile.table, index))
-        ids = self._dictionary.stacks(connection, wanted)
+        stacks = [_Stacks(profile) for _, profile in profiles]
+        ids = self._dictionary.stacks(
+            connection, {fp: frames for one in stacks for fp, frames in one.wanted()}
+        )
         rows = (
             row(
                 timestamp(profile.time),
                 int8(resources[fp].resource_id),
-                int8(sum(profile.live_bytes)),
-                int8(sum(profile.samples)),
+                int8(int(profile.live_bytes.sum())),
+                int8(int(profile.samples.sum())),
                 int4(len(profile.stacks)),
-                array("int4", _stack_ids(profile, ids)),
+                array("int4", own.ids(ids)),
                 array("int2", profile.ages),
                 array("int8", profile.live_bytes),
                 array("int8", profile.blocks),
                 array("int8", profile.samples),
             )
-            for fp, profile in profiles
+            for (fp, profile), own in zip(profiles, stacks, strict=True)
         )
         copy_in(
             connection,
@@ -274,10 +278,24 @@ class Writer:
         )
 
 
-def _stack_ids(profile: ProfileRow, ids: Mapping[bytes, int]) -> list[int]:
-    """A stack stands in several cells: its id is looked up once."""
-    known = {index: ids[profile.table.fingerprint(index)] for index in set(profile.stacks)}
-    return [known[index] for index in profile.stacks]
+class _Stacks:
+    """The stacks of a profile, each once: it stands in several cells."""
+
+    def __init__(self, profile: ProfileRow) -> None:
+        import numpy as np
+
+        unique, self._places = np.unique(profile.stacks, return_inverse=True)
+        self._table, self._indices = profile.table, unique.tolist()
+        self._fingerprints = self._table.fingerprints(self._indices)
+
+    def wanted(self) -> Iterator[tuple[bytes, StackFrames]]:
+        return zip(self._fingerprints, zip(repeat(self._table), self._indices), strict=True)
+
+    def ids(self, known: Mapping[bytes, int]) -> "NDArray[int64]":
+        """Of each cell."""
+        import numpy as np
+
+        return np.array([known[fp] for fp in self._fingerprints], np.int64)[self._places]
 
 
 def _enter_ledger(connection: Connection, batches: Sequence[Batch]) -> list[bool]:
