@@ -3,6 +3,7 @@
 import datetime
 import ipaddress
 from pathlib import Path
+from typing import Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -18,14 +19,28 @@ class Authority:
     def __init__(self, name: str = "memwarden test") -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name(name)
+        self._certificate = self._of_itself()
+        self.pem = _pem(self._certificate)
+
+    @classmethod
+    def of(cls, certificate: str, key: str) -> Self:
+        """One that is there already, as PEM: what it signs is believed where it is."""
+        made = cls.__new__(cls)
+        found = serialization.load_pem_private_key(key.encode(), None)
+        assert isinstance(found, ec.EllipticCurvePrivateKey)
+        made._key, made.pem = found, certificate
+        made._certificate = x509.load_pem_x509_certificate(certificate.encode())
+        made._name = made._certificate.subject
+        return made
+
+    def _of_itself(self) -> x509.Certificate:
         usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-        self._certificate = (
+        return (
             _builder(self._name, self._name, self._key, DAY * 365)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(usage, critical=True)
             .sign(self._key, hashes.SHA256())
         )
-        self.pem = self._certificate.public_bytes(serialization.Encoding.PEM).decode()
 
     def write(self, folder: Path, name: str = "ca.pem") -> Path:
         (folder / name).write_text(self.pem)
@@ -54,6 +69,10 @@ class Authority:
             part.write_bytes(text)
             part.replace(file)
         return files
+
+
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def _name(text: str) -> x509.Name:

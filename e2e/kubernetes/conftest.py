@@ -1,10 +1,12 @@
 """Memwarden in the test cluster, installed by its charts."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from installation import Installation
+from injected_pods import Pods
+from installation import NAMESPACE, Installation
 from kinds_served import served
 
 if TYPE_CHECKING:
@@ -32,11 +34,24 @@ def installed(release: Installation) -> Installation:
 
 
 @pytest.fixture
+def system(installed: Installation, namespace: "Namespace") -> "Namespace":
+    """The namespace of the release, to look into."""
+    return replace(namespace, name=NAMESPACE)
+
+
+@pytest.fixture
 def watched(installed: Installation, namespace: "Namespace") -> "Namespace":
     """A namespace of this test's own that is open to the injector and admits `restricted` pods only."""
     labels = {"memwarden.dev/inject": "true", "pod-security.kubernetes.io/enforce": "restricted"}
     namespace.core.patch_namespace(namespace.name, {"metadata": {"labels": labels}})
     return namespace
+
+
+@pytest.fixture
+def pods(watched: "Namespace", image: Callable[[str], str]) -> Pods:
+    made = Pods(watched, image("python-3.11"))
+    made.injectable()
+    return made
 
 
 @pytest.fixture(scope="module")

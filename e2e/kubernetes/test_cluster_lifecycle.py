@@ -35,31 +35,17 @@ def own(cluster: Cluster, cluster_settings: Settings) -> Iterator[LocalCluster]:
     made.down(print)
 
 
-def program(cluster: LocalCluster, name: str) -> int:
-    """Return the id of a program on the node, as this machine counts."""
-    holder = cluster.node.find()
-    inside = os.readlink(f"/proc/{holder}/ns/pid")
-    for process in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
-            if os.readlink(f"/proc/{process}/ns/pid") == inside and Path(os.fsdecode(words[0])).name == name:
-                return int(process)
-        except OSError:
-            continue
-    raise AssertionError(f"no {name} runs")
-
-
 def test_up_starts_again_what_was_killed_and_leaves_the_rest_alone(own: LocalCluster) -> None:
     own.up(print)
-    untouched = program(own, "kube-scheduler")
+    untouched = own.node.process("kube-scheduler")
     for name in ("etcd", "kubelet", "containerd"):
-        os.kill(program(own, name), signal.SIGKILL)
+        os.kill(own.node.process(name), signal.SIGKILL)
     eventually("the end of etcd", lambda: not own.status().up)
 
     own.up(print)
 
     assert own.status().up
-    assert program(own, "kube-scheduler") == untouched
+    assert own.node.process("kube-scheduler") == untouched
 
 
 def test_up_makes_a_new_node_where_the_whole_node_was_killed(own: LocalCluster) -> None:
@@ -108,14 +94,14 @@ def test_down_leaves_nothing(own: LocalCluster) -> None:
 def test_a_second_up_changes_nothing(own: LocalCluster) -> None:
     own.up(print)
     there = {
-        name: program(own, name)
+        name: own.node.process(name)
         for name in ("etcd", "containerd", "kube-apiserver", "kubelet", "kube-proxy", "coredns")
     }
     said: list[str] = []
 
     own.up(said.append)
 
-    assert {name: program(own, name) for name in there} == there
+    assert {name: own.node.process(name) for name in there} == there
     assert len(said) == 1
 
 

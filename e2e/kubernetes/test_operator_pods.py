@@ -1,96 +1,16 @@
 """Pods of every kind are injected and run as without us; the app itself says whether the probe is in it."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from cluster.testing.waiting import eventually
-from installation import INJECT, PROFILE_API, WAIT_SECONDS, profile
+from injected_pods import FOLDER, RESTRICTED, SAYS, SELECTED, Pods, spec
+from installation import PROFILE_API, WAIT_SECONDS
 
 if TYPE_CHECKING:
-    from cluster.testing.namespace import Namespace
+    pass
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
-
-# Says in one line whether the probe is loaded, and what became of PYTHONPATH.
-SAYS = (
-    "import os; maps = open('/proc/self/maps').read();"
-    " print('hooked' if 'memwarden_hook' in maps else 'bare', os.environ.get('PYTHONPATH'), flush=True)"
-)
-FOLDER = "/opt/memwarden/python/inject"
-RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-SELECTED = {"part-of": "shop", INJECT: "true"}
-
-
-def spec(image: str, *command: str, **container: Any) -> dict[str, Any]:
-    made: dict[str, Any] = {
-        "name": "app",
-        "image": image,
-        "command": list(command) or ["python3", "-c", f"{SAYS}; import time; time.sleep(3600)"],
-        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "256Mi"}},
-        "securityContext": RESTRICTED,
-    }
-    return {
-        "terminationGracePeriodSeconds": 1,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 10001,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [{**made, **container}],
-    }
-
-
-class Pods:
-    """Makes objects in a namespace with a profile, and says what their containers said."""
-
-    def __init__(self, namespace: "Namespace", image: str) -> None:
-        self.namespace = namespace
-        self.image = image
-        profile(namespace, "shop", {"matchLabels": {"part-of": "shop"}})
-
-    def injectable(self) -> None:
-        """Wait until the injector knows the profile."""
-
-        def look() -> bool:
-            body = {"metadata": {"name": "trial", "labels": SELECTED}, "spec": spec(self.image)}
-            seen = self.namespace.core.create_namespaced_pod(self.namespace.name, body, dry_run="All")
-            return seen.metadata.labels.get("memwarden.dev/injected") == "shop"
-
-        eventually("the injector to know the profile", look, WAIT_SECONDS)
-
-    def make(self, spec: dict[str, Any], name: str = "one") -> str:
-        body = {"metadata": {"name": name, "labels": SELECTED}, "spec": spec}
-        self.namespace.core.create_namespaced_pod(self.namespace.name, body)
-        return name
-
-    def said(self, pod: str, container: str = "app") -> str:
-        def look() -> str:
-            from kubernetes.client.exceptions import ApiException
-
-            try:
-                lines = (self.namespace.logs(pod, container) or "").splitlines()
-            except ApiException as error:
-                raise AssertionError(error.body) from None
-            assert lines, f"{container} of {pod} has said nothing yet"
-            return lines[0]
-
-        return eventually(f"{container} of {pod}", look, WAIT_SECONDS)
-
-    def owned(self, name: str) -> dict[str, Any]:
-        def look() -> dict[str, Any]:
-            found = self.namespace.pods(f"owner={name}")
-            assert len(found) == 1, [pod["metadata"]["name"] for pod in found]
-            return found[0]
-
-        return eventually(f"a pod of {name}", look, WAIT_SECONDS)
-
-
-@pytest.fixture
-def pods(watched: "Namespace", image: Callable[[str], str]) -> Pods:
-    made = Pods(watched, image("python-3.11"))
-    made.injectable()
-    return made
 
 
 def test_the_probe_is_in_a_restricted_pod_and_the_sidecar_beside_it(pods: Pods) -> None:

@@ -5,7 +5,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from .binaries import Binaries
-from .files import API_PORT, CREDENTIALS, NODE_FOLDER, POD_RANGE, RUNTIME_SOCKET, SERVICE_RANGE
+from .files import API_PORT, AUDIT_LOG, CREDENTIALS, NODE_FOLDER, POD_RANGE, RUNTIME_SOCKET, SERVICE_RANGE
 from .node import ADDRESS, HOSTNAME
 
 ETCD = "http://127.0.0.1:2379"
@@ -83,6 +83,9 @@ def _api_server() -> tuple[str, ...]:
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction",
         "--allow-privileged",
+        # Which rights Memwarden's own accounts use: a test compares them with those that the chart grants.
+        f"--audit-policy-file={NODE_FOLDER}/audit.yaml",
+        f"--audit-log-path={AUDIT_LOG}",
         # The aggregation layer, as every real cluster has it.
         f"--requestheader-client-ca-file={CREDENTIALS}/front-proxy-ca.crt",
         "--requestheader-allowed-names=front-proxy-client",

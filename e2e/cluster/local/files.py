@@ -11,6 +11,7 @@ ADMIN = CREDENTIALS / "super-admin.conf"
 """The one identity that may do things before RBAC is set up."""
 RUNTIME_SOCKET = "/run/containerd/containerd.sock"
 RUNTIME_ENDPOINT = f"unix://{RUNTIME_SOCKET}"
+AUDIT_LOG = Path("/var/log/audit.log")
 PAUSE_IMAGE = "memwarden.test/pause:1"
 
 API_PORT = 6443
@@ -20,6 +21,16 @@ POD_RANGE = "10.244.0.0/24"
 SERVICE_RANGE = "10.96.0.0/16"
 API_SERVICE = "10.96.0.1"
 DOMAIN = "cluster.local"
+
+# Who asked for what, of the namespace that Memwarden is installed in and of nobody else; no bodies.
+AUDIT_POLICY = """\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+  - {level: Metadata, userGroups: ["system:serviceaccounts:memwarden-system"]}
+  - level: None
+"""
 
 
 def all_files(kubernetes: str, cgroup: str, cni_plugins: Path) -> dict[str, str]:
@@ -31,6 +42,7 @@ def all_files(kubernetes: str, cgroup: str, cni_plugins: Path) -> dict[str, str]
         "kubelet.yaml": _kubelet(cgroup),
         "proxy.yaml": _proxy(),
         "Corefile": _coredns(),
+        "audit.yaml": AUDIT_POLICY,
         # Pods with dnsPolicy Default: there is nothing outside to resolve.
         "resolv.conf": "nameserver 127.0.0.1\n",
     }

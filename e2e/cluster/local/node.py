@@ -83,11 +83,20 @@ class Node:
 
     def programs(self) -> set[str]:
         """Return the names of the programs that run in the node, containers included."""
+        return {_program(process) for process in self._inside()}
+
+    def process(self, program: str) -> int:
+        """Return the id of a program of the node, as this machine counts."""
+        for process in self._inside():
+            if _program(process) == program:
+                return process
+        raise ClusterError(f"no {program} runs on the node: `make cluster`")
+
+    def _inside(self) -> Iterator[int]:
         holder = self.find()
-        if holder is None:
-            return set()
-        inside = _link(holder, "ns/pid")
-        return {_program(process) for process in _processes() if _link(process, "ns/pid") == inside}
+        if holder is not None:
+            inside = _link(holder, "ns/pid")
+            yield from (process for process in _processes() if _link(process, "ns/pid") == inside)
 
     # ---------------------------------------------------------------- in and out
 

@@ -3,7 +3,7 @@
 import ctypes
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from cluster.commands import run
@@ -48,15 +48,34 @@ def _enter(descriptor: int) -> None:
 
 @contextmanager
 def traffic_cut(cluster: Cluster, address: str) -> Iterator[None]:
-    """Let nothing through between a pod's address and other pods; the kubelet on the node still reaches it.
-
-    A rule in the node's own network, before conntrack's shortcuts: connections that are open are cut too.
-    """
-    rules = [["FORWARD", side, address, "-j", "DROP"] for side in ("--source", "--destination")]
-    for rule in rules:
-        run(*cluster.prefix, "iptables", "--wait", "--insert", *rule)
-    try:
+    """Let nothing through between a pod's address and other pods; the kubelet on the node still reaches it."""
+    with _dropped(cluster, ("FORWARD", "--source", address), ("FORWARD", "--destination", address)):
         yield
-    finally:
+
+
+@contextmanager
+def cut_from_api_server(cluster: Cluster, *addresses: str, port: int) -> Iterator[None]:
+    """Let nothing of the node through to a port of these pods: a webhook that is called there never answers.
+
+    The kubelet's probes go to another port, so that the pods stay ready, and the Service goes on sending to them.
+    """
+    to = ("--protocol", "tcp", "--dport", str(port))
+    with _dropped(cluster, *(("OUTPUT", "--destination", address, *to) for address in addresses)):
+        yield
+
+
+@contextmanager
+def reached_only_by(cluster: Cluster, address: str, source: str) -> Iterator[None]:
+    """Let one other pod through to a pod, and no third: as a NetworkPolicy does, where the network knows any."""
+    with _dropped(cluster, ("FORWARD", "--destination", address, "!", "--source", source)):
+        yield
+
+
+@contextmanager
+def _dropped(cluster: Cluster, *rules: tuple[str, ...]) -> Iterator[None]:
+    # In the node's own network, before conntrack's shortcuts: connections that are open are cut too.
+    with ExitStack() as stack:
         for rule in rules:
-            run(*cluster.prefix, "iptables", "--wait", "--delete", *rule)
+            run(*cluster.prefix, "iptables", "--wait", "--insert", *rule, "-j", "DROP")
+            stack.callback(run, *cluster.prefix, "iptables", "--wait", "--delete", *rule, "-j", "DROP")
+        yield

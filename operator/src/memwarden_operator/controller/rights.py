@@ -25,7 +25,7 @@ class Rule:
 
 
 NEEDED: Final = (
-    Rule(GROUP, (PLURAL_PROFILE,), ("get", "list", "watch"), "the profiles"),
+    Rule(GROUP, (PLURAL_PROFILE,), ("list", "watch"), "the profiles"),
     Rule(GROUP, (f"{PLURAL_PROFILE}/status",), ("patch",), "their status"),
     Rule(
         GROUP,
