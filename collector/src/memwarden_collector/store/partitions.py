@@ -1,7 +1,7 @@
 """Native partitions by time: made ahead, filled from the default partition, dropped when their time is over.
 
 Whatever time a row is of, it is stored: what has no partition yet lies in the default one. `make` moves it, in one
-transaction in which nobody can write or read that table; while partitions are made ahead there is nothing to move.
+transaction in which nobody can write or read the table; while partitions are made ahead there is nothing to move.
 A lock that isn't had within the connection's lock_timeout is an error (`DatabaseAway`), and the next round tries again.
 """
 
@@ -79,8 +79,9 @@ def make(connection: Connection, table: TimeTable, start: datetime) -> int:
             run("create table {part} partition of {table} for values from ({start}) to ({end})")
             return 0
         # Who has begun to write ends first, who comes waits before it chooses a partition: a writer that had chosen the
-        # default one would be refused afterwards ("violates partition constraint").
-        run("lock table only {table} in share row exclusive mode")
+        # default one would be refused afterwards ("violates partition constraint"). A reader that had chosen its
+        # partitions would wait for the default one, and then find the rows neither there nor in the new one.
+        run("lock table only {table} in access exclusive mode")
         run("lock table {default} in access exclusive mode")
         run("create table {part} (like {table} including defaults including indexes)")
         moved = run(
