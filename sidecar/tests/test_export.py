@@ -126,14 +126,19 @@ def test_live_data_is_not_starved_by_the_backlog(line, receiver, ids):
         one.sender.offer(batch)
     wait_for(lambda: len(one.backlog) == 20)
 
-    def slow(*_):
-        time.sleep(0.02)
+    back, offered = threading.Event(), threading.Event()
+
+    def held(*_):
+        if receiver.requests:  # the second: what the first one's answer changed has been seen
+            back.set()
+            offered.wait(60)
         return 200, {}, b""
 
-    receiver.answer = slow
-    wait_for(lambda: receiver.requests, what="the first after the outage")
+    receiver.answer = held
+    assert back.wait(60), "the first after the outage"
     live = batch_of(ids)
     one.sender.offer(live)
+    offered.set()
     wait_for(lambda: len(receiver.requests) == 21)
     order = [batch for _, batch, _ in receiver.requests]
     assert order.index(live.id) < 15
