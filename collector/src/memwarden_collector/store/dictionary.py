@@ -108,6 +108,7 @@ class Dictionary:
         self._sets: StagedCache[bytes, NDArray[int64]] = StagedCache(
             room(_SETS), lambda _, ids: _OVERHEAD + ids.nbytes
         )
+        self._removed: datetime | None = None
         self._scope_names: dict[int, str] = {}
         self._new_series: Counter[str] = Counter()
         self._new_resources: Counter[str] = Counter()
@@ -119,6 +120,13 @@ class Dictionary:
             self._bounds,
             self._sets,
         )
+
+    def follow(self, removed: datetime | None) -> None:
+        """When names were last removed from the database: ids that were learnt before may be gone."""
+        if removed != self._removed:
+            for cache in self._caches:
+                cache.clear()
+            self._removed = removed
 
     @property
     def weight(self) -> int:

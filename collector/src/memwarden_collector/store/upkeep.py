@@ -26,6 +26,7 @@ from memwarden_collector.store import (
     workloads,
 )
 from memwarden_collector.store.connection import SCHEMA, Connection, translated
+from memwarden_collector.store.dictionary_upkeep import DictionaryUpkeep, Horizon
 from memwarden_collector.store.tables import EVERY, TimeTable
 from memwarden_collector.store.tier import Layout, Store, Tier
 
@@ -48,6 +49,8 @@ class Done:
     dropped: int = 0
     compressed: int = 0
     deleted: int = 0
+    removed: int = 0
+    """Names that nothing referred to any more."""
     lag_seconds: float = 0.0
     """From the end of the last minute that is rolled up until now."""
 
@@ -58,6 +61,7 @@ class Upkeep:
     def __init__(self, store: Store, retention: Retention) -> None:
         self._store = store
         self._retention = retention
+        self._names = DictionaryUpkeep()
 
     def round(self, connection: Connection, failed: Callable[[str, StoreError], None]) -> Done:
         """Everything once. A step that can't be done is told to `failed`, and the next one is done all the same.
@@ -71,6 +75,7 @@ class Upkeep:
         self._step(connection, failed, "rollups", lambda: self._roll_up(connection, now, done))
         self._step(connection, failed, "retention", lambda: self._retain(connection, now, done))
         self._step(connection, failed, "changes", lambda: _join_changes(connection))
+        self._step(connection, failed, "names", lambda: self._clean_names(connection, now, done))
         if self._store.tier is Tier.TIMESCALE and self._store.layout is Layout.HYPERTABLES:
             self._step(connection, failed, "compression", lambda: _compress(connection, done))
         return done
@@ -153,6 +158,18 @@ class Upkeep:
             done.deleted += commands.delete_old(connection, timedelta(days=self._retention.commands_days))
             before = now - timedelta(days=self._retention.verdicts_days)
             done.deleted += workloads.forget(connection, before, _VERDICTS)
+
+    def _clean_names(self, connection: Connection, now: datetime, done: Done) -> None:
+        """The ledger outlives what writers may still bring by a day (`Settings`)."""
+        kept = self._retention
+        with translated():
+            row = connection.execute("select least(%s, max(seen_last)) from scope", [now]).fetchone()
+            newest = now if row is None or row[0] is None else row[0]
+            horizon = Horizon(
+                newest - timedelta(days=max(kept.samples_days, kept.ledger_days)),
+                newest - timedelta(days=max(kept.cluster_days, kept.ledger_days)),
+            )
+            done.removed += self._names.round(connection, horizon)
 
     def _horizon(self, connection: Connection, table: TimeTable, now: datetime) -> datetime:
         """What is older may go: by the settings, and only when the rollups have read it.

@@ -36,6 +36,7 @@ from memwarden_collector.store.copying import (
     timestamp,
 )
 from memwarden_collector.store.dictionary import Dictionary, KnownResource, StackFrames, moment
+from memwarden_collector.store.dictionary_upkeep import writing
 from memwarden_collector.store.distributions import write_distributions
 from memwarden_collector.store.events import write_events
 from memwarden_collector.telemetry import Telemetry
@@ -210,6 +211,7 @@ class Writer:
         self._connection = None
 
     def _write(self, connection: Connection, batches: Sequence[Batch]) -> list[bool]:
+        self._dictionary.follow(writing(connection))
         new = _enter_ledger(connection, batches)
         stored = [batch for batch, is_new in zip(batches, new, strict=True) if is_new]
         blocks = [block for batch in stored for block in batch.blocks if block.rows]
