@@ -23,7 +23,7 @@ from review_server import OWN_TOKEN, ReviewServer, account, token
 from memwarden_api import names
 from memwarden_api.scopes import container_scope
 from memwarden_collector.access.caller import SNAPSHOTS, WRITE, Need
-from memwarden_collector.access.rules import OfPod, demand
+from memwarden_collector.access.rules import Anyone, OfPod, demand
 
 _numbers = count(1)
 STATUS = "memoryprofiles/status"
@@ -258,6 +258,65 @@ def test_a_reader_sees_the_namespaces_that_he_may(client: httpx.Client, reviews:
     assert ask("/profiles/123456789").status_code == 403
 
 
+def test_a_reader_of_a_namespace_sees_its_leaks_commands_and_changes(
+    running: tuple[Collector, str], reviews: ReviewServer
+) -> None:
+    client = running[0].client
+    there, elsewhere = Pod(reviews, "orders"), Pod(reviews, "vault")
+    reader, user = token("orders-reader"), "system:serviceaccount:tools:orders-reader"
+    reviews.tokens[reader] = account("tools", "orders-reader")
+    reviews.rights |= {(user, verb, "memoryprofiles", "orders") for verb in ("get", "list")}
+    controller = Pod(reviews, "memwarden")
+    reviews.rights.add((controller.user, "update", STATUS, ""))
+    leaks, commands, workloads = {}, {}, {}
+    for one in (there, elsewhere):
+        reviews.rights.add((one.user, "get", "memoryprofiles", one.namespace))
+        otlp.metrics_answer(otlp.post_metrics(client, request(one.says()), **bearer(one.token)))
+        judged = client.post(f"/api/v1/scopes/{one.scope}/judge", headers=bearer(one.token))
+        assert judged.status_code == 200, judged.text
+        made = client.post(
+            "/api/v1/commands",
+            json={"pod_uid": one.uid, "container": "app", "kind": "Flush", "expires_in_seconds": 60},
+            headers=bearer(controller.token),
+        )
+        assert made.status_code == 201, made.text
+        commands[one.namespace] = made.json()["id"]
+        with psycopg.connect(running[1]) as connection:
+            connection.execute("set search_path = memwarden")
+            found = connection.execute(
+                "insert into leak (workload_id, fingerprint, state, returns, first_seen, last_seen, changed_at,"
+                " first_version, last_version, headline) select workload_id, 'f', 'open', 0, now(), now(), now(),"
+                " '', '', '' from workload where namespace = %s returning leak_id,"
+                " (select name from workload w where w.workload_id = leak.workload_id)",
+                [one.namespace],
+            ).fetchone()
+        assert found is not None
+        leaks[one.namespace], workloads[one.namespace] = found
+
+    def ask(path: str, who: str = reader) -> httpx.Response:
+        return client.get(f"/api/v1{path}", headers=bearer(who))
+
+    def told(answer: httpx.Response) -> list[str]:
+        assert answer.status_code == 200, answer.text
+        return [item["workload"] for item in answer.json()["items"]]
+
+    assert ask(f"/leaks/{leaks['orders']}").json()["workload"] == workloads["orders"]
+    assert ask(f"/commands/{commands['orders']}").json()["pod_uid"] == there.uid
+    assert ask(f"/commands/{commands['vault']}", elsewhere.token).status_code == 200, "its own"
+    whole = ask("/workloads/changes?namespace=orders")
+    assert told(whole) == [workloads["orders"]]
+    behind = f"/workloads/changes?namespace=orders&after={whole.json()['cursor']}&wait=1"
+    assert client.post(f"/api/v1/scopes/{elsewhere.scope}/judge", headers=bearer(elsewhere.token)).is_success
+    assert told(ask(behind)) == []
+    strange = uuid.uuid4()
+    for path in (
+        f"/leaks/{leaks['vault']}", "/leaks/987654321", f"/commands/{commands['vault']}", f"/commands/{strange}",
+        "/workloads/changes", "/workloads/changes?namespace=vault",
+    ):  # fmt: skip
+        assert ask(path).status_code == 403, path
+    assert ask(f"/commands/{commands['orders']}", elsewhere.token).status_code == 403
+
+
 def test_a_pod_asks_for_its_own_commands_only(client: httpx.Client, reviews: ReviewServer, pod: Pod) -> None:
     path = "/api/v1/commands/next?pod_uid="
     assert client.get(path + str(uuid.uuid4()), headers=bearer(pod.token)).status_code == 403
@@ -342,7 +401,8 @@ def test_outside_of_a_pod_the_api_server_has_to_be_named(start: Any, database_ur
         ("GET", "/workloads/shop/Deployment/cart/app", Need("get", namespace="shop")),
         ("GET", "/workloads/run-7", Need("get")),
         ("GET", "/workloads/changes", Need("list")),
-        ("GET", "/leaks/7", Need("get")),
+        ("GET", "/leaks/7", Anyone()),
+        ("GET", "/commands/7", Anyone()),
         ("DELETE", "/snapshots/7", Need("delete", SNAPSHOTS)),
         ("PUT", "/cluster/owners", WRITE),
         ("POST", "/commands", WRITE),

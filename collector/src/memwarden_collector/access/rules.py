@@ -21,8 +21,9 @@ class OfPod:
     uid: str
 
 
+@dataclass(frozen=True, slots=True)
 class Anyone:
-    """Whoever was let in."""
+    """Whoever was let in; where an object has to be looked up first, its route asks for the right."""
 
 
 Demand = Need | OfPod | Anyone
@@ -45,8 +46,13 @@ def _one_scope(found: re.Match[str], _: _Query) -> Demand:
     return scope_need(found["id"])
 
 
+def workload_need(workload: str) -> Need:
+    """To see one workload, or a leak of it."""
+    return Need("get", namespace=_namespace(_WORKLOAD, workload))
+
+
 def _one_workload(found: re.Match[str], _: _Query) -> Demand:
-    return Need("get", namespace=_namespace(_WORKLOAD, found["id"]))
+    return workload_need(found["id"])
 
 
 def _namespace(form: re.Pattern[str], name: str) -> str:
@@ -60,12 +66,12 @@ _RULES: Final[tuple[_Rule, ...]] = (
     ("GET", r"/commands/next", lambda _, query: OfPod(query.get("pod_uid", ""))),
     ("POST", r"/commands/[^/]+/result", lambda _, __: OfPod("")),
     # Each of these filters by `namespace`. What doesn't must not be here.
-    ("GET", r"/(scopes|verdicts|workloads|leaks|cluster/(owners|rollouts|restarts|coverage))", _listed),
-    ("GET", r"/workloads/changes", lambda _, __: Need("list")),
+    ("GET", r"/(scopes|verdicts|workloads(/changes)?|leaks)", _listed),
+    ("GET", r"/cluster/(owners|rollouts|restarts|coverage)", _listed),
     ("GET|POST", rf"/scopes/(?P<id>.+?)/({_LAST})(/.*)?", _one_scope),
     ("GET", r"/workloads/(?P<id>.+)", _one_workload),
-    ("GET", r"/profiles/[^/]+", lambda _, __: Anyone()),  # the route asks: it knows of which scope it is
-    ("GET", r"/(leaks|commands)/[^/]+", lambda _, __: Need("get")),
+    # The route asks: it knows of which scope, workload or pod it is.
+    ("GET", r"/(profiles|leaks|commands)/[^/]+", lambda _, __: Anyone()),
     ("GET", r"/events", lambda _, __: Need("list")),
     (
         "GET",

@@ -7,12 +7,13 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from memwarden_api import cluster as api
-from memwarden_collector.access.request import require_pod
+from memwarden_collector.access.caller import Need
+from memwarden_collector.access.request import caller, require, require_pod
 from memwarden_collector.serve.command_desk import LONGEST_WAIT_SECONDS
 from memwarden_collector.serve.command_documents import command_document
 from memwarden_collector.serve.problems import OverLimit, ProblemError
 from memwarden_collector.serve.services import Services
-from memwarden_collector.store import commands
+from memwarden_collector.store import cluster, commands
 from memwarden_collector.store.connection import Database
 
 _ANSWERED: Final[dict[int | str, dict[str, Any]]] = {204: {"description": "Kept; the first answer counts"}}
@@ -50,10 +51,15 @@ def add_command_routes(router: APIRouter, database: Database, services: Services
         return api.Commands(items=tuple(command_document(one) for one in await desk.wait(pod_uid, wait)))
 
     @router.get("/commands/{id}", operation_id="getCommand")
-    def getcommand_document(id: UUID) -> api.Command:
+    def getcommand_document(id: UUID, request: Request) -> api.Command:
         """A command with its state, and its result when there is one."""
         with database.lend() as connection:
             found = commands.find(connection, id)
+            namespace = "" if found is None else cluster.namespace_of_pod(connection, found.pod_uid)
+        pod = caller(request).pod
+        if found is None or pod is None or pod.uid != found.pod_uid:
+            # Who may not see all namespaces is not told whether it is there.
+            require(request, Need("get", namespace=namespace))
         if found is None:
             raise _unknown(id)
         return command_document(found)

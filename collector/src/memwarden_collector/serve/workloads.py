@@ -1,9 +1,10 @@
 """The routes of workloads, of what changes about them, and of their leaks."""
 
+import time
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from memwarden_api import report
@@ -16,6 +17,8 @@ from memwarden_api.workloads import (
     WorkloadChanges,
     WorkloadPage,
 )
+from memwarden_collector.access.request import require
+from memwarden_collector.access.rules import workload_need
 from memwarden_collector.serve import cursors
 from memwarden_collector.serve.problems import ProblemError
 from memwarden_collector.serve.waiting import TooManyReaders, Waiting
@@ -63,17 +66,20 @@ def add_workload_routes(router: APIRouter, database: Database) -> None:
             str | None, Query(description="Where the answer before ended", max_length=200)
         ] = None,
         wait: Annotated[float, Query(ge=0, le=_MAX_WAIT, description="Seconds to wait for a change")] = 0.0,
+        namespace: _Namespace = None,
         limit: _Count = 100,
     ) -> WorkloadChanges:
         """What changed behind a cursor, the oldest change first; see the schema."""
-        number = cursors.decode_id(after)
-        found = await run_in_threadpool(_changes, database, number, limit)
-        if not found.items and wait:
-            try:
-                if await waiting.beyond(_number(found), wait):
-                    found = await run_in_threadpool(_changes, database, number, limit)
-            except TooManyReaders as error:
-                raise ProblemError(503, str(error)) from None
+        until = time.monotonic() + wait
+        found = await run_in_threadpool(_changes, database, cursors.decode_id(after), namespace, limit)
+        try:
+            # What changes may be of another namespace: then it is waited on, behind that change.
+            while not found.items and (left := until - time.monotonic()) > 0:
+                if not await waiting.beyond(_number(found), left):
+                    break
+                found = await run_in_threadpool(_changes, database, _number(found), namespace, limit)
+        except TooManyReaders as error:
+            raise ProblemError(503, str(error)) from None
         return found
 
     @router.get("/workloads/{workload:path}", operation_id="getWorkload", responses=_UNCHANGED)
@@ -109,28 +115,37 @@ def add_workload_routes(router: APIRouter, database: Database) -> None:
 
     @router.get("/leaks/{id}", operation_id="getLeak", responses=_UNCHANGED)
     def get_leak(
-        id: Annotated[str, Path(pattern="^[0-9]{1,18}$")], response: Response, if_none_match: _Known = None
+        id: Annotated[str, Path(pattern="^[0-9]{1,18}$")],
+        request: Request,
+        response: Response,
+        if_none_match: _Known = None,
     ) -> Any:
         """One leak with the newest hundred changes of its state."""
         with database.lend() as connection:
             row = leaks.one(connection, int(id))
-            if row is None:
-                raise ProblemError(404, f"there is no leak {id}")
+        # Who may not see all namespaces is not told whether it is there.
+        require(request, workload_need("" if row is None else row.workload))
+        if row is None:
+            raise ProblemError(404, f"there is no leak {id}")
+        with database.lend() as connection:
             (leak,) = _with_history(connection, [row])
         tag = f"{id}-{row.changed_at.timestamp():.6f}-{row.last_seen.timestamp():.6f}"
         return _tagged(response, tag, if_none_match) or leak
 
 
-def _changes(database: Database, after: int, limit: int) -> WorkloadChanges:
+def _changes(database: Database, after: int, namespace: str | None, limit: int) -> WorkloadChanges:
     with database.lend() as connection:
-        if after > workloads.last_change(connection):
+        # Read first: numbers appear in their order, so every change up to this one is among the rows.
+        last = workloads.last_change(connection)
+        if after > last:
             after = 0  # of another database: it hears everything of this one
-        rows = workloads.changes(connection, after, limit + 1)
-    last = rows[:limit][-1][0] if rows else after
+        rows = workloads.changes(connection, after, namespace, limit + 1)
+    more = len(rows) > limit
+    reached = rows[limit - 1][0] if more else max([last, *(row[0] for row in rows)])
     return WorkloadChanges(
         items=tuple(Workload.model_validate(row[1], strict=False) for row in rows[:limit]),
-        cursor=cursors.encode(last),
-        more=len(rows) > limit,
+        cursor=cursors.encode(reached),
+        more=more,
     )
 
 

@@ -171,6 +171,17 @@ def reporting(connection: Connection, namespaces: Sequence[str]) -> dict[tuple[s
     return {(namespace, profile): count for namespace, profile, count in rows}
 
 
+def namespace_of_pod(connection: Connection, pod_uid: str) -> str:
+    """By the controller, else by what its own containers say; "" where nobody has said."""
+    row = connection.execute(
+        "select namespace from (select 1 as place, namespace from pod_owner where pod_uid = %(pod)s"
+        "  union all select 2, namespace from workload_scope join workload using (workload_id)"
+        "  where pod_uid = %(pod)s and pod_uid <> '') said order by place limit 1",
+        {"pod": pod_uid},
+    ).fetchone()
+    return "" if row is None else str(row[0])
+
+
 def without_sidecar(connection: Connection, most: int) -> set[tuple[str, str]]:
     """Namespace and name of pods that profiles select and that were not injected, as the controller last said."""
     rows = connection.execute(

@@ -133,7 +133,8 @@ def place(connection: Connection, belongings: Sequence[Belonging]) -> dict[int, 
             " select distinct on (name) name, namespace, kind, owner, container, to_timestamp(first_seen)"
             " from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::float8[])"
             "   v(name, namespace, kind, owner, container, first_seen) order by name, first_seen"
-            " on conflict (name) do nothing",
+            # Written in any case: a row that is locked can't be removed before a container is at it.
+            " on conflict (name) do update set name = excluded.name",
             [
                 [getattr(one, name) for one in ordered]
                 for name in ("workload", "namespace", "kind", "owner", "container", "first_seen")
@@ -371,11 +372,14 @@ def last_change(connection: Connection) -> int:
     return 0 if row is None else int(row[0])
 
 
-def changes(connection: Connection, after: int, count: int) -> list[tuple[int, Mapping[str, Any]]]:
-    """(number, document) behind a number, the oldest change first."""
+def changes(
+    connection: Connection, after: int, namespace: str | None, count: int
+) -> list[tuple[int, Mapping[str, Any]]]:
+    """(number, document) behind a number, of one namespace or of all, the oldest change first."""
     return connection.execute(
-        "select change, document from workload_last where change > %s order by change limit %s",
-        [after, count],
+        "select change, document from workload_last join workload using (workload_id) where change > %(after)s"
+        " and (%(namespace)s::text is null or namespace = %(namespace)s) order by change limit %(count)s",
+        {"after": after, "namespace": namespace, "count": count},
     ).fetchall()
 
 
