@@ -9,6 +9,7 @@ would take to query and judge each container by itself, from as many of them as 
 import argparse
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from memwarden_collector.analysis.digest import Digest
 from memwarden_collector.analysis.judging import Judging
 from memwarden_collector.analysis.placement import place
 from memwarden_collector.clock import Clock
+from memwarden_collector.errors import DatabaseAway
 from memwarden_collector.settings import Analysis
 from memwarden_collector.store.connection import Connection, Database
 from memwarden_collector.store.migrate import migrate
@@ -157,41 +159,54 @@ def send(connection: Connection, leaks: float, since: float, now: float) -> None
     )
 
 
-def drain(analyst: Analyst, monotonic: list[float]) -> None:
-    """As many ticks as a round has."""
-    for _ in range(int(ROUND / 5)):
-        monotonic[0] += 5
-        analyst.tick()
+def drain(analyst: Analyst, ahead: list[float], seconds: float = ROUND) -> None:
+    """As many ticks as a round has, a second apart by the analysis' clock, which goes on while it computes, too."""
+    until = ahead[0] + time.process_time() + seconds
+    while ahead[0] + time.process_time() < until:
+        with suppress(DatabaseAway):  # on a machine that does much else: the next one does it
+            analyst.tick()
+        ahead[0] += 1
+
+
+def counted(telemetry: Telemetry, name: str) -> dict[str, int]:
+    """By the value of its one label."""
+    return {labels[0][1]: int(value) for labels, value in telemetry.counts(f"memwarden_collector_{name}")}
 
 
 def measure(
     database: Database, postmaster: int, containers: int, hours: float, rounds: int, sample: int
 ) -> None:
-    telemetry, monotonic = Telemetry(), [1e6]
-    analyst = Analyst(database, Analysis(), telemetry, Clock(monotonic=lambda: monotonic[0]))
+    telemetry, ahead = Telemetry(), [1e6]
+    clock = Clock(monotonic=lambda: ahead[0] + time.process_time())
+    analyst = Analyst(database, Analysis(), telemetry, clock)
     now = time.time()
     leaks = now - 3600
     with database.connect("benchmark") as connection:
         fill(connection, containers, hours, now)
         judge_before(connection)
 
-        def told(name: str, spent: Spent, seconds: float) -> None:
+        def told(name: str, spent: Spent, seconds: float, more: str = "") -> None:
             share = f"{spent.whole / seconds:7.1%} of a core" if seconds else ""
-            print(f"{name:34} {spent.own:8.2f} {spent.database:8.2f} {spent.whole:8.2f}  {share}", flush=True)
+            print(
+                f"{name:34} {spent.own:8.2f} {spent.database:8.2f} {spent.whole:8.2f}  {share} {more}",
+                flush=True,
+            )
 
         print(f"{containers} containers, {hours:g} h; CPU seconds   own database together")
         meter = Meter(postmaster)
-        analyst.tick()
+        drain(analyst, ahead, 1)
         told("taking over", meter.spent(), 0)
         costs = []
         for number in range(rounds):
             send(connection, leaks, now, now + ROUND)
             now += ROUND
-            meter = Meter(postmaster)
-            drain(analyst, monotonic)
+            meter, before = Meter(postmaster), sum(counted(telemetry, "judgements_total").values())
+            drain(analyst, ahead)
             spent = meter.spent()
             costs.append(spent.whole)
-            told(f"round {number + 1}", spent, ROUND)
+            judged = sum(counted(telemetry, "judgements_total").values()) - before
+            lag = telemetry.counts("memwarden_collector_judgement_lag_seconds")[0][1]
+            told(f"round {number + 1}", spent, ROUND, f"judged {judged}, the longest waits {lag:.0f} s")
         kinds = connection.execute(
             "select kind, count(*) from workload_scope group by 1 order by 1"
         ).fetchall()
@@ -213,13 +228,8 @@ def measure(
         print(
             f"reference / round: {whole.whole / cost:.0f} ({each * 1e3:.1f} ms each, of {len(names)} that were tried)"
         )
-        print(
-            [
-                line
-                for line in telemetry.text().splitlines()
-                if "screened_total{" in line or "judgements_total{" in line
-            ]
-        )
+        print(f"looks by suspect: {counted(telemetry, 'screened_total')}")
+        print(f"judgements by verdict: {counted(telemetry, 'judgements_total')}")
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import collector_requests as otlp
 import numpy as np
 import psycopg
 import pytest
+from fleets import Fleet, flat
 
 from memwarden_api import names
 from memwarden_collector.batch import (
@@ -300,3 +301,19 @@ def test_readers_wait_for_each_other_and_broken_connections_are_replaced(databas
         assert third.info.backend_pid != pid
         assert third.execute("select 1").fetchone() == (1,)
     database.close()
+
+
+def test_what_is_kept_in_memory_is_bounded_in_bytes(database_url: str) -> None:
+    fleet = Fleet(database_url)
+    fleet.container("a", flat(100))
+    fleet.container("b", flat(100))
+    kept = RecordingLoader(fleet.database, Analysis())
+    kept.load("a")
+    alone = kept.size
+    kept.load("b")
+    assert kept.size == 2 * alone > 0
+    small = RecordingLoader(fleet.database, Analysis(max_cached_bytes=1))
+    for scope in ("a", "b"):
+        assert small.load(scope) is not None
+        assert small.size == alone, "the one that was asked for last"
+    fleet.close()

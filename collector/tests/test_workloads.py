@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from fleets import MB, Fleet, flat, judgements, leak
 
+from memwarden_collector.analysis.watch import Watch
 from memwarden_collector.analysis.workloads import refresh
 from memwarden_collector.settings import Analysis
 from memwarden_collector.store import workloads
@@ -68,7 +69,7 @@ def test_the_controllers_word_comes_late_and_counts(make: Callable[..., Fleet]) 
     assert (found.verdict, found.version, found.scope_count) == ("Leaking", "h1", 1)
     assert found.leak == "1", "the leak goes along"
     assert fleet.workload(alone).scope_count == 0
-    told = {document["workload"] for _, document in workloads.changes(fleet.connection, seen, 10)}
+    told = {document["workload"] for _, document in workloads.changes(fleet.connection, seen, None, 10)}
     assert told == {alone, "shop/StatefulSet/db/app"}
     page = workloads.page(fleet.connection, namespace=None, kind=None, after=0, count=10)
     assert [document["workload"] for _, document in page] == ["shop/StatefulSet/db/app"]
@@ -247,7 +248,7 @@ def test_a_reader_with_a_cursor_misses_nothing_while_several_write(make: Callabl
             own.execute("set search_path = memwarden")
             while True:
                 last = over.is_set()
-                for number, document in workloads.changes(own, cursor, 5):
+                for number, document in workloads.changes(own, cursor, None, 5):
                     assert number > cursor
                     cursor = number
                     numbers.append(number)
@@ -278,3 +279,23 @@ def test_the_history_goes_with_time(make: Callable[..., Fleet]) -> None:
     assert workloads.forget(fleet.connection, at, 100) == 0
     fleet.rows("update workload_verdict set at = at - interval '2 days' returning 1")
     assert workloads.forget(fleet.connection, at, 100) == 1
+
+
+def test_what_could_not_be_read_is_read_the_next_time(make: Callable[..., Fleet]) -> None:
+    fleet = make()
+    fleet.container("a", leak(TICKS))
+    fleet.tick()
+    state = workloads.read_states(fleet.connection, [1])[0]
+    watch, other = (Watch(fleet.settings, JudgeSettings()) for _ in range(2))
+    for one in (watch, other):
+        one.add(state, fleet.monotonic)
+    with fleet.database.connect("hurried") as hurried, fleet.database.connect("locking") as locking:
+        hurried.execute("set lock_timeout = '100ms'")
+        for table in ("roll_mem_1h", "mem_sample"):
+            with locking.transaction():
+                locking.execute(f"lock table {table} in access exclusive mode".encode())
+                with pytest.raises(psycopg.errors.LockNotAvailable):
+                    watch.look(hurried, ["a"])
+        (found,), (wanted,) = watch.look(hurried, ["a"]), other.look(hurried, ["a"])
+    assert wanted.suspect_seconds is not None
+    assert found.suspect_seconds == wanted.suspect_seconds

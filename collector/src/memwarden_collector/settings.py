@@ -204,6 +204,11 @@ class Analysis(_Model):
     max_cached_scopes: int = Field(
         default=32, ge=1, description="Scopes whose past is kept in memory between judgements"
     )
+    max_cached_bytes: int = Field(
+        default=256 << 20,
+        ge=1,
+        description="Memory for these pasts; the one that was judged last is kept whatever it takes",
+    )
 
 
 class Retention(_Model):

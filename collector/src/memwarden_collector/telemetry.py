@@ -70,6 +70,10 @@ _HELP: Final = {
         "Snapshots, by what became of them: complete, damaged, deleted, old, abandoned",
     ),
     "memwarden_collector_snapshot_free_bytes": ("gauge", "Bytes that are free on the disk of snapshots"),
+    "memwarden_collector_past_bytes": (
+        "gauge",
+        "Memory for the pasts of scopes that are kept between judgements, about",
+    ),
     "memwarden_collector_dictionary_bytes": ("gauge", "Memory for ids of names that the writer knows, about"),
     "memwarden_collector_sidecars_waiting": ("gauge", "Sidecars that wait for commands here"),
     "memwarden_collector_inflight_bytes": ("gauge", "Bytes of requests being worked on"),

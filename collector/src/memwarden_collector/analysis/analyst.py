@@ -40,6 +40,10 @@ _POLL_SECONDS: Final = 1.0
 _SCREEN_SECONDS: Final = 5.0
 """Between two looks at many containers: one query for all that are due by then."""
 _AT_ONCE: Final = 1000
+_LOOKED_AT_ONCE: Final = 250
+"""What is read of these for the first time takes a second of the database, and a statement ends after thirty: on a
+machine that does much else it must still come to an end.
+"""
 _JUDGING_SECONDS: Final = 0.5
 """Between two polls, for judging in full what the screen passed on: the doors need the interpreter, too."""
 _SWEEP_SECONDS: Final = 60.0
@@ -70,6 +74,7 @@ class Analyst:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="analysis", daemon=True)
         telemetry.gauge("watched_containers", lambda: float(len(self._watch)))
+        telemetry.gauge("past_bytes", lambda: float(self._judging.past_bytes))
         telemetry.gauge("judgement_lag_seconds", lambda: self._queue.lag(self._clock.monotonic()))
 
     def start(self) -> None:
@@ -189,9 +194,9 @@ class Analyst:
             return
         self._screened_by_clock = now
         due = self._schedule.due(now)
-        for start in range(0, len(due), _AT_ONCE):
+        for start in range(0, len(due), _LOOKED_AT_ONCE):
             with self._database.lend() as connection:
-                looked = self._watch.look(connection, due[start : start + _AT_ONCE])
+                looked = self._watch.look(connection, due[start : start + _LOOKED_AT_ONCE])
             for one in looked:
                 self._schedule.judged(one.watched.name, now)
                 self._touched.add(one.watched.workload_id)
@@ -225,6 +230,7 @@ class Analyst:
                 if watched is not None:
                     watched.kind, watched.judged = judged.verdict.kind, True
                     watched.at = max(watched.at, judged.verdict.at)
+                    watched.grows_since, watched.at_risk = judged.verdict.since, judged.verdict.at_risk
                     watched.judged_by_clock = now
 
     def _end_silent(self, now: float) -> None:

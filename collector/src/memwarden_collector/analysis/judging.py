@@ -64,6 +64,11 @@ class Judging:
         self.judge_settings = JudgeSettings.of(settings.sensitivity)
         self.discoveries = Discoveries(settings.false_discovery_rate)
 
+    @property
+    def past_bytes(self) -> int:
+        """Memory for the pasts that are kept, about."""
+        return self._loader.size
+
     def load(self, scope: str) -> Recording:
         """Everything that is committed. Raises UnknownScope, NotJudged, StoreError."""
         with self._database.lend() as connection:

@@ -12,7 +12,12 @@ from memwarden_core.verdict import Kind
 _AGAIN_INTERVALS: Final = 10
 _AGAIN_SHARE: Final = 0.05
 """A suspect that the judge found at rest is judged again after so many intervals, and after this share of the time over
-which it seems to grow: what takes a day to show changes little in a minute."""
+which it seems to grow: what takes a day to show changes little in a minute. So is one that leaks, by how long it has.
+"""
+_LEAKING_SECONDS: Final = 600.0
+"""One that leaks is judged again after this much at the latest: its forecast, its end. One at risk is judged each time.
+All of them each time would cost as much as all else together.
+"""
 
 
 class Wish(IntEnum):
@@ -33,6 +38,9 @@ def wish(looked: Looked, now: float, settings: Analysis, judge_settings: JudgeSe
     since = now - one.judged_by_clock
     if not one.judged:
         return Wish.NEW if looked.suspect_seconds is None else Wish.SUSPECT
+    if one.kind is Kind.LEAKING and not one.at_risk:
+        age = 0.0 if one.grows_since is None else one.at - one.grows_since
+        return Wish.GROWING if since >= min(_LEAKING_SECONDS, _AGAIN_SHARE * age) else None
     if one.kind in (Kind.LEAKING, Kind.GROWING):
         return Wish.GROWING
     again = max(_AGAIN_INTERVALS * one.interval, _AGAIN_SHARE * (looked.suspect_seconds or 0.0))

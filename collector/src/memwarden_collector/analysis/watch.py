@@ -51,6 +51,9 @@ class Watched:
     """Of the floor board; None: its memory was not read yet."""
     since: float = np.inf
     """From when on there is something new."""
+    grows_since: float | None = None
+    """Since when it leaks, by its last judgement."""
+    at_risk: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,8 @@ class Watch:
             judged=state.judged_at is not None,
             judged_by_clock=now - judged_ago,
             heard_by_clock=now,
+            grows_since=state.digest.get("since"),
+            at_risk=bool(state.digest.get("at_risk")),
         )
         self._all[state.name] = watched
         return watched
@@ -152,25 +157,33 @@ class Watch:
         return [Looked(one, _known(seconds)) for one, seconds in zip(chosen, found, strict=True)]
 
     def _open(self, connection: Connection, fresh: Sequence[Watched]) -> None:
-        """Rows for those that have none, with what rollups say of their last week."""
+        """Rows for those that have none, with what rollups say of their last week. Nothing, where a query fails."""
         if not fresh:
             return
         resources = workloads.read_resources(connection, [one.scope_id for one in fresh])
+        asked = [
+            (place, number, one.at)
+            for place, one in enumerate(fresh)
+            for number in resources.get(one.scope_id, ())
+        ]
+        tables = {
+            span: memory.floors(
+                connection,
+                span.seconds,
+                [place for place, _, _ in asked],
+                [number for _, number, _ in asked],
+                [at - span.whole for _, _, at in asked],
+            )
+            for span in SPANS
+        }
         for one in fresh:
             width = fine_seconds(one.interval, self._settings.judge_every_intervals)
             one.row = self._board.add(width)
             one.resources = resources.get(one.scope_id, ())
             one.since = min(one.since, one.at - FINE * width)
-        asked = [(one.row or 0, number, one.at) for one in fresh for number in one.resources]
-        for span in SPANS:
-            table = memory.floors(
-                connection,
-                span.seconds,
-                [row for row, _, _ in asked],
-                [number for _, number, _ in asked],
-                [at - span.whole for _, _, at in asked],
-            )
-            self._board.note_floors(span, table[:, 0].astype(np.int64), table[:, 1], table[:, 2])
+        rows = as_rows([one.row or 0 for one in fresh])
+        for span, table in tables.items():
+            self._board.note_floors(span, rows[table[:, 0].astype(np.int64)], table[:, 1], table[:, 2])
 
     def _read(self, connection: Connection, chosen: Sequence[Watched]) -> None:
         rows, wanted, since = [], [], []
@@ -179,8 +192,9 @@ class Watch:
                 rows.append(place)
                 wanted.append(number)
                 since.append(min(one.since, one.at + one.interval))
-            one.since = np.inf
         table = memory.samples(connection, rows, wanted, since)
+        for one in chosen:
+            one.since = np.inf  # only now: what could not be read is read the next time
         if not len(table):
             return
         places = table[:, 0].astype(np.int64)

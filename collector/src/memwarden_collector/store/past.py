@@ -23,6 +23,9 @@ from memwarden_collector.store.rolled import Rolled
 from memwarden_core.recording import FloatArray, Frame, IntArray, Stack
 
 _AGES: Final = 10
+_OBJECT_BYTES: Final = 500
+"""Of a row that is kept as objects, from above."""
+_STACK_BYTES: Final = 2000
 LIMIT_SOURCE_COLUMN: Final = len(NUMBERS)
 """Column of `Wide.values` with 1 + the index into LIMIT_SOURCES; NaN where there is none."""
 
@@ -91,6 +94,11 @@ class ProfileArrays:
     blocks: FloatArray
     samples: IntArray
 
+    @property
+    def size(self) -> int:
+        """Bytes of its arrays."""
+        return self.stacks.nbytes + self.live_bytes.nbytes + self.blocks.nbytes + self.samples.nbytes
+
 
 @dataclass(slots=True)
 class Past:
@@ -112,6 +120,15 @@ class Past:
     @property
     def rows(self) -> int:
         return sum(len(samples.time) for group in (self.wide, self.narrow) for samples in group.values())
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes, about."""
+        samples = [one for group in (self.wide, self.narrow) for one in group.values()]
+        arrays = sum(one.time.nbytes + one.values.nbytes for one in samples)
+        arrays += sum(one.size for one in self.profiles.values())
+        objects = len(samples) + len(self.metas) + len(self.resources) + len(self.series)
+        return arrays + _OBJECT_BYTES * objects + _STACK_BYTES * len(self.stacks)
 
     def refresh(self, connection: Connection, bounds: Analysis) -> bool:
         """Load what is new; whether there was something. Inside a repeatable read transaction of the
@@ -256,6 +273,10 @@ class Past:
             start = max(start, float(times[min(excess + bounds.max_scope_rows // 10, len(times) - 1)]))
         for samples in groups:
             samples.drop_before(start)
+        self.wide, self.narrow = (
+            {number: samples for number, samples in group.items() if len(samples.time)}
+            for group in (self.wide, self.narrow)
+        )
         self.metas = [meta for meta in self.metas if meta.time >= start]
 
     def _refresh_profiles(self, connection: Connection, since: float, bounds: Analysis) -> None:

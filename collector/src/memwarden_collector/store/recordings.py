@@ -42,6 +42,12 @@ class RecordingLoader:
         self._database = database
         self._bounds = bounds
         self._pasts: OrderedDict[str, Past] = OrderedDict()
+        self._bytes: dict[str, int] = {}
+
+    @property
+    def size(self) -> int:
+        """Bytes of all pasts that are kept, about; may be asked for from any thread."""
+        return sum(list(self._bytes.values()))
 
     def load(self, scope: str, since: float | None = None) -> Recording | None:
         """All committed data of a scope, at most `window_seconds` back; None where there is no such scope.
@@ -52,7 +58,7 @@ class RecordingLoader:
         with self._database.lend() as connection, snapshot(connection):
             row = read_scope(connection, scope)
             if row is None:
-                self._pasts.pop(scope, None)
+                self._forget(scope)
                 return None
             if past is None or past.scope.scope_id != row.scope_id:
                 past = Past(row)
@@ -60,13 +66,23 @@ class RecordingLoader:
             try:
                 past.refresh(connection, self._bounds)
             except BaseException:
-                self._pasts.pop(scope, None)  # half refreshed is worse than not known
+                self._forget(scope)  # half refreshed is worse than not known
                 raise
-        self._pasts[scope] = past
-        self._pasts.move_to_end(scope)
-        while len(self._pasts) > self._bounds.max_cached_scopes:
-            self._pasts.popitem(last=False)
+        self._keep(scope, past)
         return build(past, since)
+
+    def _keep(self, scope: str, past: Past) -> None:
+        self._pasts[scope], self._bytes[scope] = past, past.size
+        self._pasts.move_to_end(scope)
+        bounds = self._bounds
+        while len(self._pasts) > 1 and (
+            len(self._pasts) > bounds.max_cached_scopes or self.size > bounds.max_cached_bytes
+        ):
+            self._forget(next(iter(self._pasts)))
+
+    def _forget(self, scope: str) -> None:
+        self._pasts.pop(scope, None)
+        self._bytes.pop(scope, None)
 
 
 @contextmanager
