@@ -118,3 +118,28 @@ def test_a_leak_is_taken_back_when_the_cache_is_seen(leak: Recording) -> None:
     assert said.kind is Kind.LEAKING
     filling = with_cache(leak, lambda at: at * 4, 1000, "/srv/shop/remember.py", "remember")
     assert judge(filling, now=leak.ended, previous=(said,)).kind is Kind.CACHE_FILLING
+
+
+def in_code(recording: Recording, entries: EntriesOf, bound: float) -> Recording:
+    """The same, and a dict that the code keeps to a bound."""
+    at = np.arange(10.0, TICKS, EVERY)
+    attribute = (
+        "code.file.path=/srv/shop/app.py,code.line.number=31,memwarden.cache.id=2b,"
+        "memwarden.cache.kind=builtins.dict,memwarden.cache.name=shop.app.SEEN"
+    )
+    series = {
+        SeriesKey(CACHE_ENTRIES, 0, attribute): Series(EPOCH + at, np.floor(entries(at))),
+        SeriesKey(CACHE_BOUND, 0, attribute): Series(EPOCH + at, np.full(at.size, bound)),
+    }
+    return replace(recording, series={**recording.series, **series})
+
+
+def test_a_dict_that_the_code_keeps_to_a_bound_is_a_cache(leak: Recording) -> None:
+    filling = in_code(leak, lambda at: at * 4, 1000)
+    verdicts = list(replay(filling))
+    assert Kind.LEAKING not in {verdict.kind for verdict in verdicts}
+    assert "it goes into shop.app.SEEN, which holds 760 of at most 1000 entries" in verdicts[-1].reason
+
+
+def test_growth_goes_on_when_the_code_did_not_keep_to_its_bound(leak: Recording) -> None:
+    assert last(in_code(leak, lambda at: at * 4, 300)).kind is Kind.LEAKING

@@ -70,11 +70,13 @@ def _explains(
     cache: Cache, entries: Series, sites: Attribution | None, memory: Series, settings: JudgeSettings
 ) -> bool:
     """Of a cached function the code decides: whether most of what grows is allocated inside it."""
-    if cache.file and cache.name and sites is not None and sites.sites:
+    if cache.is_function and cache.name and sites is not None and sites.sites:
         inside = (one.site.growth_share for one in sites.sites if _passes_through(one.site, cache))
         return sum(inside) >= settings.site_share
-    # Outside of the standard library a bound is an attribute with a telling name: that may be chance.
-    points = settings.census_points if cache.kind == "deque" else 2 * settings.census_points
+    # A deque keeps to its bound, and so does code that compares and takes out. Else a bound is an attribute with a
+    # telling name: that may be chance.
+    sure = cache.kind == "deque" or bool(cache.file)
+    points = settings.census_points if sure else 2 * settings.census_points
     return _in_step(entries, memory, points, settings)
 
 

@@ -27,9 +27,10 @@ def classify(findings: Findings, found: tuple[Gate, ...], settings: JudgeSetting
         return Classification(*_not_rising(findings, settings), attributed)
     if not passed(found, "not-slowing"):
         return Classification(*_slowing(findings, settings), attributed)
-    if not passed(found, "no-known-bound"):
-        text = next(gate.text for gate in found if gate.name == "no-known-bound")
-        return Classification(Kind.CACHE_FILLING, f"memory rises; {text}", attributed)
+    for name in ("no-known-bound", "no-life-before"):
+        if not passed(found, name):
+            text = next(gate.text for gate in found if gate.name == name)
+            return Classification(Kind.CACHE_FILLING, f"memory rises; {text}", attributed)
     missing = [
         (name, text)
         for name, text in (

@@ -39,13 +39,13 @@ class Cache:
     """Index into `Recording.processes`."""
     id: str
     kind: str
-    """"lru_cache", "deque", or the name of a class that keeps to a bound of its own."""
+    """"lru_cache", "deque", or the name of a class that keeps to a bound of its own, or is kept to one by the code."""
     name: str
     """The cached function's qualified name, else the variable that holds it; "" where neither is known."""
     file: str
-    """Of the cached function, "" where there is none or it is not in Python."""
+    """Of the cached function, or of the code that keeps to the bound; "" where neither is known."""
     line: int
-    """First line of the cached function, 0 where there is none."""
+    """First line of the cached function, or the line that compares with the bound; 0 where neither is known."""
     bound: float | None
     """Entries at most, as of the last census; None: it has no bound."""
     entries: Series
@@ -62,6 +62,11 @@ class Cache:
     def growth(self) -> float:
         """Entries more than when it was first seen."""
         return self.size - float(self.entries.value[0])
+
+    @property
+    def is_function(self) -> bool:
+        """Whether `file` and `line` are those of a cached function."""
+        return self.kind == "lru_cache" and bool(self.file)
 
     @property
     def is_full(self) -> bool:

@@ -9,6 +9,7 @@ _ORDER = (
     *TREND_GATES,
     "not-slowing",
     "no-known-bound",
+    "no-life-before",
     "still-growing",
     "load",
     "strong-drift",

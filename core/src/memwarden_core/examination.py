@@ -8,6 +8,7 @@ from memwarden_core.attribution import Attribution, attribute
 from memwarden_core.bounds import Filling, filling
 from memwarden_core.floors import floors
 from memwarden_core.growth import Growth, growth
+from memwarden_core.lives import Rested, rested_before
 from memwarden_core.load import Load, load
 from memwarden_core.recording import FloatArray, MemoryLimit, Recording, Series
 from memwarden_core.season import Rhythms, Season, rhythms
@@ -44,6 +45,8 @@ class Findings:
     attribution: Attribution | None
     filling: Filling | None
     """A cache with a known bound that this growth goes into."""
+    rested: Rested | None
+    """A level that the life before this one kept to, and that is not reached again yet."""
     limit: MemoryLimit | None
 
     @property
@@ -70,7 +73,8 @@ def examine(recording: Recording, at: float, settings: JudgeSettings) -> Finding
     interval = max(recording.interval, 1e-3)
     memory = scope_memory(recording, at)
     ended = _has_ended(recording, memory, at, interval, settings)
-    chosen = _choose(segments(recording, memory, settings), ended, interval, settings)
+    found_segments = segments(recording, memory, settings)
+    chosen = _choose(found_segments, ended, interval, settings)
     age = chosen.end - chosen.start if chosen else 0.0
     silent = at - chosen.end if chosen and not ended else 0.0
     signal: Signal | None = None
@@ -89,6 +93,7 @@ def examine(recording: Recording, at: float, settings: JudgeSettings) -> Finding
     work: Load | None = None
     sites: Attribution | None = None
     into: Filling | None = None
+    rested: Rested | None = None
     if signal is not None and measured is not None and not trouble:
         until = float(signal.time[-1])
         slope = heap_slope(signal, measured.since, interval, settings)
@@ -97,6 +102,10 @@ def examine(recording: Recording, at: float, settings: JudgeSettings) -> Finding
         sites = attribute(recording, measured.since, until + interval, slope, settings)
         seen = Series(signal.time, signal.anon)
         into = filling(recording, measured, sites, seen, recording.limit, settings)
+        if chosen is not None:
+            rested = _not_reached(
+                rested_before(found_segments, chosen, memory, interval, settings), memory, settings
+            )
     return Findings(
         at=at,
         interval=interval,
@@ -115,8 +124,16 @@ def examine(recording: Recording, at: float, settings: JudgeSettings) -> Finding
         load=work,
         attribution=sites,
         filling=into,
+        rested=rested,
         limit=recording.limit,
     )
+
+
+def _not_reached(rested: Rested | None, memory: Series, settings: JudgeSettings) -> Rested | None:
+    """The level, while memory is below it."""
+    if rested is None or float(memory.value[-1]) >= settings.full_share * rested.level:
+        return None
+    return rested
 
 
 def _has_ended(

@@ -24,6 +24,7 @@ NAMES: Final = (
     "still-growing",
     "not-slowing",
     "no-known-bound",
+    "no-life-before",
     "load",
     *SITE_GATES,
     "strong-drift",
@@ -64,7 +65,7 @@ def gates(
     sites = _site_gates(findings, settings)
     attributed = all(gate.passed for gate in sites)
     found += _shape_gates(growth, attributed, settings)
-    found.append(_no_known_bound(findings))
+    found += [_no_known_bound(findings), _no_life_before(findings)]
     found.append(_load(findings))
     found += sites
     found.append(_strong_drift(growth, attributed, allowed_chance, settings))
@@ -189,6 +190,18 @@ def _no_known_bound(findings: Findings) -> Gate:
         f"some {amount(into.still_to_come)} are still to come"
     )
     return Gate("no-known-bound", False, share, None, "ratio", text)
+
+
+def _no_life_before(findings: Findings) -> Gate:
+    rested = findings.rested
+    if rested is None:
+        text = "no life before this one came to rest at more memory than is held now"
+        return Gate("no-life-before", True, None, None, "By", text)
+    text = (
+        f"its life before came to rest at {amount(rested.level)}, where it stayed for "
+        f"{duration(rested.until - rested.since)}: that is not reached yet"
+    )
+    return Gate("no-life-before", False, rested.level, None, "By", text)
 
 
 def _load(findings: Findings) -> Gate:

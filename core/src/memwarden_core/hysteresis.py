@@ -116,7 +116,7 @@ def _after_leak(
         reason = f"what had grown was given back; {raw.reason}"
         return Decision(_calm(raw), reason, gate, None)
     if raw.kind is Kind.CACHE_FILLING and (
-        findings.filling is not None or _clearly_slows(findings, settings)
+        findings.filling is not None or findings.rested is not None or _clearly_slows(findings, settings)
     ):
         return Decision(raw.kind, raw.reason, gate, None)
     if has_stopped(findings, last, settings):

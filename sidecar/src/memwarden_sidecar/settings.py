@@ -42,6 +42,8 @@ CENSUS_HOLDINGS: Final = 16
 """Caches of one process that are sent with a census, and as many containers: those that grow first."""
 CENSUS_ANSWER_SECONDS: Final = 120.0
 """An answer to a census that comes later is not used; a process that allocates nothing answers never."""
+SOURCE_BYTES: Final = 256 << 10
+"""Read of a source file, when a container grows and its bound is looked for in the code."""
 COMMAND_LINE_BYTES: Final = 1024
 """Kept of a command line (the collector keeps 1 024 bytes of a value). An environment is never read."""
 FD_COUNT: Final = 10_000

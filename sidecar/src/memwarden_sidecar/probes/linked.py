@@ -16,10 +16,12 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from memwarden_sidecar.errors import Refused, Unreadable
 from memwarden_sidecar.notices import LOGGER, Notices
+from memwarden_sidecar.probes.bounded import BoundsInCode
 from memwarden_sidecar.probes.census import Census, CensusSchedule
 from memwarden_sidecar.probes.connection import Connection
 from memwarden_sidecar.probes.hello import Hello
@@ -47,6 +49,7 @@ class Linked:
     """None: it is watched from outside, `hello.reason` says why."""
     connection: Connection | None
     census: CensusSchedule
+    bounds: BoundsInCode
     suspicion: Suspicion
     counted: Census | None = None
     """A census that has not been sent yet."""
@@ -117,7 +120,8 @@ class LinkedProcesses:
             self._replace(before, key)
             if before.key == key:  # who connects again and again is not asked more often for it
                 census.next_due = before.census.next_due
-        linked = Linked(key, hello, table, connection, census, Suspicion(self._sampling_bytes))
+        bounds = BoundsInCode(partial(self._proc.source, key.pid))
+        linked = Linked(key, hello, table, connection, census, bounds, Suspicion(self._sampling_bytes))
         self._by_pid[key.pid] = linked
         connection.send(self._answer(linked))
         self._on_arrival(stat)
@@ -172,7 +176,7 @@ class LinkedProcesses:
             return
         counted = linked.census.accept(message)
         if counted is not None:
-            linked.counted = counted
+            linked.counted = linked.bounds.applied(counted, partial(self._own_files, linked))
         elif "error" in message:
             self._notices.count("census-refused")
 
@@ -325,6 +329,12 @@ class LinkedProcesses:
         linked.inherited_samples = sum(site.inherited_samples for site in sites)
         linked.sites_read = True
         return sites
+
+    def _own_files(self, linked: Linked) -> set[str]:
+        """Files of its own code, no library's, that what lives was allocated by."""
+        libraries = tuple(f"{prefix.rstrip('/')}/" for prefix in linked.hello.library_prefixes)
+        found = {file for site in self.sites(linked) for file, *_ in site.frames}
+        return {file for file in found if file.endswith(".py") and not file.startswith(libraries)}
 
     def _unusable(self, linked: Linked, error: Exception) -> None:
         self._notices.once(

@@ -5,6 +5,7 @@ that is `Unreadable`, not a fault.
 """
 
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from memwarden_sidecar.errors import Unreadable
-from memwarden_sidecar.settings import COMMAND_LINE_BYTES, FD_COUNT
+from memwarden_sidecar.settings import COMMAND_LINE_BYTES, FD_COUNT, SOURCE_BYTES
 
 PROC: Final = Path("/proc")
 CLOCK_TICKS: Final = os.sysconf("SC_CLK_TCK")
@@ -150,6 +151,23 @@ class ProcFolder:
     def text(self, name: str, limit: int = _SMALL_FILE_BYTES) -> str:
         """Any other small file below /proc. Raises Unreadable."""
         return self._read(name, limit).decode(errors="replace")
+
+    def source(self, pid: int, path: str) -> str:
+        """The text of a file as the process sees it, its first SOURCE_BYTES; "" where it can't be read."""
+        if not path.startswith("/"):
+            return ""
+        try:
+            descriptor = os.open(f"{self._root}/{pid}/root{path}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except (OSError, ValueError):
+            return ""
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return ""
+            return _read_part(descriptor, path, SOURCE_BYTES).decode(errors="replace")
+        except Unreadable:
+            return ""
+        finally:
+            os.close(descriptor)
 
     def memory_info(self) -> Mapping[bytes, int]:
         """/proc/meminfo in bytes."""

@@ -30,7 +30,10 @@ GROUPS: Final = (
         "Does memory really rise?",
         ("season", "trend", "slope", "gain", "thirds", "drift", "step", "above-before"),
     ),
-    Group("Could it be a cache, or more work?", ("still-growing", "not-slowing", "no-known-bound", "load")),
+    Group(
+        "Could it be a cache, or more work?",
+        ("still-growing", "not-slowing", "no-known-bound", "no-life-before", "load"),
+    ),
     Group("Is it known who keeps it?", ("heap-explains", "site-samples", "site-ages", "sites-explain")),
     Group("Is it certain enough to say leak?", ("strong-drift", "lasting", "confirmed")),
 )
@@ -91,8 +94,13 @@ WORDS: Final = {
     ),
     "no-known-bound": Words(
         "Is it no cache that is still filling?",
-        "Some caches tell their bound. Growth into one that is not full yet ends by itself. The number is how full "
-        "it is.",
+        "Some caches tell their bound, of others it stands in the code. Growth into one that is not full yet ends by "
+        "itself. The number is how full it is.",
+    ),
+    "no-life-before": Words(
+        "Is it more than it needed in its life before?",
+        "A process that was started again fills up again. Where its life before came to rest at more memory than is "
+        "held now, growth up to there is expected. The number is that level.",
     ),
     "load": Words(
         "Does it grow without more work to do?",
