@@ -86,6 +86,7 @@ CATALOGUE = {
         Image("python-3.11", "bookworm", "images/python", ("apps/python",)),
         Image("python-3.13", "trixie", "images/python", ("apps/python",)),
         Image("native", "bookworm", "images/native"),
+        Image("preloads", "bookworm", "images/preloads"),
         Image("postgresql-17", "trixie", "images/postgresql"),
     )
 }

@@ -42,7 +42,7 @@ rules:
   - {apiGroups: [""], resources: [limitranges, resourcequotas], verbs: [list, watch]}
   - {apiGroups: [events.k8s.io], resources: [events], verbs: [create]}
 """
-OURS = ("memwarden-probes", "memwarden")
+OURS = ["memwarden-probes", "memwarden-image-1", "memwarden"]
 
 
 @dataclass
@@ -246,7 +246,7 @@ def pod(cpu: str = "", memory: str = "", labels: dict[str, str] | None = None, *
 
 
 def is_injected(made: dict[str, Any]) -> bool:
-    return [one["name"] for one in made["spec"].get("initContainers", ())] == list(OURS)
+    return [one["name"] for one in made["spec"].get("initContainers", ())] == OURS
 
 
 def test_a_patched_pod_is_admitted_where_pod_security_is_restricted(
@@ -260,7 +260,7 @@ def test_a_patched_pod_is_admitted_where_pod_security_is_restricted(
     again = shop.tried({"metadata": {**made["metadata"], "resourceVersion": None}, "spec": made["spec"]})
     assert again["spec"] == made["spec"]
     assert again["metadata"]["annotations"] == made["metadata"]["annotations"]
-    assert made["spec"]["initContainers"][1]["restartPolicy"] == "Always"
+    assert made["spec"]["initContainers"][-1]["restartPolicy"] == "Always"
 
 
 def test_a_guaranteed_pod_stays_one(injector: Running, namespace: "Namespace") -> None:
@@ -304,12 +304,15 @@ def test_a_limit_range_is_kept_to(injector: Running, namespace: "Namespace") -> 
         # Whatever the injector knows of it already: a pod that is refused is an error here.
         made = shop.tried(pod("200m", "128Mi"))
         assert is_injected(made)
-        assert made["spec"]["initContainers"][1]["resources"]["requests"] == {"cpu": "100m", "memory": "96Mi"}
+        assert made["spec"]["initContainers"][-1]["resources"]["requests"] == {
+            "cpu": "100m",
+            "memory": "96Mi",
+        }
 
     eventually("the pod to be injected within its limits", lambda: look() is None, 60)
     sparing = shop.tried(pod())
     assert is_injected(sparing), "the pod's own defaults are those of the range"
-    ours = sparing["spec"]["initContainers"][1]["resources"]
+    ours = sparing["spec"]["initContainers"][-1]["resources"]
     assert ours["requests"] == {"cpu": "20m", "memory": "50Mi"}
     assert ours["limits"]["cpu"] == "1"
 

@@ -156,6 +156,32 @@ def test_a_pod_gets_probes_a_native_sidecar_and_three_variables() -> None:
     )
 
 
+def test_each_image_is_looked_into_as_the_app_runs_in_it() -> None:
+    config = [{"configMapRef": {"name": "settings"}}]
+    root = {"runAsUser": 0, "runAsNonRoot": False, "capabilities": {"add": ["NET_ADMIN"]}}
+    given = pod(
+        container("web"),
+        container("worker"),
+        container("log", image="log:1", imagePullPolicy="Always", envFrom=config, securityContext=root),
+        container("own", image="own:1", env=[{"name": "LD_PRELOAD", "value": "/own.so"}]),
+    )
+    made = injected(given, choice(injection={"environment": "Preload"}))
+    _, first, second, sidecar = made["spec"]["initContainers"]
+    assert sidecar["name"] == "memwarden"
+    assert [(one["name"], one["image"]) for one in (first, second)] == [
+        ("memwarden-image-1", "shop:1"),
+        ("memwarden-image-2", "log:1"),
+    ]
+    assert (second["imagePullPolicy"], second["envFrom"]) == ("Always", config)
+    assert second["securityContext"]["runAsUser"] == 0, "the image may want it"
+    assert second["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert first["command"] == ["/opt/memwarden/lib/memwarden-look"]
+    assert (
+        injected(given, choice(injection={"environment": "Variables"}))["spec"]["initContainers"][1]
+        == sidecar
+    )
+
+
 def test_the_sidecar_is_told_whose_pod_it_is_and_how_it_is_to_be_judged() -> None:
     chosen = choice(sampling={"interval": "5s"}, detection={"sensitivity": "Eager", "warmUp": "1m"})
     sidecar = sidecar_of(injected(pod(), chosen))

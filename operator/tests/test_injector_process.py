@@ -24,6 +24,7 @@ from memwarden_operator.certificates.authority import State, renewed
 
 PATIENCE_SECONDS = 60.0
 ASKING = {"labels": {names.INJECT: "true"}}
+OURS = ["memwarden-probes", "memwarden-image-1", "memwarden"]
 
 
 class Injector:
@@ -165,7 +166,7 @@ def test_a_pod_that_asks_for_it_is_patched(injector: Injector, api: ApiServer) -
     ready(injector, api)
     given = pod(**ASKING)
     made = patched(given, injector.review(given))
-    assert [one["name"] for one in made["spec"]["initContainers"]] == ["memwarden-probes", "memwarden"]
+    assert [one["name"] for one in made["spec"]["initContainers"]] == OURS
     # A namespace that only the request names, as in `kubectl run`.
     del given["metadata"]["namespace"]
     assert "namespace" not in patched(given, injector.review(given))["metadata"]

@@ -171,6 +171,9 @@ AUDIENCE: Final = "memwarden-collector"  # of the service account tokens that th
 # ── What a pod is given: names in its spec, and where things are in its containers ───────────────────────
 CONTAINER_PROBES: Final = "memwarden-probes"  # init container that copies the probes, and their volume
 CONTAINER_SIDECAR: Final = "memwarden"  # native sidecar, and the volume of sockets and spool
+CONTAINERS_IMAGE: Final = tuple(f"memwarden-image-{number}" for number in range(1, 33))
+"""Init containers of the app's own images, one an image, which say what their image preloads."""
+OUR_CONTAINERS: Final = frozenset((CONTAINER_PROBES, CONTAINER_SIDECAR, *CONTAINERS_IMAGE))
 VOLUME_TOKEN: Final = "memwarden-token"  # noqa: S105 - a volume's name
 PROBES_FOLDER: Final = "/opt/memwarden"
 SOCKET_FOLDER: Final = "/run/memwarden"
@@ -246,6 +249,7 @@ STOP_CONTAINER: Final = "ContainerNotCreated"
 STOP_OURS_FAILS: Final = "OwnContainerFails"
 STOP_QUOTA: Final = "QuotaFull"  # tried again after an hour
 STOP_REFUSED: Final = "PodRefused"
+STOP_PRELOADS: Final = "ImagePreloads"  # LD_PRELOAD of its image, or by envFrom, would be lost to ours
 
 # ── More reasons of a MemoryProfile's conditions ─────────────────────────────────────────────────────────
 REASON_UP_TO_DATE: Final = "UpToDate"  # Reconciling

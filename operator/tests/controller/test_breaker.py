@@ -26,6 +26,12 @@ def ours(waiting: str = "", ended: End | None = None, name: str = names.CONTAINE
     return Container(name, "memwarden/probes:1", 0, not waiting, waiting, "", ended)
 
 
+def looked(found: str, waiting: str = "") -> Container:
+    """Ours, in an image of the app."""
+    ended = None if waiting else end(10, 0, "Completed")
+    return Container(names.CONTAINERS_IMAGE[0], "shop:1", 0, not waiting, waiting, found, ended)
+
+
 WAITS = app(started=False, waiting="PodInitializing")
 
 
@@ -116,6 +122,20 @@ CASES = (
         Plain(lived=2),
         names.STOP_CRASHES,
     ),
+    Case(
+        "the app's image preloads something, and runs without it",
+        (pod(20, looked("LD_PRELOAD=/usr/lib/libjemalloc.so.2"), app()),),
+        None,
+        names.STOP_PRELOADS,
+    ),
+    Case("the app's image preloads nothing", (pod(20, looked(""), app()),), None, None),
+    Case("the app's image can't be pulled", (pod(70, looked("", "ErrImagePull"), WAITS),), None, None),
+    Case(
+        "what we run in the app's image fails",
+        (pod(70, looked("", "CrashLoopBackOff"), WAITS),),
+        None,
+        names.STOP_OURS_FAILS,
+    ),
     Case("a crash of an hour ago", (pod(3700, app(1, end(3600))),), Plain(lived=2), None),
 )
 
@@ -141,6 +161,14 @@ def test_only_pods_that_wait_for_us_are_stuck() -> None:
     assert found.stuck == (waiting,)
     assert "ErrImagePull" in found.message
     assert waiting.name in found.message
+
+
+def test_pods_that_run_without_what_their_image_preloads_are_not_sent_away() -> None:
+    found = judge((pod(20, looked("LD_PRELOAD=/usr/lib/libjemalloc.so.2"), app()),), None, NOW)
+    assert isinstance(found, Stop)
+    assert found.stuck == ()
+    assert "libjemalloc" in found.message
+    assert "injection.environment: Variables" in found.message
 
 
 def test_pods_with_us_are_no_comparison() -> None:

@@ -67,6 +67,16 @@ def pod(**changes: Any) -> Pod:
     return replace(trimmed(POD), **changes)
 
 
+def test_what_was_found_in_an_image_is_kept_and_no_other_last_words() -> None:
+    ended = {"exitCode": 0, "finishedAt": "2026-11-21T20:00:02Z", "message": "LD_PRELOAD=/a.so"}
+    states = [
+        {"name": name, "state": {"terminated": ended}} for name in ("memwarden-probes", "memwarden-image-1")
+    ]
+    spec = {"initContainers": [{"name": one["name"], "image": "web:1"} for one in states], "containers": []}
+    found = trimmed({**POD, "spec": spec, "status": {"initContainerStatuses": states}})
+    assert [container.message for container in found.containers] == ["", "LD_PRELOAD=/a.so"]
+
+
 def test_a_pod_keeps_what_is_asked_of_it() -> None:
     found = trimmed(POD)
     assert found.owner == Reference("apps/v1", "ReplicaSet", "web-5d9c", "rs")

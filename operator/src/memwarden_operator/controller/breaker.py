@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from memwarden_api import names
-from memwarden_operator.controller.pods import OURS, Container, Pod
+from memwarden_operator.controller.pods import Container, Pod
 
 EARLY: Final = timedelta(minutes=5)
 """So soon after its making a pod's crash may be of what was put into it."""
@@ -59,7 +59,21 @@ class AskForPlain:
 
 def judge(pods: Sequence[Pod], plain: Plain | None, now: datetime) -> Stop | AskForPlain | None:
     """Of one workload's injected pods. `plain` is None where nobody has looked yet."""
-    return _not_started(pods, now) or _crashing(pods, plain, now)
+    return _not_started(pods, now) or _hiding(pods) or _crashing(pods, plain, now)
+
+
+def _hiding(pods: Sequence[Pod]) -> Stop | None:
+    """The image preloads something, and our LD_PRELOAD hides it. Pods that run are not sent away: they do run."""
+    for pod in pods:
+        for container in pod.containers:
+            if container.looks and container.message and container.end is not None and not pod.over:
+                message = (
+                    f"the image {container.image} of pod {pod.name} sets {container.message}, by itself or by envFrom, "
+                    "and the app does not get it with Memwarden. Set injection.environment: Variables in the profile, "
+                    "or LD_PRELOAD in the pod's spec; restart the workload for pods that run"
+                )
+                return Stop(names.STOP_PRELOADS, message, ())
+    return None
 
 
 def _not_started(pods: Sequence[Pod], now: datetime) -> Stop | None:
@@ -87,6 +101,8 @@ def _stuck(pod: Pod, now: datetime) -> bool:
 
 def _obstacle(container: Container) -> str:
     """What keeps a container of ours from starting, or ""."""
+    if container.looks and container.waiting in _PULL | _CREATE - {"RunContainerError"}:
+        return ""  # as the app's own would: it is the same image, and the same sources of variables
     if container.waiting in _PULL:
         return names.STOP_IMAGE
     if container.waiting in _CREATE:
@@ -165,7 +181,7 @@ def lives_plainly(pod: Pod, now: datetime) -> bool:
 
 def compared(pods: Iterable[Pod], now: datetime) -> Plain:
     """What pods of the workload without us did."""
-    seen = [pod for pod in pods if not any(container.name in OURS for container in pod.containers)]
+    seen = [pod for pod in pods if not any(container.ours for container in pod.containers)]
     crashed = sum(1 for pod in seen if crashed_early(pod, now))
     return Plain(lived=sum(1 for pod in seen if lives_plainly(pod, now)), crashed=crashed)
 

@@ -10,10 +10,9 @@ from datetime import datetime
 from sys import intern
 from typing import Any, Final
 
-from memwarden_api.names import CONTAINER_PROBES, CONTAINER_SIDECAR, INJECTED
+from memwarden_api.names import CONTAINERS_IMAGE, INJECTED, OUR_CONTAINERS
 from memwarden_operator.controller.moments import moment, moment_or_none
 
-OURS: Final = frozenset((CONTAINER_PROBES, CONTAINER_SIDECAR))
 TEMPLATE_LABELS: Final = ("pod-template-hash", "controller-revision-hash")  # what tells a pod's version
 LABEL_LENGTH: Final = 63
 OUT_OF_MEMORY: Final = "OOMKilled"
@@ -52,12 +51,17 @@ class Container:
     restarts: int
     started: bool
     waiting: str  # the reason that it waits for, or ""
-    message: str
+    message: str  # why it waits; of one that looks at an image, what it found
     end: End | None  # of this life where it is over, else of the one before
 
     @property
     def ours(self) -> bool:
-        return self.name in OURS
+        return self.name in OUR_CONTAINERS
+
+    @property
+    def looks(self) -> bool:
+        """It is ours and runs in an image of the app."""
+        return self.name in CONTAINERS_IMAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,7 @@ def _containers(spec: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[
     for field, states in (("initContainers", "initContainerStatuses"), ("containers", "containerStatuses")):
         known = {state["name"]: state for state in status.get(states) or ()}
         for container in spec.get(field) or ():
-            if field == "containers" or container["name"] in OURS:
+            if field == "containers" or container["name"] in OUR_CONTAINERS:
                 yield _container(container, known.get(container["name"], {}))
 
 
@@ -158,13 +162,16 @@ def _container(container: Mapping[str, Any], status: Mapping[str, Any]) -> Conta
     state, last = status.get("state") or {}, status.get("lastState") or {}
     waiting = state.get("waiting") or {}
     ended = state.get("terminated") or last.get("terminated")
+    said = waiting.get("message")
+    if container["name"] in CONTAINERS_IMAGE and ended:
+        said = said or ended.get("message")
     return Container(
         name=intern(container["name"]),
         image=intern(status.get("image") or container.get("image", "")),
         restarts=status.get("restartCount", 0),
         started="running" in state or "terminated" in state or status.get("restartCount", 0) > 0,
         waiting=intern(waiting.get("reason", "")),
-        message=(waiting.get("message") or "")[:512],
+        message=(said or "")[:512],
         end=_end(ended) if ended else None,
     )
 

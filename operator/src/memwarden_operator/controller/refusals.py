@@ -15,7 +15,7 @@ _QUOTA: Final = re.compile(
     rf"exceeded quota: ([\w.-]+), requested: {_AMOUNTS}, used: {_AMOUNTS}, limited: {_AMOUNTS}"
 )
 _OURS: Final = re.compile(
-    rf"(?<![\w-])({re.escape(names.CONTAINER_PROBES)}|{re.escape(names.CONTAINER_SIDECAR)})(?![\w./-])"
+    rf"(?<![\w-])({'|'.join(sorted(map(re.escape, names.OUR_CONTAINERS), reverse=True))})(?![\w./-])"
 )
 _PODS: Final = frozenset(("pods", "count/pods"))
 

@@ -57,6 +57,14 @@ def joined(container: Mapping[str, Any], join: Join) -> Variable:
     return {"name": join.variable, "value": join.separator.join(part for part in parts if part)}
 
 
+def preloads_itself(container: Mapping[str, Any], join: Join) -> bool:
+    """Whether the spec sets the variable to something else than our entry."""
+    value = str((_last(container, join.variable) or {}).get("value") or "")
+    return any(
+        part != join.entry for part in value.replace(" ", join.separator).split(join.separator) if part
+    )
+
+
 def _last(container: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
     """The entry that counts: of two by one name the later."""
     found = None

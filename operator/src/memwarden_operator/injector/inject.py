@@ -14,9 +14,10 @@ from typing import Any, Final
 from memwarden_api import names
 from memwarden_operator.injector.containers import Container, eligible
 from memwarden_operator.injector.environment import additions, joined, joins
-from memwarden_operator.injector.installation import Installation
+from memwarden_operator.injector.image_environment import lookers
+from memwarden_operator.injector.installation import PRELOAD, Installation
 from memwarden_operator.injector.namespace_limits import NONE, NamespaceLimits
-from memwarden_operator.injector.parts import OUR_CONTAINERS, OUR_VOLUMES, Parts, mounts_of, parts
+from memwarden_operator.injector.parts import OUR_VOLUMES, Object, Parts, mounts_of, parts
 from memwarden_operator.injector.patch import Operation, Patch, pointer
 from memwarden_operator.injector.resources import is_guaranteed, of_copy, of_sidecar
 from memwarden_operator.injector.selection import Choice
@@ -52,7 +53,9 @@ def inject(
     if not chosen:
         return left_out[0]
     spec = pod["spec"]
-    init_containers = [one for one in spec.get("initContainers") or () if one["name"] not in OUR_CONTAINERS]
+    init_containers = [
+        one for one in spec.get("initContainers") or () if one["name"] not in names.OUR_CONTAINERS
+    ]
     guaranteed = is_guaranteed([*spec["containers"], *init_containers])
     resources = of_sidecar(choice.profile, spec["containers"], guaranteed, limits)
     if isinstance(resources, Skip):
@@ -63,7 +66,8 @@ def inject(
         resources, copy_resources = {}, {}
     called = [container["name"] for container in chosen]
     made = parts(pod, choice.profile, installation, called, resources, copy_resources)
-    operations = _patch(pod, chosen, made, choice, installation, environment)
+    looking = lookers(chosen, copy_resources) if environment == PRELOAD else []
+    operations = _patch(pod, chosen, made, looking, choice, installation, environment)
     return Injected(operations, tuple(left_out))
 
 
@@ -84,7 +88,7 @@ def _whole_pod(pod: Mapping[str, Any], choice: Choice, is_ours: bool) -> Skip | 
 
 def _name_taken(spec: Mapping[str, Any]) -> Skip | None:
     containers = [*spec["containers"], *(spec.get("initContainers") or ())]
-    taken = [one["name"] for one in containers if one["name"] in OUR_CONTAINERS]
+    taken = [one["name"] for one in containers if one["name"] in names.OUR_CONTAINERS]
     taken += [one["name"] for one in spec.get("volumes") or () if one["name"] in OUR_VOLUMES]
     if taken:
         return Skip(
@@ -98,19 +102,22 @@ def _patch(
     pod: Mapping[str, Any],
     chosen: Sequence[Container],
     made: Parts,
+    looking: Sequence[Object],
     choice: Choice,
     installation: Installation,
     environment: str,
 ) -> list[Operation]:
     spec, metadata = pod["spec"], pod["metadata"]
     called = {container["name"] for container in chosen}
-    done = f"{installation.version} {_hash(sorted(called), made, choice, environment)}"
+    done = f"{installation.version} {_hash(sorted(called), made, looking, choice, environment)}"
     patch = Patch(keep=(metadata.get("annotations") or {}).get(names.INJECTION) == done)
     for place, container in enumerate(spec["containers"]):
         if container["name"] in called:
             _patch_container(patch, pointer("spec", "containers", place), container, choice, environment)
     patch.set_items("/spec/volumes", spec.get("volumes"), made.volumes)
-    patch.set_items("/spec/initContainers", spec.get("initContainers"), made.init_containers)
+    copy, sidecar = made.init_containers
+    ours = [copy, *looking, sidecar]
+    patch.set_items("/spec/initContainers", spec.get("initContainers"), ours)
     annotations = {names.INJECTION: done} | ({names.TRUST: installation.trust} if installation.trust else {})
     patch.set_entries("/metadata/annotations", metadata.get("annotations"), annotations)
     label = {names.INJECTED: choice.profile.name[:LABEL_LENGTH].rstrip("-.")}
@@ -128,8 +135,10 @@ def _patch_container(patch: Patch, at: str, container: Container, choice: Choice
     patch.set_items(f"{at}/volumeMounts", container.get("volumeMounts"), mounts_of(name), key="mountPath")
 
 
-def _hash(called: Sequence[str], made: Parts, choice: Choice, environment: str) -> str:
-    said = repr((called, made.digest, [runtime.name for runtime in choice.runtimes], environment))
+def _hash(
+    called: Sequence[str], made: Parts, looking: Sequence[Object], choice: Choice, environment: str
+) -> str:
+    said = repr((called, made.digest, looking, [runtime.name for runtime in choice.runtimes], environment))
     return blake2b(said.encode(), digest_size=8).hexdigest()
 
 

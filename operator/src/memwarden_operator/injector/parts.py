@@ -30,7 +30,6 @@ Object = dict[str, Any]
 FrozenResources = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
 SOCKET_MOUNT_NAME: Final = names.CONTAINER_SIDECAR
-OUR_CONTAINERS: Final = frozenset({names.CONTAINER_PROBES, names.CONTAINER_SIDECAR})
 OUR_VOLUMES: Final = frozenset({names.CONTAINER_PROBES, names.CONTAINER_SIDECAR, names.VOLUME_TOKEN})
 
 
