@@ -208,10 +208,14 @@ def test_rights_are_split_and_none_is_for_everything(charts: Helm) -> None:
 
 
 def test_the_controller_has_the_rights_that_its_code_names_and_no_other(charts: Helm) -> None:
-    roles = by_kind(charts.objects({}), "ClusterRole")
+    roles = by_kind(charts.objects({"rbac": {"remediation": True}}), "ClusterRole")
     granted = {
         (group, resource, verb)
-        for name in ("memwarden-controller", "memwarden-controller-evicts-stuck-pods")
+        for name in (
+            "memwarden-controller",
+            "memwarden-controller-evicts-stuck-pods",
+            "memwarden-controller-remediates",
+        )
         for rule in roles[name]["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]

@@ -165,6 +165,9 @@ RUNTIME: Final = "memwarden.dev/runtime"  # annotation of a pod, over the profil
 CONTAINERS: Final = "memwarden.dev/containers"  # annotation of a pod, over the profile's: app,worker
 INJECTED: Final = "memwarden.dev/injected"  # label, ours: the profile that was applied
 INJECTION: Final = "memwarden.dev/injection"  # annotation, ours: version and hash of what was done to the pod
+RESTARTED: Final = (
+    "memwarden.dev/restarted"  # annotation of a pod template, ours: by which decision it was restarted
+)
 TRUST: Final = "memwarden.dev/trust"  # annotation, ours: PEM of who may sign the collector's certificate
 AUDIENCE: Final = "memwarden-collector"  # of the service account tokens that the collector takes
 
@@ -250,6 +253,31 @@ STOP_OURS_FAILS: Final = "OwnContainerFails"
 STOP_QUOTA: Final = "QuotaFull"  # tried again after an hour
 STOP_REFUSED: Final = "PodRefused"
 STOP_PRELOADS: Final = "ImagePreloads"  # LD_PRELOAD of its image, or by envFrom, would be lost to ours
+
+EVENT_REMEDIATION: Final = "MemwardenRemediation"  # on the workload: what was decided, and why
+
+# ── Why a pod that leaks is left alone, or was not (reason of `status.remediations`) ──────────────────────
+DECIDED: Final = "ConditionsHold"  # nothing forbids it
+REFUSED_NOT_SWITCHED_ON: Final = "NotSwitchedOn"
+REFUSED_COLLECTOR: Final = "CollectorDoesNotAnswer"
+REFUSED_STALE: Final = "VerdictIsOld"
+REFUSED_UNSURE: Final = "VerdictIsUnsure"
+REFUSED_KIND: Final = "KindIsNotRestarted"
+REFUSED_INJECTION_STOPPED: Final = "WouldNotBeInjected"
+REFUSED_INJECTOR: Final = "InjectorIsNotReady"
+REFUSED_UNKNOWN_STATE: Final = "WorkloadNotKnown"
+REFUSED_ROLLOUT: Final = "RolloutInProgress"
+REFUSED_POD_LEAVING: Final = "PodIsOnItsWay"
+REFUSED_TOO_FEW: Final = "TooFewReady"
+REFUSED_WINDOW: Final = "OutsideWindow"
+REFUSED_BREAKER: Final = "LeakComesBack"
+REFUSED_COOLDOWN: Final = "Cooldown"
+REFUSED_BUDGET: Final = "WorkloadBudgetSpent"
+REFUSED_CLUSTER_BUDGET: Final = "ClusterBudgetSpent"
+REFUSED_DISRUPTION_BUDGET: Final = "DisruptionBudget"
+REFUSED_BY_SERVER: Final = "EvictionFails"
+REFUSED_NO_RIGHT: Final = "NoRight"
+REFUSED_NO_LONGER: Final = "NoLongerAsked"
 
 # ── More reasons of a MemoryProfile's conditions ─────────────────────────────────────────────────────────
 REASON_UP_TO_DATE: Final = "UpToDate"  # Reconciling

@@ -8,6 +8,7 @@ from memwarden_api.names import GROUP, KIND_PROFILE, PLURAL_PROFILE, VERSION
 
 __all__ = [
     "DAEMON_SETS",
+    "DEPLOYMENTS",
     "EVENTS",
     "JOBS",
     "NAMESPACES",
@@ -57,6 +58,7 @@ PODS: Final = Resource("", "v1", "pods", "Pod")
 NAMESPACES: Final = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 EVENTS: Final = Resource("events.k8s.io", "v1", "events", "Event")
 REPLICA_SETS: Final = Resource("apps", "v1", "replicasets", "ReplicaSet")
+DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")
 STATEFUL_SETS: Final = Resource("apps", "v1", "statefulsets", "StatefulSet")
 DAEMON_SETS: Final = Resource("apps", "v1", "daemonsets", "DaemonSet")
 JOBS: Final = Resource("batch", "v1", "jobs", "Job")

@@ -18,6 +18,7 @@ from memwarden_api.v1alpha1.fields import (
     sizes,
 )
 from memwarden_api.v1alpha1.profile_status import MemoryProfileStatus
+from memwarden_api.v1alpha1.remediation import Remediation
 from memwarden_api.v1alpha1.selector import LabelSelector
 
 Runtime = Literal["Auto", "Python"]
@@ -176,6 +177,10 @@ class MemoryProfileSpec(Object):
     injection: Injection = Field(default=Injection(), description="What is done to pods")
     sampling: Sampling = Field(default=Sampling(), description="How often it is looked")
     detection: Detection = Field(default=Detection(), description="How leaks are told")
+    remediation: Remediation = Field(
+        default=Remediation(),
+        description="What is done about pods that leak; by default the status says what would help",
+    )
 
     rules: ClassVar = (
         Rule(

@@ -8,6 +8,7 @@ from pydantic import Field
 from memwarden_api.report import VerdictName
 from memwarden_api.v1alpha1.conditions import Condition
 from memwarden_api.v1alpha1.fields import Message, Name, Object
+from memwarden_api.v1alpha1.remediation import RemediationStatus, WorkloadName
 
 MAX_SKIPPED: Final = 20
 MAX_WORKLOADS: Final = 100
@@ -16,9 +17,6 @@ MAX_STOPPED: Final = 100
 
 def _keyed(*keys: str) -> dict[str, Any]:
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
-
-
-WorkloadName = Annotated[str, Field(min_length=1, max_length=317)]
 
 
 class Skipped(Object):
@@ -81,7 +79,7 @@ class StoppedInjection(Object):
     since: datetime = Field(description="When it was stopped")
 
 
-class MemoryProfileStatus(Object):
+class MemoryProfileStatus(RemediationStatus):
     """What came of the profile."""
 
     observed_generation: int = Field(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from memwarden_api import names
-from memwarden_kube.apply import MANAGER_STATUS, apply
+from memwarden_kube.apply import MANAGER_REMEDIATION, MANAGER_STATUS, apply
 from memwarden_kube.client import Client
 from memwarden_kube.errors import KubeError, NotFound
 from memwarden_kube.events import Told, post
@@ -83,11 +83,30 @@ class Cluster:
             ]
         return found
 
-    async def write_status(self, namespace: str, name: str, uid: str, status: dict[str, Any]) -> Object:
-        """The only place where the status of a MemoryProfile is written."""
+    async def write_status(
+        self, namespace: str, name: str, uid: str, version: str, status: dict[str, Any]
+    ) -> Object:
+        """The only place where the status of a MemoryProfile is written, and only onto the version that it was made of:
+        Conflict where somebody else wrote meanwhile.
+        """
         return await apply(
-            self._client, PROFILES, namespace, name, {"status": status}, MANAGER_STATUS, "status", uid
+            self._client,
+            PROFILES,
+            namespace,
+            name,
+            {"status": status},
+            MANAGER_STATUS,
+            "status",
+            uid,
+            version,
         )
+
+    async def restart(
+        self, resource: Resource, namespace: str, name: str, uid: str, template: dict[str, Any]
+    ) -> None:
+        """Set annotations of a workload's pod template: it makes its pods anew by its own strategy."""
+        fields = {"spec": {"template": template}}
+        await apply(self._client, resource, namespace, name, fields, MANAGER_REMEDIATION, "", uid)
 
     async def tell(self, told: Told, now: datetime) -> None:
         await post(self._client, told, CONTROLLER, self._instance, now)

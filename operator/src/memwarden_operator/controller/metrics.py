@@ -51,6 +51,12 @@ DECISIONS = Counter(
     ("decision", "outcome"),
     registry=REGISTRY,
 )
+REMEDIATIONS = Counter(
+    "memwarden_controller_remediations_total",
+    "What came of remediations that were tried, by result and reason",
+    ("result", "reason"),
+    registry=REGISTRY,
+)
 COLLECTOR_UP = Gauge("memwarden_controller_collector_up", "1 while the collector answers", registry=REGISTRY)
 COLLECTOR_ITEMS = Counter(
     "memwarden_controller_collector_items_total",

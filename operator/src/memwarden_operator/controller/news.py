@@ -35,6 +35,7 @@ def news(observed: Observed, after: MemoryProfileStatus) -> tuple[Told, ...]:
         *_of_workloads(observed, before, after, references),
         *_of_stops(observed, before, after, references),
     ]
+    told += _of_remediations(observed, before, after, references)
     return (*told, *_of_missed(observed, before))
 
 
@@ -105,6 +106,27 @@ def _of_stops(
                 "Warning",
                 "StopInjection",
                 entry.since.isoformat(),
+            )
+
+
+def _of_remediations(
+    observed: Observed,
+    before: MemoryProfileStatus,
+    after: MemoryProfileStatus,
+    references: Mapping[Workload, Owned],
+) -> Iterator[Told]:
+    """Each decision, done or refused."""
+    for one in after.remediations:
+        if one not in before.remediations:
+            kind, _, name = one.workload.partition("/")
+            what = f"{one.action} of {f'pod {one.pod}' if one.pod else one.workload}"
+            yield Told(
+                regarding_workload(observed, kind, name, references),
+                names.EVENT_REMEDIATION,
+                f"{one.result}: {what}: {one.reason}: {one.message}"[:1024],
+                "Normal" if one.result in ("Done", "WouldDo") else "Warning",
+                "Remediate",
+                one.pod + one.result + one.reason,
             )
 
 

@@ -17,10 +17,13 @@ from memwarden_operator.controller.news import news
 from memwarden_operator.controller.observed import Observed
 from memwarden_operator.controller.pods import Pod
 from memwarden_operator.controller.status import status_of
+from memwarden_operator.remediation.decisions import Act, Remedied
 
 WRITE_EVERY: Final = timedelta(seconds=30)
 EVICT_AFTER: Final = timedelta(seconds=10)
 """From the write that stops injection: the injector's watch has it by then, and the pod comes back without us."""
+ACT_AGAIN: Final = timedelta(seconds=10)
+"""While something is pending: a disruption budget may let the pod go by then."""
 MAKE_ANEW: Final = frozenset(("ReplicaSet", "StatefulSet", "DaemonSet", "Job", "ReplicationController"))
 """Owners that make a pod anew when it is evicted. Of others nobody knows: they are left alone."""
 
@@ -32,22 +35,40 @@ class Plan:
     events: tuple[Told, ...] = ()
     status: MemoryProfileStatus | None = None
     evictions: tuple[Pod, ...] = ()
+    acts: tuple[Act, ...] = ()
+    """Remediations that are pending in the status that is in the cluster."""
     again: timedelta | None = None
 
 
 def reconcile(
-    observed: Observed, last_write: datetime | None, now: datetime, write_every: timedelta = WRITE_EVERY
+    observed: Observed,
+    last_write: datetime | None,
+    now: datetime,
+    write_every: timedelta = WRITE_EVERY,
+    remedied: Remedied | None = None,
 ) -> Plan:
     """`last_write`: when this process wrote the profile's status last; None: not yet."""
     evictions, orphans = _stuck(observed, now)
     waiting = EVICT_AFTER if observed.stops and not evictions else None
     after = status_of(observed, now)
+    acts: tuple[Act, ...] = ()
+    if remedied is not None:
+        after, acts = remedied.put_into(after), remedied.acts
+    if acts:
+        waiting = min(ACT_AGAIN, waiting or ACT_AGAIN)
     if same(after, observed.profile.status):
-        return Plan(events=orphans, evictions=evictions, again=waiting)
+        return Plan(events=orphans, evictions=evictions, acts=acts, again=waiting)
     due = last_write + write_every if last_write is not None else now
-    if now < due:
-        return Plan(events=orphans, evictions=evictions, again=min(due - now, waiting or write_every))
-    return Plan((*news(observed, after), *orphans), after, evictions, again=waiting)
+    if now < due and not _decided(observed.profile.status, after):
+        return Plan(
+            events=orphans, evictions=evictions, acts=acts, again=min(due - now, waiting or write_every)
+        )
+    return Plan((*news(observed, after), *orphans), after, evictions, acts, again=waiting)
+
+
+def _decided(before: MemoryProfileStatus, after: MemoryProfileStatus) -> bool:
+    """What is about to be done is written at once: until then it is not done."""
+    return _ordered(before).actions != _ordered(after).actions
 
 
 def same(one: MemoryProfileStatus, other: MemoryProfileStatus) -> bool:
@@ -62,6 +83,8 @@ def _ordered(status: MemoryProfileStatus) -> MemoryProfileStatus:
             "conditions": tuple(sorted(status.conditions, key=lambda one: one.type)),
             "coverage": status.coverage.model_copy(update={"skipped": skipped}),
             "workloads": tuple(sorted(status.workloads, key=lambda one: (one.kind, one.name, one.container))),
+            "recommendations": tuple(sorted(status.recommendations, key=lambda one: one.workload)),
+            "actions": tuple(sorted(status.actions, key=lambda one: one.workload)),
             "injection_stopped": tuple(sorted(status.injection_stopped, key=lambda one: one.workload)),
         }
     )

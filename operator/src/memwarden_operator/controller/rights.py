@@ -1,7 +1,8 @@
 """The rights that the controller needs, as rules of a ClusterRole: the chart has the same, and a test compares.
 
 `NEEDED` without which it can't do its work; `BREAKER` to send away pods that don't start because of Memwarden: without
-it they stay and the log says so. With `--namespaces` all of it but `CLUSTER` can be a Role in each of them.
+it they stay and the log says so; `REMEDIATION` to obey `spec.remediation.mode: Act`. With `--namespaces` all of it but
+`CLUSTER` can be a Role in each of them.
 """
 
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ NEEDED: Final = (
     Rule("", ("pods",), ("get", "list", "watch"), "injected pods; metadata of the others; missed ones whole"),
     Rule("apps", ("replicasets",), ("get",), "the Deployment behind a pod"),
     Rule("apps", ("statefulsets", "daemonsets"), ("get",), "whose pods could not be made"),
+    Rule("apps", ("deployments",), ("get",), "how many pods are wanted and ready"),
     Rule("batch", ("jobs",), ("get",), "the CronJob behind a pod"),
     Rule(
         "events.k8s.io",
@@ -47,7 +49,16 @@ NEEDED: Final = (
 )
 CLUSTER: Final = (Rule("", ("namespaces",), ("get", "list"), "whether a namespace is open to the injector"),)
 BREAKER: Final = (Rule("", ("pods/eviction",), ("create",), "pods that don't start because of Memwarden"),)
-RULES: Final = (*NEEDED, *CLUSTER, *BREAKER)
+REMEDIATION: Final = (
+    Rule("", ("pods/eviction",), ("create",), "pods that leak, where a profile says Act"),
+    Rule(
+        "apps",
+        ("deployments", "statefulsets", "daemonsets"),
+        ("patch",),
+        "restarting them, where a profile says Act",
+    ),
+)
+RULES: Final = (*NEEDED, *CLUSTER, *BREAKER, *REMEDIATION)
 
 
 def cluster_role(name: str = "memwarden-controller") -> dict[str, Any]:

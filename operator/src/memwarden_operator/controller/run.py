@@ -31,6 +31,7 @@ from memwarden_operator.controller.scan import Scanner
 from memwarden_operator.controller.settings import Settings
 from memwarden_operator.controller.worker import Worker
 from memwarden_operator.controller.world import World
+from memwarden_operator.remediation.acting import Remedies
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +83,8 @@ class Controller:
         self.world = World(Owners(cluster.metadata), settings.collector_address)
         self.world.pods.limit = settings.max_pods
         scanner = Scanner(cluster, self.world.owners)
-        self._worker = Worker(self.world, cluster, scanner, settings, self.heart, now)
+        remedies = Remedies(self.world, cluster, settings, now)
+        self._worker = Worker(self.world, cluster, scanner, remedies, settings, self.heart, now)
         troubles = Troubles(self.world, self._worker)
         self._facts = FactsLoop(self.world, door, self._worker, self.heart, troubles, now)
         self._pods = PodLoop(self.world, cluster, self._worker, self.heart, troubles, self._facts.changed)

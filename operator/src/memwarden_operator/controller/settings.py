@@ -58,6 +58,20 @@ class Settings(BaseModel):
         description="Injected pods that are kept in memory; metrics say of more",
     )
 
+    remediation: bool = Field(
+        default=False, description="Obey spec.remediation.mode Act; needs the rights for it (true, false)"
+    )
+    remediations_per_hour: int = Field(
+        default=10,
+        ge=0,
+        le=1000,
+        description="Pods and workloads that are restarted in an hour, in the whole cluster",
+    )
+    injector_url: str = Field(
+        default="http://memwarden-injector.memwarden-system.svc:8080/readyz",
+        description="Where the injector says whether it is ready: without it nothing is restarted",
+    )
+
     @field_validator("collector_url")
     @classmethod
     def _is_http(cls, url: str) -> str:

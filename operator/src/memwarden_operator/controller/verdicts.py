@@ -2,13 +2,33 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from memwarden_api.report import Forecast, VerdictName
 from memwarden_api.workloads import Workload as Told
+from memwarden_api.workloads import WorkloadScope
 from memwarden_operator.controller.owners import Workload
 
 LEAKING = "Leaking"
+TOLD_BY_POD: Final = frozenset(("Leaking", "Growing", "Fragmented", "CacheFilling"))
+"""Verdicts of which it is kept whose pods they are about."""
+MOST_SECONDS: Final = 10 * 365 * 86_400
+"""A forecast beyond ten years is none, and no date."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One pod's part in a verdict on its workload's container."""
+
+    pod_uid: str
+    verdict: VerdictName
+    usage_ratio: float | None
+    growth_bytes_per_second: float | None
+    meets_limit_at: datetime | None
+    """As likely before as after."""
+    first_seen: datetime
+    last_sample_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +52,8 @@ class Verdict:
     """That live, as the collector sees it."""
     reported: frozenset[str]
     """Uids of its pods that data came from."""
+    shares: tuple[Share, ...] = ()
+    """Of pods that are not healthy."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -56,6 +78,25 @@ def trimmed(told: Told) -> Verdict:
         judged_at=told.judged_at,
         containers=told.scope_count,
         reported=frozenset(scope.pod_uid for scope in told.scopes if scope.pod_uid),
+        shares=tuple(
+            _share(scope) for scope in told.scopes if scope.pod_uid and scope.verdict in TOLD_BY_POD
+        ),
+    )
+
+
+def _share(scope: WorkloadScope) -> Share:
+    forecast = scope.oom_forecast_seconds
+    soon = forecast is not None and forecast.p50 < MOST_SECONDS
+    return Share(
+        pod_uid=scope.pod_uid,
+        verdict=scope.verdict,
+        usage_ratio=scope.usage_ratio,
+        growth_bytes_per_second=scope.growth_bytes_per_second,
+        meets_limit_at=scope.last_sample_at + timedelta(seconds=max(forecast.p50, 0.0))
+        if forecast is not None and soon
+        else None,
+        first_seen=scope.first_seen,
+        last_sample_at=scope.last_sample_at,
     )
 
 

@@ -12,12 +12,15 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from memwarden_api import names
+from memwarden_api.v1alpha1 import MemoryProfileStatus
 from memwarden_kube.errors import Conflict, Forbidden, KubeError, NotFound, TooBusy
 from memwarden_kube.events import Regarding, Told
 from memwarden_operator.controller import breaker, metrics, profiles
 from memwarden_operator.controller.breaker import AskForPlain, Plain, Stop
 from memwarden_operator.controller.cluster import Cluster
 from memwarden_operator.controller.heart import Heart
+from memwarden_operator.controller.news import news
+from memwarden_operator.controller.observed import Observed
 from memwarden_operator.controller.owners import Workload
 from memwarden_operator.controller.pods import Pod
 from memwarden_operator.controller.profiles import Key, Known
@@ -26,6 +29,8 @@ from memwarden_operator.controller.recorder import Recorder
 from memwarden_operator.controller.scan import Scanner
 from memwarden_operator.controller.settings import Settings
 from memwarden_operator.controller.world import World
+from memwarden_operator.remediation.acting import Remedies
+from memwarden_operator.remediation.decisions import settled
 
 RESYNC: Final = 30.0
 DEBOUNCE: Final = 1.0
@@ -45,6 +50,7 @@ class Worker:
         world: World,
         cluster: Cluster,
         scanner: Scanner,
+        remedies: Remedies,
         settings: Settings,
         heart: Heart,
         now: Callable[[], datetime],
@@ -56,6 +62,7 @@ class Worker:
         self._heart = heart
         self._now = now
         self._recorder = Recorder(cluster.tell)
+        self._remedies = remedies
         self._due: dict[Key, float] = {}
         self._wake = asyncio.Event()
         self._written: dict[Key, datetime] = {}
@@ -142,11 +149,14 @@ class Worker:
         now = self._now()
         stops = await self._stops(known, now)
         observed = self._world.observed(known, stops, now)
-        plan = reconcile(observed, self._written.get(known.key), now, self._write_every)
+        remedied = await self._remedies.decide(known, observed, now)
+        plan = reconcile(observed, self._written.get(known.key), now, self._write_every, remedied)
         for told in plan.events:
             await self._recorder.tell(told, now)
         if plan.status is not None:
             await self._write(known, plan, now)
+        elif plan.acts:
+            await self._act(known, observed, plan, now)
         for pod in plan.evictions[:EVICTIONS]:
             await self._evict(pod, now)
         if plan.again is not None:
@@ -157,13 +167,9 @@ class Worker:
 
     async def _write(self, known: Known, plan: Plan, now: datetime) -> None:
         assert plan.status is not None
-        namespace, name = known.key
+        namespace, _ = known.key
         before = {entry.workload for entry in known.profile.status.injection_stopped}
-        answer = await self._cluster.write_status(
-            namespace, name, known.profile.metadata.uid, plan.status.to_cluster()
-        )
-        self._written[known.key] = now
-        self._world.profiles.put(profiles.read(answer))
+        await self._put(known, plan.status, now)
         for entry in plan.status.injection_stopped:
             if entry.workload not in before:
                 metrics.DECISIONS.labels("stop", entry.reason).inc()
@@ -171,6 +177,26 @@ class Worker:
                     "injection of %s in namespace %s is stopped: %s: %s",
                     entry.workload, namespace, entry.reason, entry.message,
                 )  # fmt: skip
+
+    async def _put(self, known: Known, status: MemoryProfileStatus, now: datetime) -> None:
+        about = known.profile.metadata
+        answer = await self._cluster.write_status(
+            about.namespace, about.name, about.uid, about.resource_version, status.to_cluster()
+        )
+        self._written[known.key] = now
+        self._world.profiles.put(profiles.read(answer))
+        if any(entry.pending is not None for entry in status.actions):
+            self.soon(known.key, 0.0)  # what is pending stands in the cluster now: it may be done
+
+    async def _act(self, known: Known, observed: Observed, plan: Plan, now: datetime) -> None:
+        """Only in a round in which nothing else had to be written: what is done stands in the cluster as pending."""
+        outcomes = await self._remedies.act(known, plan.acts)
+        if outcomes:
+            after = settled(known.profile, outcomes, self._now())
+            if after != known.profile.status:
+                for told in news(observed, after):
+                    await self._recorder.tell(told, now)
+                await self._put(known, after, now)
 
     async def _evict(self, pod: Pod, now: datetime) -> None:
         try:

@@ -1,0 +1,167 @@
+"""The edge of remediation: reads what `decide` needs, and does what is pending in a profile's status.
+
+Right before anything is touched the profile is read anew: only what is pending there now, by the same id, is done.
+Never a delete, nothing forced: the eviction API, or an annotation of the workload's pod template under our own field
+manager.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Final
+
+import aiohttp
+
+from memwarden_api import names
+from memwarden_kube.errors import Conflict, Forbidden, KubeError, NotFound
+from memwarden_kube.objects import PROFILES
+from memwarden_operator.controller import metrics
+from memwarden_operator.controller.cluster import Cluster
+from memwarden_operator.controller.observed import Observed
+from memwarden_operator.controller.owners import Workload
+from memwarden_operator.controller.profiles import Known, read
+from memwarden_operator.controller.settings import Settings
+from memwarden_operator.controller.world import World
+from memwarden_operator.remediation import ledger
+from memwarden_operator.remediation.case import Around, Case, Replicas
+from memwarden_operator.remediation.decisions import Act, Outcome, Remedied, decide, unchanged
+from memwarden_operator.remediation.plan import meant
+from memwarden_operator.remediation.replicas import RESOURCES, replicas_of
+
+_ASK_INJECTOR_EVERY: Final = 10.0
+_PATIENCE: Final = aiohttp.ClientTimeout(total=5)
+_log = logging.getLogger(__name__)
+
+
+class Remedies:
+    """For all profiles."""
+
+    def __init__(
+        self, world: World, cluster: Cluster, settings: Settings, now: Callable[[], datetime]
+    ) -> None:
+        self._world = world
+        self._cluster = cluster
+        self._settings = settings
+        self._now = now
+        self._injector = (0.0, "it has not been asked yet")
+
+    async def decide(self, known: Known, observed: Observed, now: datetime) -> Remedied:
+        """Nothing is asked of the cluster for a profile without a pod that `when` holds for."""
+        if not self._world.pods_listed:
+            return unchanged(known.profile.status)  # a pod that is not known yet is not gone
+        spec, mode = known.profile.spec, known.profile.spec.remediation.mode
+        waiting = {entry.workload for entry in known.profile.status.actions if entry.pending is not None}
+        cases = [
+            await self._with_replicas(case) if mode in ("DryRun", "Act") else case
+            for case in _cases(observed)
+            if case.workload.label in waiting or (meant(case, spec, now) and mode != "Off")
+        ]
+        injector = await self._injector_says() if cases and mode in ("DryRun", "Act") else ""
+        around = Around(self._settings.remediation, observed.collector, injector, self._cluster_left(now))
+        living = frozenset(pod.uid for pod in observed.pods if not pod.over)
+        return decide(known.profile, cases, living, around, now)
+
+    async def act(self, known: Known, acts: Iterable[Act]) -> list[Outcome]:
+        """What came of each; raises KubeError where the profile can't be read."""
+        namespace, name = known.key
+        fresh = read(await self._cluster.whole(PROFILES, namespace, name)).profile
+        if fresh.metadata.uid != known.profile.metadata.uid or fresh.spec.remediation.mode != "Act":
+            return []
+        pending = {entry.pending.id for entry in fresh.status.actions if entry.pending is not None}
+        outcomes = []
+        for act in acts:
+            if act.pending.id in pending:
+                outcome = await self._one(act)
+                metrics.REMEDIATIONS.labels(outcome.result, outcome.reason).inc()
+                _log.warning(
+                    "%s of %s in namespace %s (pod %s): %s: %s: %s",
+                    act.pending.action, act.case.workload.label, namespace, act.pending.pod or "all",
+                    outcome.result, outcome.reason, outcome.message,
+                )  # fmt: skip
+                outcomes.append(outcome)
+        return outcomes
+
+    async def _one(self, act: Act) -> Outcome:
+        try:
+            if act.pending.action == "RolloutRestart":
+                return await self._restart(act)
+            return await self._evict(act)
+        except Forbidden as error:
+            return Outcome(act, "Failed", names.REFUSED_NO_RIGHT, str(error))
+
+    async def _evict(self, act: Act) -> Outcome:
+        namespace = act.case.workload.namespace
+        done = await self._cluster.evict(namespace, act.pending.pod, act.pending.pod_uid)
+        if done.outcome == "Blocked":
+            return Outcome(act, "Blocked", names.REFUSED_DISRUPTION_BUDGET, done.message)
+        if done.outcome == "Refused":
+            return Outcome(act, "Failed", names.REFUSED_BY_SERVER, done.message)
+        return Outcome(act, "Done", names.DECIDED, "the pod was evicted; its workload makes another one")
+
+    async def _restart(self, act: Act) -> Outcome:
+        about, work = act.case.reference, act.case.workload
+        template = {"metadata": {"annotations": {names.RESTARTED: act.pending.id}}}
+        try:
+            await self._cluster.restart(RESOURCES[work.kind], work.namespace, work.name, about.uid, template)
+        except (NotFound, Conflict) as error:
+            return Outcome(act, "Failed", names.REFUSED_UNKNOWN_STATE, str(error))
+        return Outcome(act, "Done", names.DECIDED, "the workload makes all of its pods anew")
+
+    async def _with_replicas(self, case: Case) -> Case:
+        work = case.workload
+        resource = RESOURCES.get(work.kind)
+        replicas: Replicas | None = None
+        if resource is not None:
+            try:
+                found = await self._cluster.whole(resource, work.namespace, work.name)
+                if found["metadata"].get("uid") == case.reference.uid:
+                    replicas = replicas_of(work.kind, found)
+            except KubeError as error:
+                _log.warning("%s can't be read, so nothing is done to it: %s", work.label, error)
+        return Case(case.workload, case.reference, case.verdicts, case.pods, replicas, case.injection_stopped)
+
+    async def _injector_says(self) -> str:
+        """Why pods made now might not be injected, or ""; asked at most every ten seconds."""
+        asked, said = self._injector
+        if time.monotonic() - asked < _ASK_INJECTOR_EVERY and asked:
+            return said
+        self._injector = (time.monotonic(), await self._asked())
+        return self._injector[1]
+
+    async def _asked(self) -> str:
+        url = self._settings.injector_url
+        if not url:
+            return "--injector-url is not given, so nobody knows whether the injector is ready"
+        try:
+            async with aiohttp.ClientSession(timeout=_PATIENCE) as session, session.get(url) as response:
+                return "" if response.status == 200 else f"the injector says HTTP {response.status} at {url}"
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            cause = " ".join(str(error).split())[:200] or type(error).__name__
+            return f"the injector does not answer at {url} ({cause})"
+
+    def _cluster_left(self, now: datetime) -> int:
+        """What the statuses of all profiles leave of the budget: none of it is in memory alone."""
+        spent = 0
+        for known in self._world.profiles:
+            for entry in known.profile.status.actions:
+                spent += ledger.within_hour(ledger.counted(entry, dry_run=False), now)
+                spent += entry.pending is not None
+        return max(self._settings.remediations_per_hour - spent, 0)
+
+
+def _cases(observed: Observed) -> list[Case]:
+    """By workload: the profile's pods, and what is said of them."""
+    stopped = {entry.workload for entry in observed.profile.status.injection_stopped}
+    references = {owned.workload: owned.reference for owned in observed.owners.values()}
+    found = []
+    for workload in sorted(references):
+        verdicts = tuple(one for one in observed.verdicts if one.workload == workload)
+        pods = tuple(pod for pod in observed.pods if _is_of(pod.uid, workload, observed))
+        found.append(Case(workload, references[workload], verdicts, pods, None, workload.label in stopped))
+    return found
+
+
+def _is_of(uid: str, workload: Workload, observed: Observed) -> bool:
+    owned = observed.owners.get(uid)
+    return owned is not None and owned.workload == workload

@@ -1,0 +1,245 @@
+"""From a profile and its cases to what its status says of remediation, and what is to be done now. Pure.
+
+In mode Act an action is first only `pending` in the status. It is done when that is written: the write is refused where
+somebody else wrote meanwhile, so two controllers never decide on two pods. Who finds a pending action does it, this
+process or the next: it names one pod by its uid, so doing it twice changes nothing. Once it is done, or is given up, it
+leaves `pending`, and stands in `acted` and among the decisions by the same write.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from memwarden_api import names
+from memwarden_api.v1alpha1 import MemoryProfile, MemoryProfileStatus
+from memwarden_api.v1alpha1.remediation import (
+    MAX_DECISIONS,
+    MAX_WORKLOADS,
+    Acted,
+    Decision,
+    Pending,
+    Recommendation,
+    Result,
+    WorkloadActions,
+)
+from memwarden_operator.remediation import advice, ledger
+from memwarden_operator.remediation.case import Around, Case
+from memwarden_operator.remediation.plan import Action, Refusal, plan, still
+
+GIVE_UP: Final = timedelta(minutes=10)
+"""So long a disruption budget may keep a pod: then it is decided anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One pending action that nothing forbids now."""
+
+    case: Case
+    pending: Pending
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one."""
+
+    act: Act
+    result: Result
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remedied:
+    """What the status shall say, and what is to be done once it does."""
+
+    recommendations: tuple[Recommendation, ...]
+    decisions: tuple[Decision, ...]
+    actions: tuple[WorkloadActions, ...]
+    acts: tuple[Act, ...] = ()
+
+    def put_into(self, status: MemoryProfileStatus) -> MemoryProfileStatus:
+        return status.model_copy(
+            update={
+                "recommendations": self.recommendations,
+                "remediations": self.decisions,
+                "actions": self.actions,
+            }
+        )
+
+
+def unchanged(status: MemoryProfileStatus) -> Remedied:
+    """Nothing is decided."""
+    return Remedied(status.recommendations, status.remediations, status.actions)
+
+
+def decide(
+    profile: MemoryProfile, cases: Sequence[Case], living: frozenset[str], around: Around, now: datetime
+) -> Remedied:
+    """All of it, for one profile. `living`: uids of its pods that are there, whoever owns them."""
+    rules = profile.spec.remediation
+    book = _Book(profile, now)
+    if rules.mode != "Act":
+        book.drop_pending()
+    acts = [act for case in cases if (act := _pending(case, profile, living, around, book))]
+    book.give_up({case.workload.label for case in cases})
+    if rules.mode in ("DryRun", "Act"):
+        for decision in plan(cases, profile.spec, around, book.entries, now):
+            if isinstance(decision, Refusal):
+                book.say(
+                    decision.case.workload.label,
+                    decision.pod.name,
+                    "Refused",
+                    decision.reason,
+                    decision.message,
+                )
+            elif rules.mode == "DryRun":
+                book.count(decision.case, decision.returned, dry_run=True)
+                book.say(
+                    decision.case.workload.label,
+                    decision.pod.name,
+                    "WouldDo",
+                    names.DECIDED,
+                    decision.message,
+                )
+            else:
+                book.intend(decision)
+    recommendations = advice.recommended(profile, cases, book.entries, now) if rules.mode != "Off" else ()
+    return Remedied(recommendations, tuple(book.decisions[-MAX_DECISIONS:]), book.kept(), tuple(acts))
+
+
+def settled(profile: MemoryProfile, outcomes: Iterable[Outcome], now: datetime) -> MemoryProfileStatus:
+    """The status with what came of pending actions. One that is blocked stays pending."""
+    book = _Book(profile, now)
+    for outcome in outcomes:
+        case, pending = outcome.act.case, outcome.act.pending
+        if outcome.result == "Done":
+            book.count(case, pending.returned, dry_run=False)
+        if outcome.result != "Blocked":
+            book.clear(case.workload.label)
+        book.say(case.workload.label, pending.pod, outcome.result, outcome.reason, outcome.message)
+    status = profile.status
+    made = Remedied(status.recommendations, tuple(book.decisions[-MAX_DECISIONS:]), book.kept())
+    return made.put_into(status)
+
+
+def _pending(
+    case: Case, profile: MemoryProfile, living: frozenset[str], around: Around, book: "_Book"
+) -> Act | None:
+    """What was decided before: it is done already, no longer to be done, or to be done now."""
+    entry = book.entries.get(case.workload.label)
+    if entry is None or entry.pending is None:
+        return None
+    pending, now = entry.pending, book.now
+    pod = next((one for one in case.pods if one.uid == pending.pod_uid), None)
+    if _is_done(case, pending, living):
+        book.count(case, pending.returned, dry_run=False)
+        book.clear(case.workload.label)
+        book.say(
+            case.workload.label,
+            pending.pod,
+            "Done",
+            names.DECIDED,
+            "it was done before the controller began anew",
+        )
+        return None
+    if pod is None or book.is_late(pending):
+        return None  # whose it is is not known yet, or `give_up` says the rest
+    refusal = still(case, pod, profile.spec, around, entry, now)
+    if refusal is not None:
+        book.clear(case.workload.label)
+        book.say(case.workload.label, pending.pod, "Refused", refusal.reason, refusal.message)
+        return None
+    return Act(case, pending)
+
+
+def _is_done(case: Case, pending: Pending, living: frozenset[str]) -> bool:
+    if pending.action == "RolloutRestart":
+        return case.replicas is not None and case.replicas.restarted == pending.id
+    return pending.pod_uid not in living
+
+
+class _Book:
+    """Decisions and entries of one profile while they are worked on."""
+
+    def __init__(self, profile: MemoryProfile, now: datetime) -> None:
+        self.now = now
+        self._profile = profile
+        self.decisions = list(profile.status.remediations)
+        self.entries = {entry.workload: entry for entry in profile.status.actions}
+
+    def drop_pending(self) -> None:
+        """The mode is no longer Act."""
+        for label in self.entries:
+            self.clear(label)
+
+    def is_late(self, pending: Pending) -> bool:
+        return self.now - pending.since > GIVE_UP
+
+    def give_up(self, known: set[str]) -> None:
+        """What has waited for too long: a disruption budget keeps the pod, or nothing is known of its workload."""
+        for label, entry in list(self.entries.items()):
+            if entry.pending is not None and self.is_late(entry.pending):
+                reason = names.REFUSED_DISRUPTION_BUDGET if label in known else names.REFUSED_UNKNOWN_STATE
+                self.clear(label)
+                minutes = GIVE_UP.seconds // 60
+                text = f"it could not be done for {minutes} minutes; it is decided anew"
+                self.say(label, entry.pending.pod, "Refused", reason, text)
+
+    def clear(self, label: str) -> None:
+        self.entries[label] = self.entries[label].model_copy(update={"pending": None})
+
+    def count(self, case: Case, returned: bool, *, dry_run: bool) -> None:
+        entry = self._entry(case)
+        acted = Acted(time=self.now.replace(microsecond=0), dry_run=dry_run, returned=returned)
+        self.entries[entry.workload] = entry.model_copy(update={"acted": (*entry.acted, acted)})
+
+    def intend(self, action: Action) -> None:
+        entry = self._entry(action.case)
+        if entry.workload not in self.entries and len(self.entries) >= MAX_WORKLOADS:
+            return  # there is no room to count it: it waits until an older one no longer counts
+        whole = action.action == "RolloutRestart"
+        since = self.now.replace(microsecond=0)
+        key = f"{self._profile.metadata.uid} {entry.workload} {action.pod.uid} {since.isoformat()}"
+        pending = Pending(
+            id=hashlib.sha256(key.encode()).hexdigest()[:16],
+            pod="" if whole else action.pod.name,
+            pod_uid=action.pod.uid,
+            action=action.action,
+            since=since,
+            returned=action.returned,
+        )
+        self.entries[entry.workload] = entry.model_copy(update={"pending": pending})
+
+    def say(self, label: str, pod: str, result: Result, reason: str, message: str) -> None:
+        """Once: the same again is no news, and which pod would be next neither."""
+        last = next((one for one in reversed(self.decisions) if one.workload == label), None)
+        if (
+            last is not None
+            and result in ("Refused", "Blocked")
+            and (last.result, last.reason) == (result, reason)
+        ):
+            return
+        self.decisions.append(
+            Decision(
+                time=self.now.replace(microsecond=0),
+                workload=label,
+                pod=pod,
+                action=self._profile.spec.remediation.action,
+                result=result,
+                reason=reason,
+                message=message[:1024],
+            )
+        )
+
+    def kept(self) -> tuple[WorkloadActions, ...]:
+        limits = self._profile.spec.remediation.limits
+        left = (ledger.kept(entry, limits, self.now) for entry in self.entries.values())
+        return tuple(sorted((one for one in left if one is not None), key=lambda one: one.workload))[
+            :MAX_WORKLOADS
+        ]
+
+    def _entry(self, case: Case) -> WorkloadActions:
+        label = case.workload.label
+        return self.entries.get(label) or WorkloadActions(workload=label)

@@ -1,0 +1,77 @@
+"""Profiles, pods, verdicts and workloads for what is asked of remediation."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from memwarden_api.v1alpha1 import MemoryProfile
+from memwarden_operator.controller.observed import Collector
+from memwarden_operator.controller.owners import Workload
+from memwarden_operator.controller.pods import Container, Pod, Reference
+from memwarden_operator.controller.verdicts import Share, Verdict
+from memwarden_operator.remediation.case import Around, Case, Replicas
+
+NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)  # a Sunday
+AROUND = Around(
+    switched_on=True, collector=Collector(True, NOW - timedelta(hours=1)), injector="", cluster_left=10
+)
+WEB = Workload("shop", "Deployment", "web")
+
+
+def profile(status: dict[str, Any] | None = None, **remediation: Any) -> MemoryProfile:
+    return MemoryProfile.from_cluster(
+        {
+            "metadata": {"name": "shop", "namespace": "shop", "uid": "p1", "generation": 1},
+            "spec": {"remediation": {"mode": "Act"} | remediation},
+            "status": status or {},
+        }
+    )
+
+
+def pod(name: str, age: float = 7200, **given: Any) -> Pod:
+    made = Pod(
+        namespace="shop", name=name, uid=f"uid-{name}", profile="shop", version="v1",
+        owner=Reference("apps/v1", "ReplicaSet", "web-1", "rs"), created_at=NOW - timedelta(seconds=age),
+        phase="Running", leaving=False, ready=True, ready_at=NOW,
+        containers=(Container("app", "web:1", 0, True, "", "", None),),
+    )  # fmt: skip
+    return replace(made, **given)
+
+
+def share(
+    name: str, usage: float | None = 0.9, *, said: Any = "Leaking", oom: float | None = 600, age: float = 0
+) -> Share:
+    """`oom`: seconds until the limit is met; `age`: of its newest sample."""
+    return Share(
+        pod_uid=f"uid-{name}", verdict=said, usage_ratio=usage, growth_bytes_per_second=1000.0,
+        meets_limit_at=NOW + timedelta(seconds=oom) if oom is not None else None,
+        first_seen=NOW - timedelta(hours=1), last_sample_at=NOW - timedelta(seconds=age),
+    )  # fmt: skip
+
+
+def verdict(*shares: Share, workload: Workload = WEB, confidence: float = 0.9, age: float = 0) -> Verdict:
+    return Verdict(
+        workload=workload, container="app", runtime="cpython 3.13.1", verdict="Leaking",
+        headline="orders.py keeps every order", at_risk=True, confidence=confidence, since=None,
+        growth_bytes_per_second=1000.0, oom_forecast_seconds=None, leak="leak-1", site="",
+        judged_at=NOW - timedelta(seconds=age), containers=len(shares), reported=frozenset(), shares=shares,
+    )  # fmt: skip
+
+
+def case(
+    *pods: Pod, shares: tuple[Share, ...] | None = None, replicas: Replicas | None = None, **given: Any
+) -> Case:
+    """Of a Deployment of three that all leak, b the most, if nothing else is said."""
+    members = pods or (pod("a"), pod("b"), pod("c"))
+    usage = {"a": 0.8, "b": 0.95, "c": 0.9}
+    said = (
+        shares if shares is not None else tuple(share(one.name, usage.get(one.name, 0.9)) for one in members)
+    )
+    made = Case(
+        WEB,
+        Reference("apps/v1", "Deployment", "web", "uid-web"),
+        (verdict(*said),),
+        members,
+        replicas or Replicas(len(members), len(members), rolling=False),
+    )
+    return replace(made, **given)
