@@ -4,13 +4,12 @@ in the run's folder stays closed to them.
 
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness import Finished, Run
+from harness import Finished, Run, interpreter
 
 pytestmark = [
     pytest.mark.system,
@@ -62,8 +61,11 @@ if child:
 """
 
 
-@pytest.fixture(scope="module")
-def finished() -> Iterator[Finished]:
+@pytest.fixture(scope="module", params=["3.11", "3.13"])
+def finished(request: pytest.FixtureRequest) -> Iterator[Finished]:
+    python = interpreter(request.param)
+    if python is None:
+        pytest.skip(f"no Python {request.param} on this machine")
     temporary = Path(tempfile.mkdtemp(dir="/tmp"))
     temporary.chmod(0o755)  # pytest's own folders are closed to other users
     (temporary / "program.py").write_text(PROGRAM)
@@ -73,7 +75,7 @@ def finished() -> Iterator[Finished]:
         run = Run(
             temporary / "run",
             ["--interval", "200ms", "--quiet"],
-            [sys.executable, str(temporary / "program.py")],
+            [python, str(temporary / "program.py")],
         )
         yield run.wait(timeout=120)
     finally:

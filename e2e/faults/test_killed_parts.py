@@ -62,11 +62,14 @@ def test_all_parts_killed_at_once(watched: Start) -> None:
     before = {part: run.hurt(part) for part in PARTS}
     for part, pid in before.items():
         run.await_another(part, pid)
+    run.await_another("sidecar", run.hurt("sidecar", signal.SIGABRT))
     time.sleep(1)
     finished = run.finish()
     finished.assert_undisturbed()
     finished.assert_accounted_for()
     assert_each_once(run.keep)
+    assert [fault.how for fault in finished.faults("sidecar")] == ["signal SIGKILL", "signal SIGABRT"]
+    assert "The sidecar ended 2 times while the command ran (signal SIGKILL, signal SIGABRT)" in finished.err
 
 
 @pytest.mark.nightly
@@ -87,7 +90,11 @@ def test_parts_killed_at_random_moments_again_and_again(watched: Start, seed: in
     finished.assert_undisturbed()
     finished.assert_accounted_for()
     assert_each_once(run.keep)
-    assert len(finished.report.faults) == kills
+    killed = [fault for fault in finished.report.faults if fault.how == "signal SIGKILL"]
+    assert len(killed) == kills
+    # A collector that is just starting, on a database that is killed then, gives up by itself.
+    assert {fault.part for fault in finished.report.faults if fault not in killed} <= {"collector"}
+    assert all(fault.started_again for fault in finished.report.faults)
 
 
 @pytest.mark.system

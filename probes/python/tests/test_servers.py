@@ -46,7 +46,7 @@ MODELS = {
     "gunicorn uvicorn": (*GUNICORN, "--worker-class", "uvicorn.workers.UvicornWorker", "service:asgi"),
     "gunicorn short-lived": (*GUNICORN, "--max-requests", "2000", "service:application"),
 }
-# Built from its source by the C compiler: a minute and more for each interpreter, so for one.
+# Built from its source by the C compiler: a minute and more for each interpreter, so the second one by night.
 UWSGI = ("--master", "--workers", "2", "--http-socket", "127.0.0.1:{port}", "--wsgi-file", "service.py")
 UWSGI = (*UWSGI, "--die-on-term", "--disable-logging")
 UWSGI_MODELS = {
@@ -193,10 +193,18 @@ def test_a_server_is_the_same_and_each_worker_is_known(serve, listener, name, ve
     compare(serve, listener, name, [python_with("servers", version), *MODELS[name]])
 
 
-@pytest.mark.system
+@pytest.mark.parametrize(
+    "version",
+    [
+        pytest.param(version, marks=mark)
+        for version, mark in zip(
+            interpreters.REQUIRED, (pytest.mark.system, pytest.mark.nightly), strict=True
+        )
+    ],
+)
 @pytest.mark.parametrize("name", UWSGI_MODELS)
-def test_uwsgi_is_the_same_and_each_worker_is_known(serve, listener, name):
-    python = Path(python_with("uwsgi", interpreters.REQUIRED[0]))
+def test_uwsgi_is_the_same_and_each_worker_is_known(serve, listener, name, version):
+    python = Path(python_with("uwsgi", version))
     command = [str(python.with_name("uwsgi")), "--virtualenv", str(python.parent.parent), *UWSGI_MODELS[name]]
     compare(serve, listener, name, command)
 

@@ -59,7 +59,8 @@ def how(child: Child) -> str:
 def _sentence(part: str, faults: list[Fault]) -> str:
     last = faults[-1]
     often = f" {len(faults)} times" if len(faults) > 1 else ""
-    said = f"The {part} ended{often} while the command ran ({last.how})"
+    ways = ", ".join(dict.fromkeys(one.how for one in faults))
+    said = f"The {part} ended{often} while the command ran ({ways})"
     if not last.started_again:
         return f"{said}; {last.trouble or 'it was not started again'}: what was seen after that is lost."
     if part == "sidecar":
