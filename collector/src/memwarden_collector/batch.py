@@ -170,6 +170,8 @@ class ResourceBlock:
     """As `narrow`, of a request that was decoded by a template."""
     digest: bytes | None = None
     """Fingerprint of the attributes where it is known already."""
+    times: tuple[int, int] | None = None
+    """Its span where that is known already."""
 
     def attributes_digest(self) -> bytes:
         """Equal for equal attributes."""
@@ -185,7 +187,12 @@ class ResourceBlock:
         return points + sum(len(profile.stacks) + 1 for profile in self.profiles)
 
     def span(self) -> tuple[int, int] | None:
-        """The oldest and the newest time in it, None when it holds nothing."""
+        """The oldest and the newest time in it, None when it holds nothing. Asked for when it is whole."""
+        if self.times is None:
+            self.times = self._span()
+        return self.times
+
+    def _span(self) -> tuple[int, int] | None:
         times = [
             *self.wide,
             *(row[0] for row in self.narrow),

@@ -200,8 +200,11 @@ def _fill(template: _Template, body: bytes, limits: tuple[int, int]) -> list[Res
     words = np.ndarray((len(body) - 7,), "<i8", body, strides=(1,))[layout.words]
     count = len(words) // 2
     nanoseconds, newest = words[:count].view(np.uint64), min(limits[1], _MAX_TIME)
-    if np.minimum.reduce(nanoseconds) < limits[0] or np.maximum.reduce(nanoseconds) > newest:
+    first, last = np.minimum.reduce(nanoseconds), np.maximum.reduce(nanoseconds)
+    if first < limits[0] or last > newest:
         return None
+    moment = int(first) // 1000
+    span = (moment, moment) if first == last else None
     times = words[:count] // 1000  # below 2**63, by the limits
     values = words[count:].view(np.float64)
     if len(layout.whole):
@@ -210,16 +213,20 @@ def _fill(template: _Template, body: bytes, limits: tuple[int, int]) -> list[Res
         return None
     blocks = []
     for part in template.parts:
-        block = ResourceBlock(part.identity, part.attributes, items=part.items, digest=part.digest)
+        block = ResourceBlock(
+            part.identity, part.attributes, items=part.items, digest=part.digest, times=span
+        )
         if part.wide is not None:
-            moments = times[part.wide.points]
-            if np.logical_or.reduce(moments != moments[0]):
-                return None
+            if span is None:
+                moments = times[part.wide.points]
+                moment = int(moments[0])
+                if np.logical_or.reduce(moments != moment):
+                    return None
             row: dict[str, float | str] = dict(
                 zip(part.wide.columns, values[part.wide.points].tolist(), strict=True)
             )
             row.update(part.wide.texts)
-            block.wide[int(moments[0])] = row
+            block.wide[moment] = row
         if part.series is not None:
             block.packed = Packed(part.series, times[part.points], values[part.points])
         blocks.append(block)

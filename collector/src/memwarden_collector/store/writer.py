@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Final
 import psycopg
 
 from memwarden_collector.batch import Batch, ProfileRow, ResourceBlock, SeriesId, SeriesInfo
-from memwarden_collector.columns import NUMBERS
 from memwarden_collector.errors import DatabaseAway, DataRefused, Overloaded, StoreError
 from memwarden_collector.store.connection import Connection, Database, translated
 from memwarden_collector.store.copying import (
@@ -32,13 +31,13 @@ from memwarden_collector.store.copying import (
     int8,
     narrow_rows,
     row,
-    text,
     timestamp,
 )
 from memwarden_collector.store.dictionary import Dictionary, KnownResource, StackFrames, moment
 from memwarden_collector.store.dictionary_upkeep import writing
 from memwarden_collector.store.distributions import write_distributions
 from memwarden_collector.store.events import write_events
+from memwarden_collector.store.wide_rows import COLUMNS, wide_rows
 from memwarden_collector.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -337,19 +336,13 @@ def _time_of(key: bytes, now: float) -> int:
 def _write_wide(
     connection: Connection, blocks: Sequence[ResourceBlock], resources: dict[bytes, KnownResource]
 ) -> None:
-    rows = [
-        row(
-            timestamp(at),
-            int8(resources[block.identity.fp].resource_id),
-            *(float8(_number(values.get(name))) for name in NUMBERS),
-            text(_text(values.get("limit_source"))),
-        )
+    rows = wide_rows(
+        (at, resources[block.identity.fp].resource_id, values)
         for block in blocks
         for at, values in block.wide.items()
-    ]
+    )
     if rows:
-        columns = ", ".join(("ts", "resource_id", *NUMBERS, "limit_source"))
-        copy_in(connection, f"copy mem_sample ({columns}) from stdin (format binary)", rows)
+        copy_in(connection, f"copy mem_sample ({', '.join(COLUMNS)}) from stdin (format binary)", rows)
 
 
 def _write_changes(
@@ -361,18 +354,11 @@ def _write_changes(
         if span is not None:
             scope_id = resources[block.identity.fp].scope_id
             since[scope_id] = min(span[0], since.get(scope_id, span[0]))
-    connection.execute(
-        "insert into ingest_change (scope_id, since) select * from unnest(%s::integer[], %s::timestamptz[])",
-        [list(since), [moment(at) for at in since.values()]],
+    copy_in(
+        connection,
+        "copy ingest_change (scope_id, since) from stdin (format binary)",
+        (row(int4(scope_id), timestamp(at)) for scope_id, at in since.items()),
     )
-
-
-def _number(value: float | str | None) -> float | None:
-    return value if isinstance(value, float) else None
-
-
-def _text(value: float | str | None) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _fail(group: Sequence[_Entry], error: StoreError) -> None:
