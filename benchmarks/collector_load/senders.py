@@ -30,7 +30,9 @@ _WARM_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is sent. `kind` is `sidecar`, or `narrow:POINTS` or `narrow:POINTS:RESOURCES` a request."""
+    """What is sent. `kind` is `sidecar`, `gateway:SIDECARS` (a tick of each in one request), or `narrow:POINTS` or
+    `narrow:POINTS:RESOURCES` a request.
+    """
 
     url: str
     kind: str = "sidecar"
@@ -125,6 +127,9 @@ def _skeleton(kind: str, who: int, generation: int) -> Skeleton:
     name, *numbers = kind.split(":")
     if name == "sidecar":
         return skeletons.sidecar((who + generation) % 60).of(who, generation)
+    if name == "gateway":
+        pods = range(who * int(numbers[0]), (who + 1) * int(numbers[0]))
+        return skeletons.gathered([_skeleton("sidecar", pod, generation) for pod in pods])
     return skeletons.narrow(*map(int, numbers)).of(who, generation)
 
 

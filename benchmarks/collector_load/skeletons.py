@@ -10,6 +10,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
@@ -97,6 +98,18 @@ def skeleton(body: bytes) -> Skeleton:
 def _runs(left: bytes, right: bytes) -> tuple[int, ...]:
     places = [place for place, (a, b) in enumerate(zip(left, right, strict=True)) if a != b]
     return tuple(places[::8])
+
+
+def gathered(parts: Sequence[Skeleton]) -> Skeleton:
+    """One request of several, as a gateway that batches sends it."""
+    begins = list(accumulate((len(one.body) for one in parts), initial=0))
+
+    def moved(name: str) -> tuple[int, ...]:
+        return tuple(
+            begin + place for begin, one in zip(begins, parts, strict=False) for place in getattr(one, name)
+        )
+
+    return Skeleton(b"".join(one.body for one in parts), moved("times"), moved("whole"), moved("real"))
 
 
 @cache

@@ -110,30 +110,34 @@ def measure(scale: Scale) -> Iterator[Figure]:
                 note="" if other else "Go is not installed: no OpenTelemetry Collector to compare with",
                 load=load_average(),
             )
-        grpc_rate = interleaved(scale.rounds, lambda: _grpc_rate(ours, scale.count(2000, 100)))[0]
-        yield Figure(
-            ROW,
-            "gRPC, 40 points a request",
-            grpc_rate,
-            "k points a CPU second",
-            100.0,
-            reference="the same over HTTP, gzip",
-            reference_value=_rate(
-                Plan(
-                    ours.url,
-                    "narrow:40",
-                    senders=300,
-                    connections=64,
-                    seconds=120,
-                    requests=2000,
-                    prepare=2000,
-                    warm=900,
-                    churn=10**9,
-                ),
-                ours.process.pid,
-            ),
-            load=load_average(),
-        )
+        yield over_grpc(ours, scale)
+
+
+def over_grpc(ours: running.Collector, scale: Scale) -> Figure:
+    """gRPC beside HTTP, in turns."""
+    count = scale.count(2000, 100)
+    plan = Plan(
+        ours.url,
+        "narrow:40",
+        senders=300,
+        connections=_CALLS,
+        seconds=120,
+        requests=count,
+        prepare=count,
+        warm=900,
+        churn=10**9,
+    )
+    found = interleaved(scale.rounds, lambda: _grpc_rate(ours, count), lambda: _rate(plan, ours.process.pid))
+    return Figure(
+        ROW,
+        "gRPC, 40 points a request",
+        found[0],
+        "k points a CPU second",
+        100.0,
+        reference="the same over HTTP, gzip",
+        reference_value=found[1],
+        load=load_average(),
+    )
 
 
 def _rate(plan: Plan, pid: int) -> float:
