@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import psycopg
 
 from memwarden.database import server
@@ -18,6 +19,7 @@ from memwarden.database import server
 _TICK = os.sysconf("SC_CLK_TCK")
 _START_SECONDS = 240
 """On a crowded machine a start of some seconds takes minutes."""
+_ANSWER_SECONDS = 600
 
 
 @dataclass(slots=True)
@@ -42,6 +44,12 @@ class Collector:
     def memory(self) -> int:
         """Resident bytes of the collector."""
         return memory_of(self.process.pid)
+
+    def counts(self) -> dict[str, float]:
+        """Its own numbers, as /metrics has them."""
+        text = httpx.get(f"{self.url}/metrics", timeout=_ANSWER_SECONDS, trust_env=False).text
+        lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+        return {name: float(value) for name, _, value in lines}
 
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
         with psycopg.connect(self.database_url, autocommit=True) as connection:
