@@ -82,6 +82,7 @@ def test_every_list_map_and_text_of_the_definition_has_a_bound_and_every_field_a
 def test_the_definition_is_structural(kind: Kind) -> None:
     text = yaml_text(definition(kind, {}))
     assert "$ref" not in text
+    assert "exclusive" not in text  # a number in JSON Schema, true or false in a definition
     for where, node in nodes(schema(kind)):
         assert ("type" in node) != bool(node.get("x-kubernetes-int-or-string")), where
         assert not ("properties" in node and "additionalProperties" in node), where

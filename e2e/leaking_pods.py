@@ -1,0 +1,50 @@
+"""Memory of pods as their sidecars would send it: the judge takes what grows for a leak, whatever the pod runs."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import collector_requests as otlp
+import httpx
+
+from memwarden_api import names
+
+if TYPE_CHECKING:
+    from collector_processes import Collector
+
+TICKS, LIMIT, PACE = 240, 1e9, 1e6
+
+
+def leak(collector: "Collector", pod: dict[str, Any], level: float = 1e8) -> None:
+    """Four minutes up to now in which it grew by a megabyte a second, from `level` on."""
+    now = time.time()
+    request = otlp.ExportMetricsServiceRequest()
+    for tick in range(TICKS):
+        noise = 1e5 * (tick * 7919 % 11 - 5)
+        points: list[Any] = [
+            (names.MEMORY_ANON, level + PACE * tick + noise, {}),
+            (names.MEMORY_LIMIT, LIMIT, {names.LIMIT_SOURCE: "cgroup"}),
+            (names.CPU_TIME, 0.1 * tick, {}),
+            (names.PROCESS_COUNT, 1, {}),
+        ]
+        otlp.add_resource(request, about(pod), now - TICKS + 1 + tick, points)
+    answer = httpx.post(
+        f"{collector.url}/v1/metrics",
+        content=request.SerializeToString(),
+        headers=otlp.PROTOBUF,
+        timeout=60,
+        trust_env=False,
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def about(pod: dict[str, Any]) -> dict[str, object]:
+    """The attributes of its container's scope."""
+    metadata = pod["metadata"]
+    return {
+        **otlp.scope_attributes(f"{metadata['namespace']}/{metadata['name']}/app@{metadata['uid']}-1"),
+        names.SCOPE_KIND: names.SCOPE_KIND_CONTAINER,
+        names.K8S_NAMESPACE: metadata["namespace"],
+        names.K8S_POD: metadata["name"],
+        names.K8S_POD_UID: metadata["uid"],
+        names.K8S_CONTAINER: "app",
+    }
