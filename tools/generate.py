@@ -6,15 +6,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-KINDS = ("memoryprofile",)
+KINDS = ("memoryprofile", "memoryalertpolicy")
 
 
 def of_kind(kind: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """The files of one of our kinds."""
     made = ("-m", "memwarden_api.generate")
+    plural = f"{kind.removesuffix('y')}ies" if kind.endswith("y") else f"{kind}s"
     return (
-        (f"crds/generated/{kind}s.yaml", (*made, "crd", kind)),
-        (f"charts/memwarden-crds/templates/{kind}s.yaml", (*made, "chart", kind)),
+        (f"crds/generated/{plural}.yaml", (*made, "crd", kind)),
+        (f"charts/memwarden-crds/templates/{plural}.yaml", (*made, "chart", kind)),
         (f"docs/reference/{kind}.schema.json", (*made, "schema", kind)),
         (f"docs/reference/{kind}.md", (*made, "reference", kind)),
     )

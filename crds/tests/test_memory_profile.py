@@ -13,31 +13,38 @@ from memwarden_api.generate.definition import definition, json_schema
 from memwarden_api.generate.kinds import KINDS, Kind
 from memwarden_api.generate.yaml_text import yaml_text
 from memwarden_api.quantities import duration_seconds, memory_bytes, quantity
-from memwarden_api.v1alpha1 import Condition, MemoryProfile
+from memwarden_api.v1alpha1 import Condition, MemoryAlertPolicy, MemoryProfile
+from memwarden_api.v1alpha1.fields import Object
 
-CASES = yaml.safe_load((Path(__file__).parent / "memoryprofile_cases.yaml").read_text())
+FOLDER = Path(__file__).parent
+CASES = {
+    model: yaml.safe_load((FOLDER / f"{model.__name__.lower()}_cases.yaml").read_text())
+    for model in (MemoryProfile, MemoryAlertPolicy)
+}
+
+
+def cases(which: str) -> list[Any]:
+    return [
+        pytest.param(model, case, id=f"{model.__name__}-{name}")
+        for model, table in CASES.items()
+        for name, case in table[which].items()
+    ]
 
 
 def profile(spec: Any) -> dict[str, Any]:
-    return {
-        "apiVersion": "memwarden.dev/v1alpha1",
-        "kind": "MemoryProfile",
-        "metadata": {"name": "shop"},
-        "spec": spec,
-    }
+    return {"apiVersion": "memwarden.dev/v1alpha1", "metadata": {"name": "shop"}, "spec": spec}
 
 
-@pytest.mark.parametrize("case", CASES["valid"])
-def test_what_is_right_is_taken_and_written_back(case: str) -> None:
-    read = MemoryProfile.model_validate(profile(CASES["valid"][case]))
-    assert MemoryProfile.model_validate(read.to_cluster()) == read
+@pytest.mark.parametrize(("model", "spec"), cases("valid"))
+def test_what_is_right_is_taken_and_written_back(model: type[Object], spec: Any) -> None:
+    read = model.model_validate(profile(spec))
+    assert model.model_validate(read.to_cluster()) == read
 
 
-@pytest.mark.parametrize("case", CASES["invalid"])
-def test_what_is_wrong_is_refused_by_the_name_of_its_field(case: str) -> None:
-    wrong = CASES["invalid"][case]
+@pytest.mark.parametrize(("model", "wrong"), cases("invalid"))
+def test_what_is_wrong_is_refused_by_the_name_of_its_field(model: type[Object], wrong: Any) -> None:
     with pytest.raises(ValidationError) as refusal:
-        MemoryProfile.model_validate(profile(wrong["spec"]))
+        model.model_validate(profile(wrong["spec"]))
     said = [(path(error["loc"]), error["msg"]) for error in refusal.value.errors()]
     assert any(where.endswith(wrong["field"]) and wrong.get("refused", "") in text for where, text in said), (
         said

@@ -37,5 +37,6 @@ def test_every_key_of_pods_and_namespaces_has_a_row() -> None:
     assert rows == keys - {names.API_VERSION}
 
 
-def test_every_kind_has_a_page() -> None:
-    assert f"# {names.KIND_PROFILE}" in (REFERENCE / f"{names.KIND_PROFILE.lower()}.md").read_text()
+@pytest.mark.parametrize("kind", [value for name, value in vars(names).items() if name.startswith("KIND_")])
+def test_every_kind_has_a_page(kind: str) -> None:
+    assert f"# {kind}" in (REFERENCE / f"{kind.lower()}.md").read_text()

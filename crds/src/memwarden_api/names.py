@@ -111,12 +111,14 @@ SNAPSHOT_CHUNKS: Final = "memwarden.snapshot.chunks"  # how many there are
 SNAPSHOT_CHUNK: Final = "memwarden.snapshot.chunk"  # which one this is, from 0 on
 SNAPSHOT_CHUNK_SHA256: Final = "memwarden.snapshot.chunk_sha256"  # of this one, in hexadecimal
 
-# ── Series of verdicts at /metrics, labelled namespace, workload, container, kind ───────────────────────────
+# ── Series of verdicts at /metrics, labelled namespace, profile, kind, workload, container ───────────────────────────
 PROMETHEUS_LEAK_ACTIVE: Final = "memwarden_leak_active"
 PROMETHEUS_CONFIDENCE: Final = "memwarden_verdict_confidence_ratio"
 PROMETHEUS_GROWTH: Final = "memwarden_growth_bytes_per_second"
 PROMETHEUS_FORECAST: Final = "memwarden_oom_forecast_seconds"  # with the label quantile
 PROMETHEUS_USAGE: Final = "memwarden_memory_usage_ratio"
+PROMETHEUS_VERDICT: Final = "memwarden_workload_verdict"  # 1, with the label verdict
+PROMETHEUS_PROFILE_PODS: Final = "memwarden_profile_pods"  # labelled namespace, profile, state
 PROMETHEUS_LEFT_OUT: Final = "memwarden_workloads_left_out"  # of these series, without labels
 
 # ── HTTP ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -159,6 +161,8 @@ VERSION: Final = "v1alpha1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 KIND_PROFILE: Final = "MemoryProfile"
 PLURAL_PROFILE: Final = "memoryprofiles"
+KIND_ALERT_POLICY: Final = "MemoryAlertPolicy"
+PLURAL_ALERT_POLICY: Final = "memoryalertpolicies"
 INJECT: Final = "memwarden.dev/inject"  # "true", "false": annotation or label of a pod, label of a namespace
 PROFILE: Final = "memwarden.dev/profile"  # annotation of a pod: which profile, where several match
 RUNTIME: Final = "memwarden.dev/runtime"  # annotation of a pod, over the profile's
@@ -168,6 +172,7 @@ INJECTION: Final = "memwarden.dev/injection"  # annotation, ours: version and ha
 RESTARTED: Final = (
     "memwarden.dev/restarted"  # annotation of a pod template, ours: by which decision it was restarted
 )
+ALERTS: Final = "memwarden.dev/alerts"  # label, ours, of what a MemoryAlertPolicy becomes: rules, routes
 TRUST: Final = "memwarden.dev/trust"  # annotation, ours: PEM of who may sign the collector's certificate
 AUDIENCE: Final = "memwarden-collector"  # of the service account tokens that the collector takes
 
@@ -221,6 +226,16 @@ CONDITION_STALLED: Final = "Stalled"
 CONDITION_INJECTED: Final = "Injected"
 CONDITION_COLLECTING: Final = "Collecting"
 CONDITION_LEAK_FREE: Final = "LeakFree"
+CONDITION_RULES_ACCEPTED: Final = "RulesAccepted"  # of a MemoryAlertPolicy, as the next
+CONDITION_ROUTES_ACCEPTED: Final = "RoutesAccepted"
+REASON_LOADED: Final = "Loaded"
+REASON_NOT_LOADED: Final = "NotLoaded"
+REASON_NOT_SELECTED: Final = "NotSelected"
+REASON_RULES_FAIL: Final = "RulesFail"
+REASON_NO_SUCH_RECEIVER: Final = "NoSuchReceiver"
+REASON_NOT_ASKED: Final = "NotAsked"
+REASON_MONITORING_AWAY: Final = "MonitoringAway"
+REASON_NOT_WRITTEN: Final = "NotWritten"
 REASON_WATCHING: Final = "Watching"
 REASON_NO_POD: Final = "NoPodMatches"
 REASON_PODS_MISSED: Final = "PodsMissed"

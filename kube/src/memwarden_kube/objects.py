@@ -4,9 +4,20 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from memwarden_api.names import GROUP, KIND_PROFILE, PLURAL_PROFILE, VERSION
+from memwarden_api.names import (
+    GROUP,
+    KIND_ALERT_POLICY,
+    KIND_PROFILE,
+    PLURAL_ALERT_POLICY,
+    PLURAL_PROFILE,
+    VERSION,
+)
 
 __all__ = [
+    "ALERTMANAGERS",
+    "ALERTMANAGER_CONFIGS",
+    "ALERT_POLICIES",
+    "CONFIG_MAPS",
     "DAEMON_SETS",
     "DEPLOYMENTS",
     "EVENTS",
@@ -15,6 +26,8 @@ __all__ = [
     "NETWORK_POLICIES",
     "PODS",
     "PROFILES",
+    "PROMETHEUSES",
+    "PROMETHEUS_RULES",
     "REPLICA_SETS",
     "STATEFUL_SETS",
     "Object",
@@ -63,4 +76,12 @@ STATEFUL_SETS: Final = Resource("apps", "v1", "statefulsets", "StatefulSet")
 DAEMON_SETS: Final = Resource("apps", "v1", "daemonsets", "DaemonSet")
 JOBS: Final = Resource("batch", "v1", "jobs", "Job")
 NETWORK_POLICIES: Final = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
+CONFIG_MAPS: Final = Resource("", "v1", "configmaps", "ConfigMap")
+PROMETHEUS_RULES: Final = Resource("monitoring.coreos.com", "v1", "prometheusrules", "PrometheusRule")
+PROMETHEUSES: Final = Resource("monitoring.coreos.com", "v1", "prometheuses", "Prometheus")
+ALERTMANAGERS: Final = Resource("monitoring.coreos.com", "v1", "alertmanagers", "Alertmanager")
+ALERTMANAGER_CONFIGS: Final = Resource(
+    "monitoring.coreos.com", "v1alpha1", "alertmanagerconfigs", "AlertmanagerConfig"
+)
+ALERT_POLICIES: Final = Resource(GROUP, VERSION, PLURAL_ALERT_POLICY, KIND_ALERT_POLICY)
 PROFILES: Final = Resource(GROUP, VERSION, PLURAL_PROFILE, KIND_PROFILE)

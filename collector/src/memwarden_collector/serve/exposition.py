@@ -1,12 +1,14 @@
 """What workloads are said to be, as series for Prometheus: bounded, the worst first, the same from every collector."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from memwarden_api import names
 from memwarden_collector.errors import StoreError
-from memwarden_collector.store import workloads
+from memwarden_collector.store import cluster, workloads
+from memwarden_collector.store.cluster import ProfilePods
 from memwarden_collector.store.connection import Database
 from memwarden_collector.store.workloads import Exposed
 from memwarden_collector.telemetry import Telemetry, escape
@@ -37,7 +39,14 @@ def _usage(one: Exposed) -> Iterator[tuple[str, float]]:
         yield "", one.usage
 
 
+def _verdict(one: Exposed) -> Iterator[tuple[str, float]]:
+    yield f',verdict="{escape(one.verdict)}"', 1.0
+
+
+_FRESH_SECONDS: Final = 10.0
+"""What the controller says of pods and their owners is no change of a workload: it is looked at as often as this."""
 _HELP: Final = {
+    names.PROMETHEUS_VERDICT: ("gauge", "1, with the workload's verdict as a label"),
     names.PROMETHEUS_LEAK_ACTIVE: ("gauge", "1 while a leak of the workload is open, else 0"),
     names.PROMETHEUS_CONFIDENCE: ("gauge", "Estimated probability that the workload's verdict is right"),
     names.PROMETHEUS_GROWTH: ("gauge", "Growth of the floors of the container that grows fastest"),
@@ -46,9 +55,14 @@ _HELP: Final = {
         "Time until the limit is met by the container that meets it first, by quantile; none where nothing grows",
     ),
     names.PROMETHEUS_USAGE: ("gauge", "Anonymous memory over the limit, the highest of the containers"),
+    names.PROMETHEUS_PROFILE_PODS: (
+        "gauge",
+        "Pods of a MemoryProfile, by state: matched (selected by it), injected, reporting (samples come)",
+    ),
     names.PROMETHEUS_LEFT_OUT: ("gauge", "Workloads that these series don't tell of, as there are too many"),
 }
 _SERIES: Final[dict[str, _Values]] = {
+    names.PROMETHEUS_VERDICT: _verdict,
     names.PROMETHEUS_LEAK_ACTIVE: _leak,
     names.PROMETHEUS_CONFIDENCE: _confidence,
     names.PROMETHEUS_GROWTH: _growth,
@@ -65,7 +79,7 @@ class Exposition:
         self._telemetry = telemetry
         self._most = most
         self._lock = threading.Lock()
-        self._made: tuple[int, str] | None = None
+        self._made: tuple[int, float, str] | None = None
 
     def text(self) -> str:
         """In Prometheus' text format 0.0.4; nothing where the database is away, which is counted."""
@@ -73,18 +87,20 @@ class Exposition:
             try:
                 with self._database.lend() as connection:
                     number = workloads.last_change(connection)
-                    if self._made is None or self._made[0] != number:
+                    now = time.monotonic()
+                    if self._made is None or self._made[0] != number or now >= self._made[1]:
                         found, count = workloads.worst(connection, self._most)
-                        self._made = number, _text(found, count)
+                        pods = cluster.pods_of_profiles(connection, self._most)
+                        self._made = number, now + _FRESH_SECONDS, _text(found, count, pods)
             except StoreError as error:
                 self._telemetry.count("errors_total", job="metrics", cause=type(error).__name__)
                 return ""
-            return self._made[1]
+            return self._made[2]
 
 
-def _text(found: Sequence[Exposed], count: int) -> str:
+def _text(found: Sequence[Exposed], count: int, pods: Sequence[ProfilePods]) -> str:
     labels = [
-        f'namespace="{escape(one.namespace)}",workload="{escape(one.owner)}",'
+        f'namespace="{escape(one.namespace)}",profile="{escape(one.profile)}",workload="{escape(one.owner)}",'
         f'container="{escape(one.container)}",kind="{escape(one.kind)}"'
         for one in found
     ]
@@ -96,6 +112,12 @@ def _text(found: Sequence[Exposed], count: int) -> str:
                 f"{name}{{{own}{more}}} {value!r}"
                 for own, one in zip(labels, found, strict=True)
                 for more, value in _SERIES[name](one)
+            ]
+        elif name == names.PROMETHEUS_PROFILE_PODS:
+            lines += [
+                f'{name}{{namespace="{escape(one.namespace)}",profile="{escape(one.profile)}",state="{state}"}} {value}'
+                for one in pods
+                for state, value in one.states()
             ]
     lines.append(f"{names.PROMETHEUS_LEFT_OUT} {count - len(found)}")
     return "\n".join(lines) + "\n"

@@ -182,6 +182,34 @@ def namespace_of_pod(connection: Connection, pod_uid: str) -> str:
     return "" if row is None else str(row[0])
 
 
+@dataclass(frozen=True, slots=True)
+class ProfilePods:
+    """How many pods a MemoryProfile selects, how many of them are injected, and from how many samples come."""
+
+    namespace: str
+    profile: str
+    matched: int
+    injected: int
+    reporting: int
+
+    def states(self) -> tuple[tuple[str, int], ...]:
+        return ("matched", self.matched), ("injected", self.injected), ("reporting", self.reporting)
+
+
+def pods_of_profiles(connection: Connection, most: int) -> list[ProfilePods]:
+    """As the controller last said, those first of which most pods are missing."""
+    rows = connection.execute(
+        "select namespace, profile, matched, injected from coverage"
+        " order by matched - injected desc, namespace, profile limit %s",
+        [most],
+    ).fetchall()
+    heard = reporting(connection, list({row[0] for row in rows})) if rows else {}
+    return [
+        ProfilePods(namespace, profile, matched, injected, min(injected, heard.get((namespace, profile), 0)))
+        for namespace, profile, matched, injected in rows
+    ]
+
+
 def without_sidecar(connection: Connection, most: int) -> set[tuple[str, str]]:
     """Namespace and name of pods that profiles select and that were not injected, as the controller last said."""
     rows = connection.execute(

@@ -412,6 +412,9 @@ class Exposed:
     kind: str
     owner: str
     container: str
+    profile: str
+    """"" where none is known."""
+    verdict: str
     leak_active: bool
     confidence: float
     growth: float | None
@@ -422,9 +425,12 @@ class Exposed:
 def worst(connection: Connection, most: int) -> tuple[list[Exposed], int]:
     """Workloads that have a container that lives, the worst first, and how many there are in all."""
     rows = connection.execute(
-        "select namespace, w.kind, owner, container, leak_active, confidence, growth_bytes_per_second, forecast,"
-        " usage_ratio from workload_last join workload w using (workload_id) where living > 0"
-        " order by leak_active desc, severity desc, workload_id limit %s",
+        "select namespace, w.kind, owner, container, coalesce(p.profile, ''), l.kind, leak_active, confidence,"
+        " growth_bytes_per_second, forecast, usage_ratio from workload_last l join workload w using (workload_id)"
+        # Of its newest pod that the controller has told of.
+        " left join lateral (select o.profile from workload_scope s join pod_owner o on o.pod_uid = s.pod_uid"
+        "   where s.workload_id = w.workload_id and s.pod_uid <> '' order by s.ended, s.at desc limit 1) p on true"
+        " where living > 0 order by leak_active desc, severity desc, workload_id limit %s",
         [most],
     ).fetchall()
     if len(rows) < most:
@@ -438,7 +444,10 @@ def worst(connection: Connection, most: int) -> tuple[list[Exposed], int]:
 def _exposed(row: tuple[Any, ...]) -> Exposed:
     *words, active, confidence, growth, forecast, usage = row
     quantiles = None if forecast is None else (forecast[0], forecast[1], forecast[2])
-    return Exposed(words[0], words[1], words[2], words[3], active, confidence, growth, quantiles, usage)
+    namespace, kind, owner, container, profile, verdict = words
+    return Exposed(
+        namespace, kind, owner, container, profile, verdict, active, confidence, growth, quantiles, usage
+    )
 
 
 def forget(connection: Connection, before: datetime, most: int) -> int:

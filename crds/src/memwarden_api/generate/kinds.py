@@ -4,7 +4,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from memwarden_api import names
-from memwarden_api.v1alpha1 import MemoryProfileSpec, MemoryProfileStatus
+from memwarden_api.v1alpha1 import (
+    MemoryAlertPolicySpec,
+    MemoryAlertPolicyStatus,
+    MemoryProfileSpec,
+    MemoryProfileStatus,
+)
 from memwarden_api.v1alpha1.fields import Object
 
 _PROFILE_EXAMPLE: Final = """\
@@ -84,4 +89,54 @@ MEMORY_PROFILE: Final = Kind(
         AGE,
     ),
 )
-KINDS: Final = (MEMORY_PROFILE,)
+_ALERT_EXAMPLE: Final = """\
+```yaml
+apiVersion: memwarden.dev/v1alpha1
+kind: MemoryAlertPolicy
+metadata: {name: shop, namespace: shop}
+spec:
+  rules:
+    - {name: leaks, verdict: Leaking, severity: Critical, for: 1m}
+    - {name: soon-out-of-memory, oomWithin: 30m, severity: Critical}
+    - {name: nearly-full, usageAboveRatio: 0.9}
+  receivers:
+    - {name: chat, slack: {url: {name: slack, key: url}}}
+```
+"""
+MEMORY_ALERT_POLICY: Final = Kind(
+    kind=names.KIND_ALERT_POLICY,
+    plural=names.PLURAL_ALERT_POLICY,
+    short="memalert",
+    description="A MemoryAlertPolicy says when to alert on the memory of its namespace's workloads, and who hears of "
+    "it; its status says whether Prometheus and Alertmanager have taken it.",
+    about="Says when to alert on the memory of its namespace's workloads, and who hears of it; its status says whether "
+    "Prometheus and Alertmanager have taken it. How to set it up: ../guide/alerts.md.",
+    example=_ALERT_EXAMPLE,
+    example_note="Secrets are named by name and key, in the policy's namespace; a value never stands in a policy.",
+    spec=MemoryAlertPolicySpec,
+    status=MemoryAlertPolicyStatus,
+    spec_text="When to alert, and who hears of it.",
+    spec_may_be_left_out=False,
+    columns=(
+        Column(
+            "Accepted",
+            "string",
+            ".status.accepted",
+            "Whether Prometheus and Alertmanager have loaded it: Yes, No, Unknown",
+        ),
+        Column(
+            "Rules",
+            "string",
+            f'.status.conditions[?(@.type=="{names.CONDITION_RULES_ACCEPTED}")].reason',
+            "What Prometheus says of its rules",
+        ),
+        Column(
+            "Routes",
+            "string",
+            f'.status.conditions[?(@.type=="{names.CONDITION_ROUTES_ACCEPTED}")].reason',
+            "What Alertmanager says of its routes",
+        ),
+        AGE,
+    ),
+)
+KINDS: Final = (MEMORY_PROFILE, MEMORY_ALERT_POLICY)

@@ -1,7 +1,17 @@
 """The kinds of `memwarden.dev/v1alpha1`: the only source of CRDs, JSON Schema and reference pages."""
 
+from memwarden_api.v1alpha1.alert_policy import MemoryAlertPolicy, MemoryAlertPolicySpec
+from memwarden_api.v1alpha1.alert_policy_status import MemoryAlertPolicyStatus
 from memwarden_api.v1alpha1.conditions import Condition
 from memwarden_api.v1alpha1.profile import MemoryProfile, MemoryProfileSpec
 from memwarden_api.v1alpha1.profile_status import MemoryProfileStatus
 
-__all__ = ["Condition", "MemoryProfile", "MemoryProfileSpec", "MemoryProfileStatus"]
+__all__ = [
+    "Condition",
+    "MemoryAlertPolicy",
+    "MemoryAlertPolicySpec",
+    "MemoryAlertPolicyStatus",
+    "MemoryProfile",
+    "MemoryProfileSpec",
+    "MemoryProfileStatus",
+]

@@ -7,14 +7,16 @@ from pydantic import Field
 
 from memwarden_api.v1alpha1.fields import Object
 
-ConditionType = Literal["Ready", "Reconciling", "Stalled", "Injected", "Collecting", "LeakFree"]
+ConditionType = Literal[
+    "Ready", "Reconciling", "Stalled", "Injected", "Collecting", "LeakFree", "RulesAccepted", "RoutesAccepted"
+]
 
 
 class Condition(Object):
     """One thing that is so, is not so, or is not known."""
 
     type: Annotated[str, Field(max_length=63, pattern=r"^[A-Za-z]+$")] = Field(
-        description="Ready, Reconciling, Stalled, Injected, Collecting, LeakFree"
+        description="Ready, Reconciling, Stalled, Injected, Collecting, LeakFree, RulesAccepted, RoutesAccepted"
     )
     status: Literal["True", "False", "Unknown"] = Field(description="Whether it is so")
     reason: Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z]+$")] = Field(

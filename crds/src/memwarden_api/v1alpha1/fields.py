@@ -4,7 +4,7 @@ A rule is written once and obeyed twice: its CEL stands in the CRD, its function
 cases in crds/tests runs both.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
 
@@ -81,6 +81,31 @@ class Object(BaseModel):
         """JSON for the API server: what is None is left out."""
         written: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude_none=True)
         return written
+
+
+def exactly_one(*fields: str) -> Rule:
+    """Of these fields of an object, each of which may be left out, one is given."""
+    outside = [to_camel(field) for field in fields]
+    given = ", ".join(f"has(self.{name})" for name in outside)
+    return Rule(
+        f"[{given}].filter(given, given).size() == 1",
+        f"exactly one of {', '.join(outside)} must be given",
+        lambda self: sum(getattr(self, field) is not None for field in fields) == 1,
+    )
+
+
+def names_differ(field: str, items: Callable[[Any], Iterable[Any]]) -> Rule:
+    """No two objects of a list have the same `name`."""
+
+    def holds(self: Any) -> bool:
+        names = [one.name for one in items(self)]
+        return len(set(names)) == len(names)
+
+    return Rule(
+        f"!has(self.{field}) || self.{field}.all(one, self.{field}.exists_one(other, other.name == one.name))",
+        f"names of {field} must differ",
+        holds,
+    )
 
 
 @dataclass(frozen=True)

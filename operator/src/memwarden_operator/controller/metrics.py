@@ -29,6 +29,12 @@ PODS_LEFT_OUT = Gauge(
     "Injected pods beyond --max-pods that are not kept",
     registry=REGISTRY,
 )
+ALERT_POLICIES = Gauge(
+    "memwarden_controller_alert_policies",
+    "MemoryAlertPolicies, by whether Prometheus and Alertmanager have taken them: Yes, No, Unknown",
+    ("accepted",),
+    registry=REGISTRY,
+)
 QUEUE = Gauge("memwarden_controller_queue", "MemoryProfiles that wait for their reconcile", registry=REGISTRY)
 SCANNED = Counter(
     "memwarden_controller_scanned_pods_total", "Pods looked over for missed ones", registry=REGISTRY

@@ -36,7 +36,7 @@ def read(given: Mapping[str, Any]) -> Known:
     about = dict(given["metadata"])
     created = moment(about["creationTimestamp"])
     status = dict(given.get("status") or {})
-    whole = {"metadata": _metadata(about), "spec": dict(given.get("spec") or {}), "status": status}
+    whole = {"metadata": metadata(about), "spec": dict(given.get("spec") or {}), "status": status}
     try:
         return Known(MemoryProfile.from_cluster(whole), created, None)
     except ValidationError as error:
@@ -52,7 +52,7 @@ def read(given: Mapping[str, Any]) -> Known:
     return Known(_without_spec(whole), created, stalled)
 
 
-def _metadata(about: Mapping[str, Any]) -> dict[str, Any]:
+def metadata(about: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: about[key]
         for key in ("name", "namespace", "uid", "generation", "resourceVersion")

@@ -8,7 +8,7 @@ it they stay and the log says so; `REMEDIATION` to obey `spec.remediation.mode: 
 from dataclasses import dataclass
 from typing import Any, Final
 
-from memwarden_api.names import GROUP, PLURAL_PROFILE
+from memwarden_api.names import GROUP, PLURAL_ALERT_POLICY, PLURAL_PROFILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,8 @@ NEEDED: Final = (
         ("update",),
         "never used on the cluster: the collector asks who may tell it",
     ),
+    Rule(GROUP, (PLURAL_ALERT_POLICY,), ("get", "list", "watch"), "the alert policies"),
+    Rule(GROUP, (f"{PLURAL_ALERT_POLICY}/status",), ("patch",), "their status"),
     Rule("", ("pods",), ("get", "list", "watch"), "injected pods; metadata of the others; missed ones whole"),
     Rule("apps", ("replicasets",), ("get",), "the Deployment behind a pod"),
     Rule("apps", ("statefulsets", "daemonsets"), ("get",), "whose pods could not be made"),
@@ -58,6 +60,15 @@ REMEDIATION: Final = (
         "restarting them, where a profile says Act",
     ),
 )
+_MAKE: Final = ("create", "get", "patch", "delete")
+_MONITORING: Final = "monitoring.coreos.com"
+ALERTS: Final = (
+    Rule(_MONITORING, ("prometheusrules", "alertmanagerconfigs"), _MAKE, "what alert policies become"),
+    Rule(_MONITORING, ("prometheuses", "alertmanagers"), ("list",), "whether one selects it"),
+)
+"""Beside the rest, behind a value of the chart: without it the policies' status says what is missing."""
+ALERT_FILES: Final = (Rule("", ("configmaps",), _MAKE, "what they become without the Prometheus operator"),)
+"""The same, behind another one."""
 RULES: Final = (*NEEDED, *CLUSTER, *BREAKER, *REMEDIATION)
 
 

@@ -10,14 +10,17 @@ import logging
 import signal
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import kopf
 
 from memwarden_kube.client import connect
 from memwarden_kube.errors import KubeError
-from memwarden_kube.objects import PROFILES
+from memwarden_kube.objects import ALERT_POLICIES, PROFILES
+from memwarden_operator.alerts.loop import AlertLoop
+from memwarden_operator.alerts.monitoring import MonitoringDoor
+from memwarden_operator.alerts.workshop import Workshop
 from memwarden_operator.controller import handlers, health, metrics
 from memwarden_operator.controller.cluster import Cluster
 from memwarden_operator.controller.collector import CollectorDoor
@@ -51,7 +54,10 @@ async def run(settings: Settings) -> None:
             await connect(settings.kubeconfig, user_agent="memwarden-controller")
         )
         door = await stack.enter_async_context(CollectorDoor(settings))
-        controller = Controller(settings, Cluster(client), door)
+        monitoring = await stack.enter_async_context(
+            MonitoringDoor(settings.prometheus_url, settings.alertmanager_url)
+        )
+        controller = Controller(settings, Cluster(client), door, Workshop(client), monitoring)
         runner = await health.serve(settings.address, controller.heart, controller.missing)
         stack.push_async_callback(runner.cleanup)
         tasks = [asyncio.create_task(guarded(name, loop), name=name) for name, loop in controller.loops()]
@@ -76,7 +82,14 @@ async def _kopf(settings: Settings, registry: kopf.OperatorRegistry) -> None:
 class Controller:
     """Loops and world, put together."""
 
-    def __init__(self, settings: Settings, cluster: Cluster, door: CollectorDoor) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        cluster: Cluster,
+        door: CollectorDoor,
+        workshop: Workshop,
+        monitoring: MonitoringDoor,
+    ) -> None:
         self.heart = Heart()
         self._settings = settings
         self._cluster = cluster
@@ -102,6 +115,9 @@ class Controller:
         self._changes = ChangesLoop(
             self.world, door, self._worker, self.heart, troubles, self._facts.everything, now
         )
+        patience = timedelta(seconds=settings.alert_patience_seconds)
+        self._alerts = AlertLoop(workshop, monitoring, settings.labels_of_alerts, patience, self.heart, now)
+        self.heart.expect("alerts")
         self._unlisted = set(settings.namespaces or ("",))
         self._kinds = [
             KindLoop(following, cluster, settings.namespaces, self.heart, troubles)
@@ -116,7 +132,14 @@ class Controller:
         return [
             Following(
                 "profiles", PROFILES, lambda found: self.put(read(found)), self.gone, profiles.generations
-            )
+            ),
+            Following(
+                "alert policies",
+                ALERT_POLICIES,
+                self._alerts.put,
+                self._alerts.gone,
+                self._alerts.generations,
+            ),
         ]
 
     def loops(self) -> list[tuple[str, Any]]:
@@ -129,6 +152,7 @@ class Controller:
             ("changes", self._changes.run),
             ("facts", self._facts.run),
             ("reconcile", self._worker.run),
+            ("alerts", self._alerts.run),
         ]
 
     def _pods_of(self, namespace: str) -> Any:

@@ -6,6 +6,7 @@ Each field is an option and an environment variable: `collector_url` is `--colle
 
 import argparse
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -14,6 +15,11 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 ENV_PREFIX: Final = "MEMWARDEN_"
+_LISTS: Final = ("namespaces", "alert_labels")
+_LABEL: Final = re.compile(
+    r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?=([A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?)?",
+    re.ASCII,
+)
 DEFAULT_COLLECTOR: Final = "https://memwarden-collector.memwarden-system.svc:4318"
 
 
@@ -51,6 +57,23 @@ class Settings(BaseModel):
     status_seconds: float = Field(
         default=30, ge=1, le=3600, description="A profile's status is not written more often than this"
     )
+    prometheus_url: str | None = Field(
+        default=None, description="Prometheus, which is asked whether it has the rules of MemoryAlertPolicies"
+    )
+    alertmanager_url: str | None = Field(
+        default=None, description="Alertmanager, which is asked whether it has their routes"
+    )
+    alert_labels: tuple[str, ...] = Field(
+        default=(),
+        max_length=32,
+        description="Labels of what is made of MemoryAlertPolicies, by comma: release=monitoring,team=shop",
+    )
+    alert_patience_seconds: float = Field(
+        default=300,
+        ge=1,
+        le=86_400,
+        description="What Prometheus or Alertmanager has not loaded after this time counts as refused",
+    )
     max_pods: int = Field(
         default=20_000,
         ge=1,
@@ -72,13 +95,23 @@ class Settings(BaseModel):
         description="Where the injector says whether it is ready: without it nothing is restarted",
     )
 
-    @field_validator("collector_url")
+    @field_validator("collector_url", "prometheus_url", "alertmanager_url")
     @classmethod
-    def _is_http(cls, url: str) -> str:
+    def _is_http(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{url!r} is not a URL such as {DEFAULT_COLLECTOR}")
         return url.rstrip("/")
+
+    @field_validator("alert_labels")
+    @classmethod
+    def _are_labels(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        for label in labels:
+            if not _LABEL.fullmatch(label):
+                raise ValueError(f"{label!r} is not NAME=VALUE of a Kubernetes label")
+        return labels
 
     @field_validator("listen")
     @classmethod
@@ -87,6 +120,11 @@ class Settings(BaseModel):
         if not host or not (port.isascii() and port.isdigit()) or int(port) > 65_535:
             raise ValueError(f"{listen!r} is not HOST:PORT with a port from 0 to 65535")
         return listen
+
+    @property
+    def labels_of_alerts(self) -> dict[str, str]:
+        """Of `alert_labels`."""
+        return dict(label.split("=", 1) for label in self.alert_labels)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -132,7 +170,7 @@ def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) ->
         if value is None:
             value = environ.get(variable(name)) or None
         if value is not None:
-            given[name] = _names(value) if name == "namespaces" else value
+            given[name] = _names(value) if name in _LISTS else value
     try:
         return Settings(**given)
     except ValidationError as error:
