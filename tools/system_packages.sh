@@ -32,4 +32,12 @@ if ! .venv/bin/python -c 'import playwright, xmlschema, check_jsonschema' 2>/dev
         .uv/bin/python -m uv sync --locked --inexact --all-packages --group system --quiet \
         || fail "could not install the group system of uv.lock from PyPI; see the lines above"
 fi
+# Prometheus and Alertmanager are unpacked, not installed: their packages would start servers.
+if ! command -v promtool >/dev/null && [ ! -x build/prometheus/usr/bin/promtool ]; then
+    command -v apt-get >/dev/null || fail "make test-system needs promtool, amtool, prometheus and prometheus-alertmanager on PATH"
+    mkdir -p build/prometheus/packages
+    (cd build/prometheus/packages && apt-get download -qq prometheus prometheus-alertmanager) \
+        || fail "apt-get could not download prometheus and prometheus-alertmanager; see the lines above"
+    for package in build/prometheus/packages/*.deb; do dpkg -x "$package" build/prometheus; done
+fi
 .venv/bin/python tools/public_schemas.py

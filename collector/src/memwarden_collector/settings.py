@@ -234,6 +234,9 @@ class Retention(_Model):
     partial_snapshot_hours: float = Field(
         default=24, gt=0, description="Hours after which a snapshot that nobody goes on uploading is given up"
     )
+    alerts_days: float = Field(
+        default=90, gt=0, description="Days that alerts are kept after the last word of them"
+    )
     events_days: float = Field(default=30, gt=0, description="Days that events of sidecars are kept")
     max_events: int = Field(
         default=1_000_000, ge=1, description="Events of sidecars that are kept, the newest"

@@ -14,7 +14,8 @@ _FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(3000, 1, 1, tzinfo=UTC)
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
+    """PostgreSQL keeps every character but one."""
     if "\x00" in text:
         raise ValueError("it holds U+0000, which can't be kept")
     return text
@@ -28,7 +29,7 @@ def _of_our_time(moment: datetime) -> datetime:
     return aware
 
 
-_Plain = Annotated[str, AfterValidator(_storable)]
+_Plain = Annotated[str, AfterValidator(storable)]
 Name = Annotated[_Plain, Field(min_length=1, max_length=253)]
 ShortText = Annotated[_Plain, Field(max_length=253)]
 Text = Annotated[_Plain, Field(max_length=1024)]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_programs import run
 
 from memwarden_api.generate.yaml_text import yaml_text
 from memwarden_api.v1alpha1.alert_policy import MuteWindow
@@ -13,7 +14,6 @@ from memwarden_operator.alerts.fragment import fragment
 from memwarden_operator.alerts.windows import intervals
 
 from .policies import EACH_RECEIVER, EACH_RULE, everything, policy
-from .prometheus_programs import run
 
 OWN = "shop/memwarden-shop/"
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_programs import run
 
 from memwarden_api import names
 from memwarden_api.generate.yaml_text import yaml_text
@@ -13,7 +14,6 @@ from memwarden_operator.alerts.expressions import literally
 from memwarden_operator.alerts.rules import group_name, rule_groups
 
 from .policies import EACH_RULE, everything, policy
-from .prometheus_programs import run
 
 HOSTILE = 'we"b\\ {{ $value }} ${x} \u00e9'
 SERIES = {value for name, value in vars(names).items() if name.startswith("PROMETHEUS_")}
@@ -56,6 +56,32 @@ def test_a_name_is_matched_literally() -> None:
 
 # ── By Prometheus itself ─────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.system
+def test_prometheus_takes_the_five_rules_of_the_guide(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "guide" / "alerts.md").read_text()
+    rules = guide.partition("<!-- rules -->\n```yaml\n")[2].partition("```")[0]
+    (tmp_path / "rules.yaml").write_text(rules)
+    checked = run("promtool", "check", "rules", tmp_path / "rules.yaml")
+    assert "5 rules found" in checked.stdout, checked.stdout + checked.stderr
+    found = set(re.findall(r"\b(memwarden_[a-z_]+)\b", rules))
+    assert found <= SERIES | {"memwarden_collector_database_up"}
+    usage = f"memwarden_memory_usage_ratio{SICK}}}"
+    labels = {
+        "severity": "warning",
+        "namespace": "shop",
+        "kind": "Deployment",
+        "workload": "sick",
+        "container": "app",
+    }
+    told = {"exp_labels": labels, "exp_annotations": {"summary": "sick in shop uses 95% of its memory limit"}}
+    checks = [
+        {"eval_time": "15m", "alertname": "MemoryNearLimit", "exp_alerts": [told]},
+        {"eval_time": "15m", "alertname": "MemoryLeaks", "exp_alerts": []},
+        {"eval_time": "15m", "alertname": "PodsNotWatched", "exp_alerts": []},
+    ]
+    unit_test(tmp_path, yaml.safe_load(rules), {**FINE, usage: "0.95x20"}, checks)
+
+
+@pytest.mark.system
 def test_prometheus_takes_the_rules(tmp_path: Path) -> None:
     file = tmp_path / "rules.yaml"
     file.write_text(yaml_text(rule_groups(everything())))
@@ -77,7 +103,7 @@ FINE = {
     'memwarden_profile_pods{namespace="shop",profile="shop",state="injected"}': "4x20",
     'memwarden_profile_pods{namespace="shop",profile="shop",state="reporting"}': "4x20",
     # Another namespace's business.
-    'memwarden_workload_verdict{namespace="other",workload="web",verdict="Leaking"}': "1x20",
+    'memwarden_workload_verdict{namespace="other",workload="web",verdict="Growing"}': "1x20",
 }
 
 

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
 GROUP: Final = "memwarden.dev"
 PROFILES: Final = "memoryprofiles"
+ALERT_POLICIES: Final = "memoryalertpolicies"
 SNAPSHOTS: Final = "heapsnapshots"
 
 
@@ -55,6 +56,10 @@ class Need:
 
 WRITE: Final = Need("update", subresource="status")
 """The controller's right: who may write the status of every profile may tell us of the cluster and order sidecars."""
+
+
+POST_ALERTS: Final = Need("create", ALERT_POLICIES, subresource="alerts")
+"""Alertmanager's right, and no more than that: to tell of alerts."""
 
 
 class Access(Protocol):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
 
-from memwarden_collector.access.caller import SNAPSHOTS, WRITE, Need
+from memwarden_collector.access.caller import POST_ALERTS, SNAPSHOTS, WRITE, Need
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,8 @@ _RULES: Final[tuple[_Rule, ...]] = (
     ("GET", r"/commands/next", lambda _, query: OfPod(query.get("pod_uid", ""))),
     ("POST", r"/commands/[^/]+/result", lambda _, __: OfPod("")),
     # Each of these filters by `namespace`. What doesn't must not be here.
-    ("GET", r"/(scopes|verdicts|workloads(/changes)?|leaks)", _listed),
+    ("GET", r"/(scopes|verdicts|workloads(/changes)?|leaks|alerts)", _listed),
+    ("POST", r"/alerts", lambda _, __: POST_ALERTS),
     ("GET", r"/cluster/(owners|rollouts|restarts|coverage)", _listed),
     ("GET|POST", rf"/scopes/(?P<id>.+?)/({_LAST})(/.*)?", _one_scope),
     ("GET", r"/workloads/(?P<id>.+)", _one_workload),

@@ -14,6 +14,7 @@ from memwarden_collector.access.request import require
 from memwarden_collector.access.rules import scope_need
 from memwarden_collector.analysis.analyst import Analyst, UnknownScope, document_of, history_entries
 from memwarden_collector.serve import cursors
+from memwarden_collector.serve.alerts import add_alert_routes
 from memwarden_collector.serve.cluster import add_cluster_routes
 from memwarden_collector.serve.commands import add_command_routes
 from memwarden_collector.serve.downsample import downsample
@@ -167,6 +168,7 @@ def _routes(database: Database, analyst: Analyst, services: Services) -> APIRout
 
     add_flame_routes(router, database)
     add_cluster_routes(router, database)
+    add_alert_routes(router, database)
     add_command_routes(router, database, services)
     add_snapshot_routes(router, database, services)
     add_workload_routes(router, database)

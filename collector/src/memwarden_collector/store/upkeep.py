@@ -16,6 +16,7 @@ from psycopg import sql
 from memwarden_collector.errors import StoreError
 from memwarden_collector.settings import Retention
 from memwarden_collector.store import (
+    alerts,
     cluster,
     columnstore,
     commands,
@@ -152,6 +153,7 @@ class Upkeep:
                 [now - timedelta(days=self._retention.verdicts_days), _VERDICTS],
             ).rowcount
             done.deleted += cluster.delete_old(connection, timedelta(days=self._retention.cluster_days))
+            done.deleted += alerts.delete_old(connection, timedelta(days=self._retention.alerts_days))
             done.deleted += events.delete_old(
                 connection, timedelta(days=self._retention.events_days), self._retention.max_events
             )

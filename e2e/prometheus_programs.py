@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-UNPACKED = Path(__file__).resolve().parents[3] / "build" / "prometheus" / "usr" / "bin"
+UNPACKED = Path(__file__).resolve().parents[1] / "build" / "prometheus" / "usr" / "bin"
 
 
 def program(name: str) -> str:
