@@ -48,6 +48,8 @@ class Benchmark:
     code: int
     printed: str
     at: str = NOW
+    load: float = 0.0
+    """Processes that wanted to run as it began: with many, a bound in seconds says nothing. 0: not known."""
 
 
 Row = TypeVar("Row", Test, Benchmark)
@@ -79,6 +81,7 @@ def _test(case: ElementTree.Element) -> Test:
 def run_benchmarks(files: list[Path]) -> Iterator[Benchmark]:
     for file in files:
         print(f"== {file.name}", flush=True)
+        load = os.getloadavg()[0]
         try:
             done = subprocess.run(
                 [sys.executable, str(file)],
@@ -90,10 +93,11 @@ def run_benchmarks(files: list[Path]) -> Iterator[Benchmark]:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            yield Benchmark(file.name, 124, f"it took longer than {BENCHMARK_SECONDS} s")
+            yield Benchmark(file.name, 124, f"it took longer than {BENCHMARK_SECONDS} s", load=load)
             continue
         print(done.stdout, flush=True)
-        yield Benchmark(file.name, done.returncode, re.sub(r"\x1b\[[0-9;]*m", "", done.stdout))
+        printed = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
+        yield Benchmark(file.name, done.returncode, printed, load=load)
 
 
 def page(tests: list[Test], benchmarks: list[Benchmark]) -> str:
@@ -118,7 +122,8 @@ def page(tests: list[Test], benchmarks: list[Benchmark]) -> str:
     for one in benchmarks:
         ended = "" if one.code == 0 else f" (ended with {one.code})"
         printed = one.printed.strip().replace("```", "'''")
-        lines += [f"### {one.name}{ended}, {one.at}", "```text", printed, "```", ""]
+        beside = f", beside a load of {one.load:.0f}" if one.load else ""
+        lines += [f"### {one.name}{ended}, {one.at}{beside}", "```text", printed, "```", ""]
     return "\n".join(lines).rstrip() + "\n"
 
 

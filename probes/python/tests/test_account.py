@@ -149,6 +149,7 @@ WAYS = {
     "-c": lambda python, folder: Way(python, "-c", ACCOUNT.read_text()),
     "zipapp": zipped,
     "-I": lambda python, folder: Way(python, "-I", ACCOUNT),
+    "-E": lambda python, folder: Way(python, "-E", ACCOUNT),
     "-S": lambda python, folder: Way(python, "-S", ACCOUNT),
     "tracemalloc": lambda python, folder: Way(python, "-X", "tracemalloc=5", ACCOUNT),
     "tracemalloc by environment": lambda python, folder: Way(python, ACCOUNT, PYTHONTRACEMALLOC="3"),

@@ -298,7 +298,7 @@ def test_attributes_read_at_wrong_places_are_found_out(run, version):
     folder, self_test = sys.argv[1:]
     try:
         libc = "glibc" if os.confstr("CS_GNU_LIBC_VERSION") else "musl"
-    except ValueError:
+    except (ValueError, OSError):
         libc = "musl"
     library = os.path.join(folder, "memwarden_hook-linux-%s-%s.so" % (os.uname().machine, libc))
     tests, said = {}, {}
