@@ -27,25 +27,28 @@ The senders are simulated sidecars: requests made by the sidecar's own encoder o
 
 SHORT_OF: Final = """\
 ## What stays below its target, and what stops it
-- Decoding, 40 points: {decoding} of 3 M points: 15 µs for a request, of about twenty calls of numpy that take what they take
-  whatever they work on (compare, look up, gather, divide, test). It limits nothing: the store behind it takes {store} times
-  as long.
-- HTTP, 40 points: {http} of 359 k points a CPU second, which was measured of the OpenTelemetry Collector with an exporter that
-  does nothing. The figure holds all that the process does to the acknowledgement after the commit: the writer's share (ids,
-  ledger, COPY) is in it, and all of it is Python in one process under one interpreter lock. HTTP itself is httptools
-  already; uvloop in place of asyncio's loop gave 1.00 and 1.04 times the points of requests of 40, 0.94 and 0.98 of ticks, in
-  turns in one run: 14 MB for nothing, so it is not used. With 1 000 points a request the same process does {http_many} k.
-- gRPC: {grpc} of 100 k points a CPU second, {grpc_ratio} of HTTP in the same run. grpc.aio alone, with nothing behind it, was
-  measured at 3.4 k calls a CPU second, which is 136 k points of 40 a call before anything is done with them. gRPC is there
-  for clients that have nothing else; sidecars send HTTP.
-- Wide values: {wide} of 1 M a second when each tick is a request. PostgreSQL alone took 67 µs of CPU for the rows of one tick (22
-  wide values in 2.5 rows, 9.5 narrow rows, ledger, change; groups of 100 ticks): a million wide values would be 44 000 ticks a
-  second, three cores for the database by itself. Decoding took 37 µs and the writer 83 µs in the same run (before rows were laid
-  out together 45 and 140), and HTTP comes on top. The million of the study was rows of 20 values and nothing beside them.
-- Bytes a wide value: {bytes} of 13. A row takes 75 bytes before its first value (line pointer 4, header with the map of NULLs 32, time
-  and id 16, entry of the index 23), and a sidecar's row has 8.6 values of 8: 16.7 bytes at best, the rest is the source of the
-  limit as text and pages that are not full. 13 takes 15 values a row, and the rows are what a scope and a process have. float4
-  would lose bytes of memory above 16 MiB, and what was stored would have to be written again.
+- Decoding, 40 points: {decoding} of 3 M points: 15 µs for a request, of about twenty calls of numpy that take
+  what they take whatever they work on (compare, look up, gather, divide, test). It limits nothing: the store
+  behind it takes {store} times as long.
+- HTTP, 40 points: {http} of 359 k points a CPU second, which was measured of the OpenTelemetry Collector with
+  an exporter that does nothing. The figure holds all that the process does to the acknowledgement after the
+  commit: the writer's share (ids, ledger, COPY) is in it, and all of it is Python in one process under one
+  interpreter lock. HTTP itself is httptools already; uvloop in place of asyncio's loop gave 1.00 and 1.04 times
+  the points of requests of 40, 0.94 and 0.98 of ticks, in turns in one run: 14 MB for nothing, so it is not
+  used. With 1 000 points a request the same process does {http_many} k.
+- gRPC: {grpc} of 100 k points a CPU second, {grpc_ratio} of HTTP in the same run. grpc.aio alone, with nothing
+  behind it, was measured at 3.4 k calls a CPU second, which is 136 k points of 40 a call before anything is
+  done with them. gRPC is there for clients that have nothing else; sidecars send HTTP.
+- Wide values: {wide} of 1 M a second when each tick is a request. PostgreSQL alone took 67 µs of CPU for the
+  rows of one tick (22 wide values in 2.5 rows, 9.5 narrow rows, ledger, change; groups of 100 ticks): a million
+  wide values would be 44 000 ticks a second, three cores for the database by itself. Decoding took 37 µs and
+  the writer 83 µs in the same run (45 and 140 in a run before rows were laid out together), and HTTP on top. The
+  million of the study was rows of 20 values and nothing beside them.
+- Bytes a wide value: {bytes} of 13. A row takes 75 bytes before its first value (line pointer 4, header with
+  the map of NULLs 32, time and id 16, entry of the index 23), and a sidecar's row has 8.6 values of 8: 16.7
+  bytes at best, the rest is the source of the limit as text and pages that are not full. 13 takes 15 values a
+  row, and the rows are what a scope and a process have. float4 would lose bytes of memory above 16 MiB, and
+  what was stored would have to be written again.
 """
 
 

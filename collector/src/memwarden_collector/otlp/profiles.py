@@ -88,6 +88,8 @@ class _Walk:
         self._limits = limits
         self._check_time = time_check(limits, now)
         self._ages: dict[tuple[int, ...], int] = {}
+        self._checked: Numbers | None = None
+        """Stacks of the last profile that was read at once: those of a moment mostly have the same."""
         self._samples = 0
 
     def accepts(self, profile: ProfileView) -> bool:
@@ -139,7 +141,9 @@ class _Walk:
         if samples is None or float(samples.values.sum(dtype=float)) > _MAX_SUM / 2:
             return None
         try:
-            self._request.stacks.check(set(samples.stacks.tolist()))
+            if self._checked is None or not np.array_equal(samples.stacks, self._checked):
+                self._request.stacks.check(set(samples.stacks.tolist()))
+                self._checked = samples.stacks
             kinds, which = np.unique(samples.attributes, return_inverse=True)
             buckets = _numbers([self._age((index,)) for index in kinds.tolist()])
         except BadAttributes:

@@ -7,6 +7,8 @@ an index outside of its table raises BadAttributes and takes the profile with it
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 from opentelemetry.proto.collector.profiles.v1development.profiles_service_pb2 import (
     ExportProfilesServiceRequest,
@@ -20,6 +22,9 @@ from memwarden_collector.otlp.rejections import Rejections
 from memwarden_collector.settings import Limits
 
 _MAX_LINE = 2**31 - 1
+# Of all requests: 16 MiB at most, with names of four bytes a letter.
+_REMEMBERED: Final = 16_384
+_REMEMBERED_TEXT: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +101,12 @@ class StackReader:
     def __init__(
         self, dictionary: ProfilesDictionary, reader: AttributeReader, limits: Limits, rejections: Rejections
     ) -> None:
-        self._dictionary = dictionary
+        # Asking a message for its table makes an object each time.
+        self._stack_table = dictionary.stack_table
+        self._location_table = dictionary.location_table
+        self._function_table = dictionary.function_table
         self._reader = reader
-        self._limits = limits
+        self._depth = limits.max_stack_depth
         self._rejections = rejections
         self._locations: dict[int, tuple[Line, ...]] = {}
         self._digests: dict[int, bytes] = {}
@@ -119,60 +127,74 @@ class StackReader:
 
     def frames(self, index: int) -> tuple[Line, ...]:
         """Innermost first, at most `max_stack_depth`."""
-        lines = [line for location in self._stack(index) for line in self._locations[location]]
-        return tuple(lines[: self._limits.max_stack_depth])
+        locations = self._stack(index)[: self._depth]
+        return tuple([line for location in locations for line in self._locations[location]][: self._depth])
 
     def _stack(self, index: int) -> tuple[int, ...]:
-        """Its locations, within the limit."""
-        table = self._dictionary.stack_table
+        """All of its locations."""
+        table = self._stack_table
         if not 0 <= index < len(table):
             raise BadAttributes("bad_index", f"stack index {index} is outside the table of {len(table)}")
-        return tuple(table[index].location_indices)[: self._limits.max_stack_depth]
+        return tuple(table[index].location_indices)
 
     def _digest(self, index: int) -> bytes:
-        locations, depth = self._stack(index), self._limits.max_stack_depth
-        if len(locations) == depth < len(self._dictionary.stack_table[index].location_indices):
-            self._rejections.warn("stack_depth", f"a stack was cut to max_stack_depth={depth} frames")
+        locations = self._stack(index)
+        if len(locations) > self._depth:
+            self._rejections.warn("stack_depth", f"a stack was cut to max_stack_depth={self._depth} frames")
+            locations = locations[: self._depth]
+        digests = self._digests
         try:
-            parts = b"".join(map(self._digests.__getitem__, locations))
+            parts = b"".join(map(digests.__getitem__, locations))
         except KeyError:
             for location in locations:
-                if location not in self._digests:
-                    self._digests[location] = self._location(location)
-            parts = b"".join(map(self._digests.__getitem__, locations))
+                if location not in digests:
+                    digests[location] = self._location(location)
+            parts = b"".join(map(digests.__getitem__, locations))
         return hashlib.blake2b(parts, digest_size=16).digest()
 
     def _location(self, index: int) -> bytes:
         """Reads it; the hash of its lines."""
-        table = self._dictionary.location_table
+        table = self._location_table
         if not 0 <= index < len(table):
             raise BadAttributes("bad_index", f"location index {index} is outside the table of {len(table)}")
         location = table[index]
-        found = location.lines[: self._limits.max_stack_depth]
+        found = location.lines if len(location.lines) <= self._depth else location.lines[: self._depth]
         lines = tuple([self._line(line.function_index, line.line) for line in found])
         if not lines and index:
             # Not symbolised: the address is all that is known.
             lines = (("", 0, f"0x{location.address:x}"),)
         self._locations[index] = lines
-        return hashlib.blake2b(repr(lines).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        if len(lines) == 1 and len(lines[0][0]) + len(lines[0][2]) <= _REMEMBERED_TEXT:
+            return _known_hash(lines[0])
+        return _hash(lines)
 
     def _line(self, function_index: int, line: int) -> Line:
-        table = self._dictionary.function_table
-        if not 0 <= function_index < len(table):
-            raise BadAttributes(
-                "bad_index", f"function index {function_index} is outside the table of {len(table)}"
-            )
-        if not 0 <= line <= _MAX_LINE:
-            raise BadAttributes("bad_line", f"a line number is not from 0 to {_MAX_LINE}")
         known = self._functions.get(function_index)
         if known is None:
-            function, read = table[function_index], self._reader
-            file, name = function.filename_strindex, function.name_strindex
-            known = self._functions[function_index] = (
-                read.text(read.string(file)),
-                read.text(read.string(name)),
-            )
-        return known[0], int(line), known[1]
+            known = self._functions[function_index] = self._function(function_index)
+        if not 0 <= line <= _MAX_LINE:
+            raise BadAttributes("bad_line", f"a line number is not from 0 to {_MAX_LINE}")
+        return known[0], line, known[1]
+
+    def _function(self, index: int) -> tuple[str, str]:
+        table, read = self._function_table, self._reader
+        if not 0 <= index < len(table):
+            raise BadAttributes("bad_index", f"function index {index} is outside the table of {len(table)}")
+        function = table[index]
+        return (
+            read.text(read.string(function.filename_strindex)),
+            read.text(read.string(function.name_strindex)),
+        )
+
+
+def _hash(lines: tuple[Line, ...]) -> bytes:
+    return hashlib.blake2b(repr(lines).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+@lru_cache(_REMEMBERED)
+def _known_hash(line: Line) -> bytes:
+    """A program's profiles have the same lines again and again."""
+    return _hash((line,))
 
 
 def profiles_response(rejections: Rejections) -> ExportProfilesServiceResponse:
