@@ -47,22 +47,32 @@ def measure(scale: Scale) -> Iterator[Figure]:
                 note=f"one INSERT a row: {naive:.1f} k/s; by the clock of this run {wall:.0f} k/s",
                 load=load_average(),
             )
-        share = _values_a_point()
-        for name, kind, count, requests, goal in (
-            ("wide values, a sidecar's tick a request", "sidecar", 300, 6000, None),
-            ("wide values, 30 sidecars' ticks a request", "gateway:30", 10, 400, 1.0),
-        ):
-            cpu, wall = _both(ours, kind, count, scale.count(requests, 20), scale.rounds)
-            yield Figure(
-                ROW,
-                name,
-                cpu * share / 1e3,
-                "M values/s on 2 cores",
-                goal,
-                note=f"as all {cpu:.0f} k points/s of such requests, {share:.0%} of them wide;"
-                f" by the clock {wall * share:.0f} k/s",
-                load=load_average(),
-            )
+        yield from wide(ours, scale)
+
+
+def wide(ours: Collector, scale: Scale) -> Iterator[Figure]:
+    """Ticks of sidecars, one a request and as a gateway that batches sends them."""
+    share = _values_a_point()
+    alone: float | None = None
+    for name, kind, count, requests, goal in (
+        ("a sidecar's tick a request", "sidecar", 300, 6000, None),
+        ("30 sidecars' ticks a request", "gateway:30", 10, 400, 1.0),
+    ):
+        cpu, wall = _both(ours, kind, count, scale.count(requests, 20), scale.rounds)
+        value = cpu * share / 1e3
+        yield Figure(
+            ROW,
+            f"wide values, {name}",
+            value,
+            "M values/s on 2 cores",
+            goal,
+            reference="a tick a request" if alone is not None else "",
+            reference_value=alone,
+            note=f"as all {cpu:.0f} k points/s of such requests, {share:.0%} of them wide;"
+            f" by the clock {wall * share:.0f} k/s",
+            load=load_average(),
+        )
+        alone = value
 
 
 def _both(ours: Collector, kind: str, count: int, requests: int, rounds: int) -> tuple[float, float]:
