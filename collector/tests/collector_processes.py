@@ -170,7 +170,7 @@ class Collector:
             time.sleep(0.01)
         self.start_seconds = time.monotonic() - started
         self.url = self.port_file.read_text().strip()
-        self.client = httpx.Client(base_url=self.url, timeout=30, trust_env=False, verify=False)
+        self.client = httpx.Client(base_url=self.url, timeout=120, trust_env=False, verify=False)
 
     def grpc_address(self) -> str:
         """HOST:PORT of its gRPC door, which it says before it is ready."""
