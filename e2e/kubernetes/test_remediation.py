@@ -201,14 +201,14 @@ def status(namespace: "Namespace") -> dict[str, Any]:
 def decided(
     namespace: "Namespace", label: str, result: str, reason: str = names.DECIDED, seconds: float = PATIENCE
 ) -> dict[str, Any]:
-    """The newest decision on a workload, once it is this one."""
+    """The newest such decision on a workload, once there is one."""
 
     def look() -> dict[str, Any]:
         told = status(namespace)
         found = [one for one in told.get("remediations", ()) if one["workload"] == label]
-        assert found, told
-        assert (found[-1]["result"], found[-1]["reason"]) == (result, reason), found
-        return found[-1]
+        same = [one for one in found if (one["result"], one["reason"]) == (result, reason)]
+        assert same, told
+        return same[-1]
 
     return eventually(f"{label}: {result}, {reason}", look, seconds)
 
