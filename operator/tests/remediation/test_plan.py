@@ -18,7 +18,7 @@ SET = Workload("shop", "StatefulSet", "db")
 
 
 def ago(**since: float) -> Acted:
-    return Acted(time=NOW - timedelta(**since))
+    return Acted(time=NOW - timedelta(**since), decided=NOW - timedelta(**since))
 
 
 def of_kind(kind: str) -> Case:
@@ -57,7 +57,7 @@ def alone(**given: Any) -> Case:
 
 
 def returned(**since: float) -> Acted:
-    return Acted(time=NOW - timedelta(**since), returned=True)
+    return ago(**since).model_copy(update={"returned": True})
 
 
 CASES = (
@@ -130,7 +130,7 @@ CASES = (
     # What was done before
     Row("cooling down", names.REFUSED_COOLDOWN, done=(ago(minutes=29),)),
     Row("cooled down", "pod b", done=(ago(minutes=30),)),
-    Row("what was only tried does not cool", "pod b", done=(Acted(time=NOW, dry_run=True),)),
+    Row("what was only tried does not cool", "pod b", done=(ago().model_copy(update={"dry_run": True}),)),
     Row(
         "the hour is spent", names.REFUSED_BUDGET, rules=NOW_AND_THEN, done=(ago(minutes=50), ago(minutes=20))
     ),
@@ -150,6 +150,13 @@ CASES = (
         alone(age=3600),
         ONE_IS_ENOUGH,
         done=(returned(hours=26), returned(hours=25)),
+    ),
+    Row(
+        "it was there before the other was known to have gone",
+        names.REFUSED_BREAKER,
+        alone(age=2000),
+        {"limits": {"minimumReadyReplicas": 1, "breaker": {"returns": 1}}},
+        done=(ago(seconds=1990).model_copy(update={"decided": NOW - timedelta(seconds=2000)}),),
     ),
     Row(
         "a pod that was there before is no return",

@@ -147,7 +147,10 @@ class Decision(Object):
 class Acted(Object):
     """One action that counts for budgets, cooldown and breaker."""
 
-    time: datetime = Field(description="When it was decided on")
+    time: datetime = Field(description="When it was known to be done")
+    decided: datetime = Field(
+        description="When it was decided on: pods that were made since then came after it"
+    )
     dry_run: bool = Field(default=False, description="Nothing was touched: it counts for DryRun alone")
     returned: bool = Field(default=False, description="The pod had come instead of another one of these")
 

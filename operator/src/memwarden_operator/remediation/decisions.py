@@ -95,7 +95,7 @@ def decide(
                     decision.message,
                 )
             elif rules.mode == "DryRun":
-                book.count(decision.case, decision.returned, dry_run=True)
+                book.count(decision.case, decision.returned, now, dry_run=True)
                 book.say(
                     decision.case.workload.label,
                     decision.pod.name,
@@ -115,7 +115,7 @@ def settled(profile: MemoryProfile, outcomes: Iterable[Outcome], now: datetime) 
     for outcome in outcomes:
         case, pending = outcome.act.case, outcome.act.pending
         if outcome.result == "Done":
-            book.count(case, pending.returned, dry_run=False)
+            book.count(case, pending.returned, pending.since, dry_run=False)
         if outcome.result != "Blocked":
             book.clear(case.workload.label)
         book.say(case.workload.label, pending.pod, outcome.result, outcome.reason, outcome.message)
@@ -134,7 +134,7 @@ def _pending(
     pending, now = entry.pending, book.now
     pod = next((one for one in case.pods if one.uid == pending.pod_uid), None)
     if _is_done(case, pending, living):
-        book.count(case, pending.returned, dry_run=False)
+        book.count(case, pending.returned, pending.since, dry_run=False)
         book.clear(case.workload.label)
         book.say(
             case.workload.label,
@@ -190,9 +190,14 @@ class _Book:
     def clear(self, label: str) -> None:
         self.entries[label] = self.entries[label].model_copy(update={"pending": None})
 
-    def count(self, case: Case, returned: bool, *, dry_run: bool) -> None:
+    def count(self, case: Case, returned: bool, decided: datetime, *, dry_run: bool) -> None:
         entry = self._entry(case)
-        acted = Acted(time=self.now.replace(microsecond=0), dry_run=dry_run, returned=returned)
+        acted = Acted(
+            time=self.now.replace(microsecond=0),
+            decided=decided.replace(microsecond=0),
+            dry_run=dry_run,
+            returned=returned,
+        )
         self.entries[entry.workload] = entry.model_copy(update={"acted": (*entry.acted, acted)})
 
     def intend(self, action: Action) -> None:

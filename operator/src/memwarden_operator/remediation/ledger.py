@@ -31,9 +31,12 @@ def cools_until(acted: Iterable[Acted], limits: RemediationLimits) -> datetime |
 
 
 def came_back(acted: Iterable[Acted], limits: RemediationLimits, made_at: datetime, now: datetime) -> bool:
-    """Whether a pod came instead of one that was sent away, or since then, as far as it counts."""
+    """Whether a pod came instead of one that was sent away, or since then, as far as it counts.
+
+    Since the decision: the pod that comes instead is there before it is known that the other one went.
+    """
     since = now - span(limits.breaker.within)
-    return any(since < one.time < made_at for one in acted)
+    return any(since < one.time and one.decided <= made_at for one in acted)
 
 
 def returns(acted: Iterable[Acted], limits: RemediationLimits, now: datetime) -> int:
