@@ -191,3 +191,8 @@ Duration = Annotated[
 ContainerName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=63)]
 Name = Annotated[str, Field(min_length=1, max_length=253)]
 Message = Annotated[str, Field(max_length=1024)]
+
+
+def keyed(*keys: str) -> dict[str, Any]:
+    """Of a list whose entries are told apart by these fields."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}

@@ -1,22 +1,18 @@
 """What came of a MemoryProfile: written by the controller, at most every 30 s and only when it differs."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from memwarden_api.report import VerdictName
 from memwarden_api.v1alpha1.conditions import Condition
-from memwarden_api.v1alpha1.fields import Message, Name, Object
+from memwarden_api.v1alpha1.fields import Message, Name, Object, keyed
 from memwarden_api.v1alpha1.remediation import RemediationStatus, WorkloadName
 
 MAX_SKIPPED: Final = 20
 MAX_WORKLOADS: Final = 100
 MAX_STOPPED: Final = 100
-
-
-def _keyed(*keys: str) -> dict[str, Any]:
-    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
 
 
 class Skipped(Object):
@@ -37,7 +33,7 @@ class Coverage(Object):
         default=(),
         max_length=MAX_SKIPPED,
         description="Pods that are not watched and why, the first of them; the collector has all",
-        json_schema_extra=_keyed("pod"),
+        json_schema_extra=keyed("pod"),
     )
 
 
@@ -89,7 +85,7 @@ class MemoryProfileStatus(RemediationStatus):
         default=(),
         max_length=16,
         description="Ready, Reconciling, Stalled, Injected, Collecting, LeakFree",
-        json_schema_extra=_keyed("type"),
+        json_schema_extra=keyed("type"),
     )
     coverage: Coverage = Field(default=Coverage(), description="Pods that are meant, and their state")
     leaks: int = Field(default=0, ge=0, description="Workloads that leak")
@@ -100,11 +96,11 @@ class MemoryProfileStatus(RemediationStatus):
         default=(),
         max_length=MAX_WORKLOADS,
         description="What is known of each workload, the worst first",
-        json_schema_extra=_keyed("kind", "name", "container"),
+        json_schema_extra=keyed("kind", "name", "container"),
     )
     injection_stopped: tuple[StoppedInjection, ...] = Field(
         default=(),
         max_length=MAX_STOPPED,
         description="Workloads whose pods are not changed any more. Remove an entry to try again",
-        json_schema_extra=_keyed("workload"),
+        json_schema_extra=keyed("workload"),
     )

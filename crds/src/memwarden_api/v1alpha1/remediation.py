@@ -1,11 +1,11 @@
 """What may be done to pods that leak: `spec.remediation` of a MemoryProfile, and what its status says of it."""
 
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from memwarden_api.v1alpha1.fields import Duration, Message, Object, Rule, durations
+from memwarden_api.v1alpha1.fields import Duration, Message, Object, Rule, durations, keyed
 
 MAX_DECISIONS: Final = 10
 MAX_WORKLOADS: Final = 100
@@ -111,10 +111,6 @@ class Remediation(Object):
 # ── Status ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _keyed(*keys: str) -> dict[str, Any]:
-    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
-
-
 class Recommendation(Object):
     """What would help a workload."""
 
@@ -186,7 +182,7 @@ class RemediationStatus(Object):
         default=(),
         max_length=MAX_WORKLOADS,
         description="What would help, the most bytes first",
-        json_schema_extra=_keyed("workload"),
+        json_schema_extra=keyed("workload"),
     )
     remediations: tuple[Decision, ...] = Field(
         default=(),
@@ -198,5 +194,5 @@ class RemediationStatus(Object):
         default=(),
         max_length=MAX_WORKLOADS,
         description="What was done to each workload, as budgets, cooldown and breaker count it",
-        json_schema_extra=_keyed("workload"),
+        json_schema_extra=keyed("workload"),
     )
