@@ -1,4 +1,4 @@
-"""Debian's Prometheus and Alertmanager: on PATH, or where `make test-system` has unpacked them."""
+"""Debian's Prometheus and Alertmanager."""
 
 import shutil
 import subprocess
@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 
-UNPACKED = Path(__file__).resolve().parents[1] / "build" / "prometheus" / "usr" / "bin"
-
 
 def program(name: str) -> str:
-    found = shutil.which(name) or shutil.which(name, path=str(UNPACKED))
+    found = shutil.which(name)
     if found is None:
-        pytest.skip(f"{name} is not installed: `sh tools/system_packages.sh` unpacks Debian's")
+        pytest.skip(f"{name} is not installed: `sh tools/system_packages.sh` installs Debian's")
     return found
 
 

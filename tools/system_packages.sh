@@ -13,6 +13,8 @@ chromium chromium fonts-dejavu-core
 zsh zsh
 fish fish
 debootstrap debootstrap
+promtool prometheus
+amtool prometheus-alertmanager
 PROGRAMS
 }
 
@@ -23,7 +25,8 @@ if [ -n "$packages" ]; then
     [ "$(id -u)" = 0 ] || fail "make test-system needs some packages: sudo apt-get install $packages"
     apt-get update -qq
     # shellcheck disable=SC2086  # a list of words
-    DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends $packages >/dev/null \
+    # RUNLEVEL: no server of a package is started.
+    RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends $packages >/dev/null \
         || fail "apt-get could not install $packages; see the lines above"
 fi
 if ! .venv/bin/python -c 'import playwright, xmlschema, check_jsonschema' 2>/dev/null; then
@@ -31,13 +34,5 @@ if ! .venv/bin/python -c 'import playwright, xmlschema, check_jsonschema' 2>/dev
     UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never \
         .uv/bin/python -m uv sync --locked --inexact --all-packages --group system --quiet \
         || fail "could not install the group system of uv.lock from PyPI; see the lines above"
-fi
-# Prometheus and Alertmanager are unpacked, not installed: their packages would start servers.
-if ! command -v promtool >/dev/null && [ ! -x build/prometheus/usr/bin/promtool ]; then
-    command -v apt-get >/dev/null || fail "make test-system needs promtool, amtool, prometheus and prometheus-alertmanager on PATH"
-    mkdir -p build/prometheus/packages
-    (cd build/prometheus/packages && apt-get download -qq prometheus prometheus-alertmanager) \
-        || fail "apt-get could not download prometheus and prometheus-alertmanager; see the lines above"
-    for package in build/prometheus/packages/*.deb; do dpkg -x "$package" build/prometheus; done
 fi
 .venv/bin/python tools/public_schemas.py

@@ -39,8 +39,6 @@ def _node(source: Schema, definitions: dict[str, Schema], defaults: bool) -> Sch
         made["items"] = _node(source["items"], definitions, defaults)
     if defaults and source.get("default") not in (None, [], ""):
         made["default"] = {} if "properties" in source else source["default"]
-    elif defaults and "properties" in source and "default" in source:
-        made["default"] = {}
     return made
 
 
