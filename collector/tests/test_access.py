@@ -402,6 +402,8 @@ def test_outside_of_a_pod_the_api_server_has_to_be_named(start: Any, database_ur
         ("GET", "/workloads/run-7", Need("get")),
         ("GET", "/workloads/changes", Need("list")),
         ("GET", "/leaks/7", Anyone()),
+        ("POST", "/alerts", Need("create", "memoryalertpolicies", subresource="alerts")),
+        ("GET", "/alerts", Need("list")),
         ("GET", "/commands/7", Anyone()),
         ("DELETE", "/snapshots/7", Need("delete", SNAPSHOTS)),
         ("PUT", "/cluster/owners", WRITE),

@@ -83,7 +83,7 @@ def watch(kubernetes_api: "ApiClient", tmp_path_factory: pytest.TempPathFactory)
     database = Postgres(tmp_path_factory.mktemp("mwa"))
     database.start()
     fleet = Fleet(database.url())
-    collector = Collector(folder, database.url())
+    collector = Collector(folder, database.url(), "--judge-min-seconds", "1")
     manager = alertmanager(folder)
     monitor = prometheus(folder, manager.address, urlsplit(collector.url).netloc)
     rights = [*cluster_role()["rules"], *(rule.document() for rule in (*ALERTS, *ALERT_FILES))]
@@ -142,8 +142,6 @@ def test_a_leak_fires_is_grouped_kept_back_delivered_and_stands_in_the_history(
         accepted(namespace, "Yes")
 
         watch.fleet.container("leaking", leak(220), **{names.K8S_NAMESPACE: namespace.name})
-        watch.fleet.tick()
-        watch.fleet.analyst.release()
 
         def delivered() -> dict[str, Any]:
             assert messages, watch.prometheus.log.read_text()[-2000:]
@@ -177,23 +175,19 @@ def test_a_policy_that_prometheus_can_t_evaluate_says_so(watch: Watch, namespace
 
 
 @pytest.fixture
-def operator_kinds(kubernetes_api: "ApiClient", tmp_path: Path) -> Iterator[None]:
+def operator_kinds(kubectl: Callable[..., str], tmp_path: Path) -> Iterator[None]:
     """The kinds of the Prometheus operator, from its Go module."""
-    from kubernetes import client
-
     found = subprocess.run(
         ["go", "mod", "download", "-json", OPERATOR], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     folder = Path(json.loads(found.stdout)["Dir"]) / "example" / "prometheus-operator-crd"
-    extensions = client.ApiextensionsV1Api(kubernetes_api)
-    made = []
-    for part in ("prometheusrules", "alertmanagerconfigs", "prometheuses", "alertmanagers"):
-        definition = yaml.safe_load((folder / f"monitoring.coreos.com_{part}.yaml").read_text())
-        extensions.create_custom_resource_definition(definition)
-        made.append(definition["metadata"]["name"])
+    kinds = ("prometheusrules", "alertmanagerconfigs", "prometheuses", "alertmanagers")
+    for kind in kinds:
+        kubectl("create", f"--filename={folder / f'monitoring.coreos.com_{kind}.yaml'}")
+    definitions = [f"crd/{kind}.monitoring.coreos.com" for kind in kinds]
+    kubectl("wait", "--for=condition=Established", "--timeout=120s", *definitions)
     yield
-    for name in made:
-        extensions.delete_custom_resource_definition(name)
+    kubectl("delete", *definitions)
 
 
 def test_with_the_operator_s_kinds_those_are_made_and_a_selector_that_does_not_match_is_told(
