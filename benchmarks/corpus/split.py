@@ -14,7 +14,8 @@ HEADER = """\
 # Which programs a judge may be tuned on (train) and which it is only scored on (test). By program, never by run; a leak
 # and its repair stay together. Written by `python -m corpus.split`, which never moves what is here.
 # On 2026-11-21 the first test half was scored once and looked at; since then it is training. The present test part was
-# written after that, without a look at the judge's code, thresholds or scores; sixteen programs of 2026-11-22 by who knew it.
+# written after that, without a look at the judge's code, thresholds or scores;
+# sixteen programs of 2026-11-22 by who knew it.
 """
 
 

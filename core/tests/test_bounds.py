@@ -143,3 +143,18 @@ def test_a_dict_that_the_code_keeps_to_a_bound_is_a_cache(leak: Recording) -> No
 
 def test_growth_goes_on_when_the_code_did_not_keep_to_its_bound(leak: Recording) -> None:
     assert last(in_code(leak, lambda at: at * 4, 300)).kind is Kind.LEAKING
+
+
+def test_a_cache_that_has_just_become_full_explains_what_grew_until_then() -> None:
+    """Nothing grows any more once it is full; it takes some windows to see that."""
+    site = SyntheticSite("remember", constant(PACE, 2, 100), for_ever)
+    recording = record(Shape([SyntheticProcess([site], 60 * MB)], limit_bytes=600 * MB), TICKS, 7)
+    cached = in_code(recording, lambda at: np.minimum(at * 10, 1000), 1000)
+    assert Kind.LEAKING not in {verdict.kind for verdict in replay(cached)}
+
+
+def test_what_grows_on_when_the_cache_is_full_is_a_leak(leak: Recording) -> None:
+    verdicts = list(replay(in_code(leak, lambda at: np.minimum(at * 10, 1000), 1000)))
+    assert verdicts[-1].kind is Kind.LEAKING
+    first = next(verdict for verdict in verdicts if verdict.kind is Kind.LEAKING)
+    assert first.at - leak.started > 100

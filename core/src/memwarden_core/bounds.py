@@ -43,7 +43,7 @@ def filling(
     """The cache that this growth goes into, the largest to come first; None where none explains it."""
     found = []
     for cache in caches(recording, float(memory.time[-1])):
-        if cache.bound is None or cache.size >= settings.full_share * cache.bound:
+        if cache.bound is None or _is_long_full(cache, recording.interval, settings):
             continue
         entries = _since(cache.entries, growth.since, recording.interval)
         gained = float(entries.value[-1] - entries.value[0]) if entries.value.size > 1 else 0.0
@@ -51,13 +51,24 @@ def filling(
             continue
         span = float(entries.time[-1] - entries.time[0])
         each = growth.trend.slope * span / gained
-        found.append(Filling(cache, each * (cache.bound - cache.size)))
+        found.append(Filling(cache, each * max(0.0, cache.bound - cache.size)))
     largest = max(found, key=lambda one: one.still_to_come, default=None)
     if largest is None or (
         limit is not None and float(memory.value[-1]) + largest.still_to_come > limit.bytes
     ):
         return None
     return largest
+
+
+def _is_long_full(cache: Cache, interval: float, settings: JudgeSettings) -> bool:
+    """Whether growth had time to show that it goes on without the cache: `stop_ticks`, as where growth came to rest."""
+    assert cache.bound is not None
+    full = cache.entries.value >= settings.full_share * cache.bound
+    if not full[-1]:
+        return False
+    filling = np.flatnonzero(~full)
+    since = cache.entries.time[filling[-1] + 1] if filling.size else -np.inf
+    return bool(cache.entries.time[-1] - since >= settings.stop_ticks * max(interval, 1e-3))
 
 
 def _since(series: Series, since: float, interval: float) -> Series:
