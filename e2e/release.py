@@ -2,6 +2,7 @@
 
 import base64
 import secrets
+import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,11 +32,19 @@ class Release:
         """Of the part's pods, all of them ready."""
         return [pod["status"]["podIP"] for pod in self.wait_ready(part)]
 
+    def _every(self, part: str) -> list[dict[str, Any]]:
+        """Those that are going too: they answer to the last."""
+        resource = self.namespace.resources.resources.get(api_version="v1", kind="Pod")
+        found = resource.get(namespace=NAMESPACE, label_selector=f"app.kubernetes.io/component={part}")
+        items: list[dict[str, Any]] = found.to_dict()["items"]
+        return items
+
     def wait_ready(self, part: str) -> list[dict[str, Any]]:
+        """Its pods, all of them ready, and those before them gone."""
         from cluster.testing.namespace import is_ready
 
         def look() -> list[dict[str, Any]]:
-            found = self.pods(part)
+            found = self._every(part)
             wanted = 2 if part == "injector" else 1
             assert [is_ready(pod) for pod in found] == [True] * wanted, [pod.get("status") for pod in found]
             return found
@@ -57,7 +66,7 @@ class Release:
         name = f"{RELEASE}-{part}"
         was = self.namespace.read("Deployment", name, "apps/v1")["spec"]["replicas"]
         self._kubectl("scale", "deployment", name, "--replicas=0")
-        eventually(f"the end of the {part}", lambda: not self.pods(part), WAIT_SECONDS)
+        eventually(f"the end of the {part}", lambda: not self._every(part), WAIT_SECONDS)
         try:
             yield
         finally:
@@ -99,6 +108,17 @@ class Release:
         for pod in self.pods(part):
             note = {"metadata": {"annotations": {"memwarden.test/sync": secrets.token_hex(3)}}}
             self.namespace.core.patch_namespaced_pod(pod["metadata"]["name"], NAMESPACE, note)
+
+    def wait_served(self, part: str, port: int) -> None:
+        """Until all of the part's pods serve the certificate that stands in their Secret."""
+        wanted = ssl.PEM_cert_to_DER_cert(self.secret(f"{part}-tls", "tls.crt"))
+
+        def served() -> bool:
+            found = [ssl.get_server_certificate((at, port), timeout=10) for at in self.addresses(part)]
+            assert {ssl.PEM_cert_to_DER_cert(pem) for pem in found} == {wanted}, found
+            return True
+
+        eventually(f"the certificate of the {part}", served, WAIT_SECONDS)
 
     def _kubectl(self, *words: str) -> None:
         subprocess.run([*self.namespace.cluster.kubectl, "--namespace", NAMESPACE, *words], check=True)

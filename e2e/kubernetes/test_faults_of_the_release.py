@@ -2,24 +2,20 @@
 
 import os
 import signal
-import ssl
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
-import httpx
 import pytest
 from cluster.local.way import LocalCluster
 from cluster.testing.network import reached_only_by, traffic_cut
 from cluster.testing.waiting import eventually
 from injected_pods import Pods, spec
-from installation import NAMESPACE, PROFILE_API, RELEASE, WAIT_SECONDS, Installation
+from installation import NAMESPACE, PROFILE_API, WAIT_SECONDS, Installation
+from reader import Reader
 from release import Release
-
-from memwarden_api import names
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -27,20 +23,9 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600)]
 
-OUTAGE_SECONDS = 75.0
+OUTAGE_SECONDS = 60.0
 GAP_SECONDS = OUTAGE_SECONDS / 2
 """Samples are 5 s apart on a quiet machine. What an outage has cost would leave a gap of all its length."""
-READER = """
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: reader}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: reader}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: memwarden-view}
-subjects: [{kind: ServiceAccount, name: reader, namespace: $namespace}]
-"""
 DENIED = """
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -59,41 +44,6 @@ def local(cluster: "Cluster") -> LocalCluster:
 @pytest.fixture
 def release_parts(system: "Namespace") -> Release:
     return Release(system)
-
-
-class Reader:
-    """Somebody who may look at the profiles of a namespace, and so at what the collector has of it."""
-
-    def __init__(self, namespace: "Namespace", release: Release) -> None:
-        self.namespace = namespace
-        namespace.apply(READER, namespace=namespace.name)
-        trusted = ssl.create_default_context(cadata=release.secret("collector-tls", "ca.crt"))
-        trusted.check_hostname = False  # it is asked by its address
-        address = release.namespace.read("Service", f"{RELEASE}-collector")["spec"]["clusterIP"]
-        self._client = httpx.Client(
-            base_url=f"https://{address}:4318", verify=trusted, timeout=30, trust_env=False
-        )
-
-    def ask(self, path: str) -> list[dict[str, Any]]:
-        request = {"spec": {"audiences": [names.AUDIENCE], "expirationSeconds": 3600}}
-        made = self.namespace.core.create_namespaced_service_account_token(
-            "reader", self.namespace.name, request
-        )
-        try:
-            answer = self._client.get(
-                f"/api/v1{path}", headers={"authorization": f"Bearer {made.status.token}"}
-            )
-        except httpx.TransportError as error:
-            raise AssertionError(repr(error)) from None
-        assert answer.status_code == 200, answer.text
-        found: list[dict[str, Any]] = answer.json()["items"]
-        return found
-
-    def moments(self) -> list[float]:
-        """When the one container of the namespace was measured."""
-        (scope,) = self.ask(f"/scopes?namespace={self.namespace.name}")
-        path = f"/scopes/{quote(scope['scope'])}/series?metric={names.MEMORY_ANON}"
-        return sorted({moment for series in self.ask(path) for moment in series["times"]})
 
 
 @contextmanager
@@ -157,7 +107,7 @@ def test_denied_egress_is_named_with_the_policy_that_mends_it(
     (collector,), (controller,) = (release_parts.addresses(part) for part in ("collector", "controller"))
     pods.namespace.apply(DENIED)
     # The cluster's own network obeys no policy: what this one would do is done by hand.
-    with reached_only_by(local, collector, controller):
+    with reached_only_by(local, collector, 4318, controller):
         pods.make(spec(pods.image))
         assert pods.said("one").startswith("hooked ")
 
@@ -174,12 +124,13 @@ def test_denied_egress_is_named_with_the_policy_that_mends_it(
 
 
 def test_an_image_of_ours_that_is_nowhere_leaves_the_app_running_without_us(
-    installed: Installation, pods: Pods
+    installed: Installation, pods: Pods, release_parts: Release
 ) -> None:
     images = installed.values()["images"]
     images["probes"]["tag"] = "not-there"
     installed.install(images=images)
     try:
+        release_parts.wait_ready("injector")
         pods.deploy("web", spec(pods.image))
 
         def told() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What the product is for, as a platform engineer does it: install, apply a MemoryProfile, and be told the line."""
 
 import subprocess
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -64,6 +65,7 @@ def test_a_leaking_deployment_is_told_with_its_line_and_a_healthy_one_is_left_al
 ) -> None:
     apply(watched, "profile")
     label = ', memwarden.dev/inject: "true"'
+    began = time.monotonic()
     apply(watched, "app", name="leaking", program=LEAK, image=image("python-3.11"), more_labels=label)
     apply(watched, "app", name="healthy", program="batches", image=image("python-3.13"), more_labels="")
 
@@ -80,6 +82,7 @@ def test_a_leaking_deployment_is_told_with_its_line_and_a_healthy_one_is_left_al
         return True
 
     eventually("both to report", reporting, REPORT_SECONDS)
+    reported = time.monotonic() - began
 
     def leaking() -> dict[str, Any]:
         told = workload(watched, "leaking")
@@ -87,6 +90,9 @@ def test_a_leaking_deployment_is_told_with_its_line_and_a_healthy_one_is_left_al
         return told
 
     told = eventually("the verdict", leaking, VERDICT_SECONDS)
+    print(
+        f"from apply: reporting in the status after {reported:.0f} s, Leaking after {time.monotonic() - began:.0f} s"
+    )
     assert (told["kind"], told["container"]) == ("Deployment", "app")
     assert told["site"].endswith(f"{LEAK}.py:{line_of(LEAK, LEAKING_LINE)}"), told
     assert told["growthBytesPerSecond"] > 0

@@ -65,9 +65,10 @@ def cut_from_api_server(cluster: Cluster, *addresses: str, port: int) -> Iterato
 
 
 @contextmanager
-def reached_only_by(cluster: Cluster, address: str, source: str) -> Iterator[None]:
-    """Let one other pod through to a pod, and no third: as a NetworkPolicy does, where the network knows any."""
-    with _dropped(cluster, ("FORWARD", "--destination", address, "!", "--source", source)):
+def reached_only_by(cluster: Cluster, address: str, port: int, source: str) -> Iterator[None]:
+    """Let one other pod through to a pod's port, and no third: as a NetworkPolicy does, where the network knows any."""
+    to = ("--destination", address, "--protocol", "tcp", "--dport", str(port))
+    with _dropped(cluster, ("FORWARD", *to, "!", "--source", source)):
         yield
 
 
