@@ -70,34 +70,27 @@ kind: RoleBinding
 metadata: {name: reader}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}
 subjects: [{kind: ServiceAccount, name: reader, namespace: $namespace}]
----
+"""
+GRANT = """
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
-metadata: {name: $namespace-controller}
-rules:
-  - {apiGroups: [memwarden.dev], resources: [memoryprofiles], verbs: [get, list]}
-  - {apiGroups: [memwarden.dev], resources: [memoryprofiles/status], verbs: [update]}
+metadata: {name: $namespace-$name}
+rules: $rules
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
-metadata: {name: $namespace-controller}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: $namespace-controller}
-subjects: [{kind: ServiceAccount, name: controller, namespace: $namespace}]
+metadata: {name: $namespace-$name}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: $namespace-$name}
+subjects: [{kind: ServiceAccount, name: $account, namespace: $namespace}]
 """
-KUBELETS = """
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: $namespace-kubelets}
-rules:
-  - {apiGroups: [""], resources: [nodes], verbs: [list]}
-  - {apiGroups: [""], resources: [nodes/proxy], verbs: [get]}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: $namespace-kubelets}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: $namespace-kubelets}
-subjects: [{kind: ServiceAccount, name: collector, namespace: $namespace}]
-"""
+CONTROLLER = """[
+    {apiGroups: [memwarden.dev], resources: [memoryprofiles], verbs: [get, list]},
+    {apiGroups: [memwarden.dev], resources: [memoryprofiles/status], verbs: [update]}
+]"""
+KUBELETS = """[
+    {apiGroups: [""], resources: [nodes], verbs: [list]},
+    {apiGroups: [""], resources: [nodes/proxy], verbs: [get]}
+]"""
 UNWATCHED = """
 apiVersion: v1
 kind: Pod
@@ -145,6 +138,11 @@ def account_token(namespace: "Namespace", account: str, audience: str | None = n
     return str(made.status.token)
 
 
+def grant(namespace: "Namespace", name: str, account: str, rules: str) -> None:
+    """Rights in the whole cluster for an account of the namespace."""
+    namespace.apply(GRANT, namespace=namespace.name, name=name, account=account, rules=rules)
+
+
 def remove_cluster_wide(namespace: "Namespace") -> None:
     rbac = namespace.resources.resources
     for kind in ("ClusterRole", "ClusterRoleBinding"):
@@ -165,6 +163,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def guarded(namespace: "Namespace", database: str, tmp_path: Path) -> Iterator[Guarded]:
     namespace.apply(ACCOUNTS, namespace=namespace.name)
+    grant(namespace, "controller", "controller", CONTROLLER)
     configuration = namespace.api.configuration
     bundle = namespace.read("ConfigMap", "kube-root-ca.crt")["data"]["ca.crt"]
     (tmp_path / "ca.crt").write_text(bundle)
@@ -304,7 +303,7 @@ def test_a_selected_pod_without_a_sidecar_is_told_by_its_kubelet_and_others_are_
 
     eventually("the controller's role", told, 60)
     eventually("the missing right to be named", lambda: "'list' on 'nodes'" in guarded.log.read_text(), 60)
-    namespace.apply(KUBELETS, namespace=namespace.name)
+    grant(namespace, "kubelets", "collector", KUBELETS)
 
     def watched() -> list[dict[str, Any]]:
         answer = guarded.ask(controller, "GET", f"/scopes?namespace={namespace.name}")
