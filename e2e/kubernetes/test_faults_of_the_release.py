@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600)]
 
 OUTAGE_SECONDS = 60.0
 GAP_SECONDS = OUTAGE_SECONDS / 2
-"""Samples are 5 s apart on a quiet machine. What an outage has cost would leave a gap of all its length."""
+"""Samples are 15 s apart on a quiet machine. What an outage has cost would leave a gap of all its length."""
 DENIED = """
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
