@@ -64,7 +64,8 @@ class JudgeSettings:
     confirm_ticks: int = 4
     """A second judgement, so many ticks later, must agree before `Leaking` is said."""
     stop_ticks: int = 30
-    """`Leaking` is withdrawn after so many ticks without growth."""
+    """`Leaking` is withdrawn after so many ticks without growth. So long a cache that became full still explains what
+    grew until then."""
     gap_ticks: int = 30
     """A longer silence cuts the segment: nobody knows what happened meanwhile (a laptop slept)."""
     departed_ticks: int = 3
