@@ -16,8 +16,8 @@ import pytest
 LONG = 5400  # seconds: the first time, an interpreter is built
 HERE = Path(__file__).resolve().parent
 TOOLS = HERE.parents[2] / "tools"
-# A file with a shebang is started by the kernel, outside of the chroot.
-CHROOT_NOT = "not virtual_environment_and_a_shebang"
+# A file with a shebang, and the link in a virtual environment, are followed by the kernel outside of the chroot.
+CHROOT_NOT = "not virtual"
 # The emulator starts no second program of its machine by itself, and its own pages and thread count as the program's.
 EMULATOR_NOT = " and ".join(
     f"not {name}"
