@@ -182,12 +182,14 @@ def operator_kinds(kubectl: Callable[..., str], tmp_path: Path) -> Iterator[None
     )
     folder = Path(json.loads(found.stdout)["Dir"]) / "example" / "prometheus-operator-crd"
     kinds = ("prometheusrules", "alertmanagerconfigs", "prometheuses", "alertmanagers")
-    for kind in kinds:
-        kubectl("create", f"--filename={folder / f'monitoring.coreos.com_{kind}.yaml'}")
     definitions = [f"crd/{kind}.monitoring.coreos.com" for kind in kinds]
-    kubectl("wait", "--for=condition=Established", "--timeout=120s", *definitions)
-    yield
-    kubectl("delete", *definitions)
+    try:
+        for kind in kinds:
+            kubectl("create", f"--filename={folder / f'monitoring.coreos.com_{kind}.yaml'}")
+        kubectl("wait", "--for=condition=Established", "--timeout=120s", *definitions)
+        yield
+    finally:
+        kubectl("delete", "--ignore-not-found", *definitions)
 
 
 def test_with_the_operator_s_kinds_those_are_made_and_a_selector_that_does_not_match_is_told(
