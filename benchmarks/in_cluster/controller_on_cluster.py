@@ -1,6 +1,6 @@
 """What the controller takes beside 20 000 pods that kwok plays, on the real API server of the test cluster.
 
-    sudo .venv/bin/python benchmarks/controller_on_cluster.py --kwok PROGRAM [--pods 20000] [--seconds 120]
+    sudo .venv/bin/python benchmarks/in_cluster/controller_on_cluster.py --kwok PROGRAM [--pods 20000] [--seconds 120]
 
 PROGRAM: `CGO_ENABLED=0 go install sigs.k8s.io/kwok/cmd/kwok@v0.7.0`. Injected pods are of Deployments of ten, whose
 ReplicaSets make them; the others belong to a ConfigMap of their namespace, since a real garbage collector removes what
@@ -24,14 +24,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from controller_memory import IDLE_KOPF, TARGETS, measured, started
-from controller_memory import Cluster as StandIn
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
+sys.path[:0] = [str(Path(__file__).resolve().parents[2] / "e2e"), str(Path(__file__).resolve().parents[1])]
 
 from cluster.settings import load
 from cluster.testing.network import entered
 from cluster.ways import choose
+from controller_memory import IDLE_KOPF, TARGETS, measured, started
+from controller_memory import Cluster as StandIn
 
 from memwarden_api import names
 from memwarden_api.generate.definition import memory_profile

@@ -1,6 +1,6 @@
 """How much later an app's first line runs in an injected pod: pods with and without us in turn, on the test cluster.
 
-    sudo .venv/bin/python benchmarks/pod_start.py [--pods 20] [--keep FILE]
+    sudo .venv/bin/python benchmarks/in_cluster/pod_start.py [--pods 20] [--keep FILE]
 
 From the request that makes the pod to the first line of a Python program in it, by one clock: webhook, volumes, the
 container that copies the probes, the sidecar's start, and the probe's own. Images are on the node. The test cluster
@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "e2e"))
 
 from cluster import images
 from cluster.settings import load
