@@ -25,7 +25,8 @@ from typing import Any
 
 import httpx
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[2] / "e2e"), str(Path(__file__).resolve().parents[1])]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "e2e"))
 
 from cluster.settings import load
 from cluster.testing.network import entered
@@ -34,7 +35,8 @@ from controller_memory import IDLE_KOPF, TARGETS, measured, started
 from controller_memory import Cluster as StandIn
 
 from memwarden_api import names
-from memwarden_api.generate.definition import memory_profile
+from memwarden_api.generate.definition import definition
+from memwarden_api.generate.kinds import KINDS as OURS
 from memwarden_kube.calls import call
 from memwarden_kube.client import Client, connect
 from memwarden_kube.errors import Conflict, KubeError, NotFound, Request
@@ -154,7 +156,7 @@ async def in_crowds(work: Iterable[Awaitable[object]]) -> None:
 
 async def prepared(server: Server, pods: int, injected: int) -> None:
     """Nodes, namespaces, profiles, and as many pods as are wanted beside the injected ones."""
-    await in_crowds([server.make(KINDS, memory_profile({}))])
+    await in_crowds(server.make(KINDS, definition(kind, {})) for kind in OURS)
     await in_crowds(server.make(KIND_NODE, node(number)) for number in range(NODES))
     for number in range(SPACES):
         labels = {names.INJECT: "true"} if number < WITH_PROFILE else {}
