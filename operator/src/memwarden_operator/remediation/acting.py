@@ -14,6 +14,7 @@ from typing import Final
 import aiohttp
 
 from memwarden_api import names
+from memwarden_api.v1alpha1 import MemoryProfile
 from memwarden_kube.errors import Conflict, Forbidden, KubeError, NotFound
 from memwarden_kube.objects import PROFILES
 from memwarden_operator.controller import metrics
@@ -65,8 +66,10 @@ class Remedies:
     async def act(self, known: Known, acts: Iterable[Act]) -> list[Outcome]:
         """What came of each; raises KubeError where the profile can't be read."""
         namespace, name = known.key
-        fresh = read(await self._cluster.whole(PROFILES, namespace, name)).profile
-        if fresh.metadata.uid != known.profile.metadata.uid or fresh.spec.remediation.mode != "Act":
+        fresh = await self._fresh(namespace, name)
+        if fresh is None or fresh.metadata.uid != known.profile.metadata.uid:
+            return []
+        if fresh.spec.remediation.mode != "Act":
             return []
         pending = {entry.pending.id for entry in fresh.status.actions if entry.pending is not None}
         outcomes = []
@@ -81,6 +84,14 @@ class Remedies:
                 )  # fmt: skip
                 outcomes.append(outcome)
         return outcomes
+
+    async def _fresh(self, namespace: str, name: str) -> MemoryProfile | None:
+        """As the API server has it now. By a list, since that is the right that there is; None: it is gone."""
+        async for found, _ in self._cluster.objects(PROFILES, namespace):
+            for one in found:
+                if one["metadata"]["name"] == name:
+                    return read(one).profile
+        return None
 
     async def _one(self, act: Act) -> Outcome:
         try:
