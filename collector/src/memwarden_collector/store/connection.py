@@ -104,7 +104,9 @@ class Database:
                 connection.execute(
                     f"set search_path = {SCHEMA}; set timezone = 'UTC'; set jit = off;"
                     f" set statement_timeout = '{STATEMENT_SECONDS}s'; set lock_timeout = '10s';"
-                    " set idle_in_transaction_session_timeout = '60s'"
+                    " set idle_in_transaction_session_timeout = '60s';"
+                    # Where the network was cut the server does not hear that we closed: our locks must not stay.
+                    " set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3"
                 )
             except BaseException:
                 connection.close()
