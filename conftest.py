@@ -9,14 +9,19 @@ clients' libraries take longer to give up sending.
 """
 
 import operator
+import warnings
 from pathlib import Path
 
+import pytest
 from coverage import Coverage
+from coverage.exceptions import CoverageWarning
 
 operator.__path__ = [str(Path(__file__).parent / "operator")]
 
 
-def pytest_sessionfinish() -> None:
+def pytest_sessionfinish(session: pytest.Session) -> None:
     covering = Coverage.current()
-    if covering is not None:
-        covering.save()
+    if covering is not None and hasattr(session.config, "workerinput"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CoverageWarning)  # not every worker has imported everything
+            covering.save()
