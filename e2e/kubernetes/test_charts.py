@@ -42,6 +42,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "snapshots in the pod": {
         "collector": {"snapshots": {"enabled": True, "persistence": {"enabled": False}}}
     },
+    "what leaks may be sent away": {"rbac": {"remediation": True}},
     "nothing optional": {
         "rbac": {"create": False},
         "networkPolicy": {"enabled": False},
@@ -205,6 +206,25 @@ def test_rights_are_split_and_none_is_for_everything(charts: Helm) -> None:
     gone = set(by_kind(objects, "ClusterRole")) - set(by_kind(without, "ClusterRole"))
     assert gone == {*who_evicts, "memwarden-view", "memwarden-edit"}
     assert not [made for made in charts.objects(VALUES["nothing optional"]) if "Role" in made["kind"]]
+
+
+def test_what_leaks_is_touched_only_where_that_is_switched_on(charts: Helm) -> None:
+    def switched(**rbac: bool) -> tuple[set[str], bool]:
+        objects = charts.objects({"rbac": rbac})
+        spec = by_kind(objects, "Deployment")["memwarden-controller"]["spec"]["template"]["spec"]
+        roles = {*by_kind(objects, "ClusterRole"), *by_kind(objects, "ClusterRoleBinding")}
+        return roles, "--remediation=true" in spec["containers"][0]["args"]
+
+    without, obeyed = switched()
+    assert not obeyed
+    assert "memwarden-controller-remediates" not in without
+    roles, obeyed = switched(remediation=True)
+    assert obeyed
+    assert roles - without == {"memwarden-controller-remediates"}
+    # Whoever withholds the one right keeps the other.
+    roles, _ = switched(remediation=True, evictStuckPods=False)
+    assert without - roles == {"memwarden-controller-evicts-stuck-pods"}
+    assert "memwarden-controller-remediates" in roles
 
 
 def test_the_controller_has_the_rights_that_its_code_names_and_no_other(charts: Helm) -> None:

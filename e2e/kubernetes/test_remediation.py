@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import drained_app
 import pytest
 from cluster.testing.waiting import eventually
 from controller_process import Controller, account
@@ -55,9 +56,10 @@ spec:
   template:
     metadata: {labels: {app: $name, part: shop, memwarden.dev/injected: shop}}
     spec:
-      terminationGracePeriodSeconds: 0
-      containers: [{name: app, image: "$image", command: [sleep, "100000"]}]
+      terminationGracePeriodSeconds: $grace
+      containers: [{name: app, image: "$image", $container}]
 """
+SLEEPS = 'command: [sleep, "100000"]'
 BUDGET = """
 apiVersion: policy/v1
 kind: PodDisruptionBudget
@@ -165,6 +167,11 @@ def profile(
     namespace.apply(PROFILE, mode=mode, least=least, windows=windows, action=action)
 
 
+def deploy(namespace: "Namespace", image: str, name: str, **given: object) -> None:
+    usual = {"replicas": 2, "kind": "Deployment", "more": "", "container": SLEEPS, "grace": 0}
+    namespace.apply(WORKLOAD, image=image, name=name, **usual | given)
+
+
 def workload(
     namespace: "Namespace",
     image: str,
@@ -173,9 +180,11 @@ def workload(
     replicas: int = 3,
     kind: str = "Deployment",
     more: str = "",
+    container: str = SLEEPS,
+    grace: int = 0,
 ) -> list[dict[str, Any]]:
     """Its pods, once all are ready; by name."""
-    namespace.apply(WORKLOAD, name=name, replicas=replicas, kind=kind, image=image, more=more)
+    deploy(namespace, image, name, replicas=replicas, kind=kind, more=more, container=container, grace=grace)
     return ready(namespace, name, replicas)
 
 
@@ -246,28 +255,31 @@ def test_it_acts_until_the_leak_has_come_back_too_often_and_then_advises_the_ver
     image: Callable[[str], str],
 ) -> None:
     profile(namespace, "Act")
-    before = workload(namespace, image("python-3.11"))
+    before = workload(namespace, image("python-3.11"), container=drained_app.CONTAINER, grace=60)
     namespace.apply(BUDGET, unavailable=1)
     start()
-    leaking = before[1]
-    for round_ in range(3):
+    with drained_app.Asking(namespace) as asking:
+        leaking = before[1]
+        for round_ in range(3):
+            leak(collector, leaking, 6e8)
+
+            def gone(uid: str = leaking["metadata"]["uid"]) -> bool:
+                return uid not in uids(namespace.pods("app=web"))
+
+            eventually("the pod that leaks to be evicted", gone, TO_THE_EVICTION if round_ == 0 else PATIENCE)
+            decided(namespace, "Deployment/web", "Done")
+            after = ready(namespace, "web", 3)
+            (fresh,) = [one for one in after if one["metadata"]["uid"] not in uids(before)]
+            before, leaking = after, fresh
         leak(collector, leaking, 6e8)
-
-        def gone(uid: str = leaking["metadata"]["uid"]) -> bool:
-            return uid not in uids(namespace.pods("app=web"))
-
-        eventually("the pod that leaks to be evicted", gone, TO_THE_EVICTION if round_ == 0 else PATIENCE)
-        decided(namespace, "Deployment/web", "Done")
-        after = ready(namespace, "web", 3)
-        (fresh,) = [one for one in after if one["metadata"]["uid"] not in uids(before)]
-        before, leaking = after, fresh
-    leak(collector, leaking, 6e8)
-    told = decided(namespace, "Deployment/web", "Refused", names.REFUSED_BREAKER)
+        told = decided(namespace, "Deployment/web", "Refused", names.REFUSED_BREAKER)
     assert f"kubectl rollout undo deployment/web -n {namespace.name}" in told["message"]
     (advice,) = status(namespace)["recommendations"]
     assert advice["kind"] == "RollBack"
     assert len(acted(namespace, "Deployment/web")) == 3
     assert uids(ready(namespace, "web", 3)) == uids(before), "nothing was touched any more"
+    assert asking.answered > 100
+    assert asking.failed == [], "no request failed"
 
 
 def test_what_is_left_alone_is_told_with_its_reason(
@@ -281,7 +293,7 @@ def test_what_is_left_alone_is_told_with_its_reason(
     python = image("python-3.11")
     alone = workload(namespace, python, "alone", replicas=1)
     stuck = workload(namespace, python, "stuck", replicas=2)
-    namespace.apply(WORKLOAD, name="stuck", replicas=2, kind="Deployment", image="no.such/image:1", more="")
+    deploy(namespace, "no.such/image:1", "stuck")
     namespace.apply(JOB, image=python)
     jobs = ready(namespace, "report", 1)
     web = workload(namespace, python, replicas=2)

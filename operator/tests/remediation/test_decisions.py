@@ -8,6 +8,7 @@ import pytest
 
 from memwarden_api import names
 from memwarden_api.v1alpha1 import MemoryProfile
+from memwarden_operator.controller.owners import Workload
 from memwarden_operator.remediation.case import Case, Replicas
 from memwarden_operator.remediation.decisions import Outcome, Remedied, decide, settled
 from memwarden_operator.remediation.replicas import replicas_of
@@ -78,16 +79,25 @@ def test_what_is_pending_is_done_in_the_next_round() -> None:
     assert (len(entry.acted), entry.pending) == (1, None)
 
 
-def test_what_is_blocked_stays_pending_is_told_once_and_is_given_up() -> None:
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        ("Blocked", names.REFUSED_DISRUPTION_BUDGET),
+        ("Failed", names.REFUSED_NO_RIGHT),
+        ("Failed", names.REFUSED_BY_SERVER),
+    ],
+)
+def test_what_could_not_be_done_stays_pending_is_told_once_and_is_given_up(result: Any, reason: str) -> None:
     of = pending()
     (act,) = decided(of).acts
-    blocked = Outcome(act, "Blocked", names.REFUSED_DISRUPTION_BUDGET, "cannot evict")
+    blocked = Outcome(act, result, reason, "cannot evict")
     of = of.model_copy(update={"status": settled(of, [blocked], NOW)})
     assert settled(of, [blocked], NOW) == of.status
     assert decided(of).acts
     given_up = decided(of, at=NOW + timedelta(minutes=10, seconds=1))
     assert given_up.acts == ()
-    assert given_up.decisions[-1].result == "Refused"
+    told = [(one.result, one.reason) for one in given_up.decisions]
+    assert told == [(result, reason), ("Refused", reason), ("Refused", names.REFUSED_STALE)]
 
 
 @pytest.mark.parametrize(
@@ -139,6 +149,21 @@ def test_the_last_ten_decisions_are_kept_and_what_budgets_count_beside() -> None
         of = after(of, decided(of, at=NOW + timedelta(seconds=11 * minute)))
     assert len(of.status.remediations) == 10
     assert len(of.status.actions[0].acted) == 12
+
+
+def test_of_more_than_ten_workloads_refusals_are_told_once_too() -> None:
+    works = [Workload("shop", "Job", f"report-{number:02}") for number in range(12)]
+    cases = [
+        replace(EVERYTHING, workload=one, verdicts=(replace(EVERYTHING.verdicts[0], workload=one),))
+        for one in works
+    ]
+    living = frozenset(one.uid for one in EVERYTHING.pods)
+    of = profile()
+    said = decide(of, cases, living, AROUND, NOW)
+    assert [one.workload for one in said.decisions] == [one.label for one in works[:10]]
+    assert decide(after(of, said), cases, living, AROUND, NOW).decisions == said.decisions
+    healed = decide(after(of, said), cases[1:], living, AROUND, NOW)
+    assert [one.workload for one in healed.decisions] == [one.label for one in works[1:11]], "there is room"
 
 
 def test_what_no_longer_counts_is_forgotten() -> None:

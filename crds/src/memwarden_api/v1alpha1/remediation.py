@@ -134,7 +134,7 @@ class Decision(Object):
     action: Action = Field(description="What was meant to be done")
     result: Result = Field(
         description="Done; WouldDo: in DryRun; Refused: a guard forbids it; Blocked: a disruption budget keeps the "
-        "pod, it is tried again; Failed: the API server did not do it"
+        "pod; Failed: the API server did not do it. Of both it is tried again"
     )
     reason: Annotated[str, Field(max_length=128)] = Field(description="Why, in one word for programs")
     message: Message = Field(default="", description="Why, and what to do, for people")

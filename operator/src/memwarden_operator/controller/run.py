@@ -96,7 +96,7 @@ class Controller:
         self.world = World(Owners(cluster.metadata), settings.collector_address)
         self.world.pods.limit = settings.max_pods
         scanner = Scanner(cluster, self.world.owners)
-        remedies = Remedies(self.world, cluster, settings, now)
+        remedies = Remedies(self.world, cluster, settings)
         self._worker = Worker(self.world, cluster, scanner, remedies, settings, self.heart, now)
         troubles = Troubles(self.world, self._worker)
         self._facts = FactsLoop(self.world, door, self._worker, self.heart, troubles, now)

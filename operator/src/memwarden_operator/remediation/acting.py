@@ -7,7 +7,7 @@ manager.
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
@@ -15,7 +15,7 @@ import aiohttp
 
 from memwarden_api import names
 from memwarden_api.v1alpha1 import MemoryProfile
-from memwarden_kube.errors import Conflict, Forbidden, KubeError, NotFound
+from memwarden_kube.errors import Conflict, Forbidden, Invalid, KubeError, NotFound
 from memwarden_kube.objects import PROFILES
 from memwarden_operator.controller import metrics
 from memwarden_operator.controller.cluster import Cluster
@@ -38,13 +38,10 @@ _log = logging.getLogger(__name__)
 class Remedies:
     """For all profiles."""
 
-    def __init__(
-        self, world: World, cluster: Cluster, settings: Settings, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, world: World, cluster: Cluster, settings: Settings) -> None:
         self._world = world
         self._cluster = cluster
         self._settings = settings
-        self._now = now
         self._injector = (0.0, "it has not been asked yet")
 
     async def decide(self, known: Known, observed: Observed, now: datetime) -> Remedied:
@@ -100,6 +97,8 @@ class Remedies:
             return await self._evict(act)
         except Forbidden as error:
             return Outcome(act, "Failed", names.REFUSED_NO_RIGHT, str(error))
+        except Invalid as error:
+            return Outcome(act, "Failed", names.REFUSED_BY_SERVER, str(error))
 
     async def _evict(self, act: Act) -> Outcome:
         namespace = act.case.workload.namespace

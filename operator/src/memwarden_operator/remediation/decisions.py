@@ -29,7 +29,7 @@ from memwarden_operator.remediation.case import Around, Case
 from memwarden_operator.remediation.plan import Action, Refusal, plan, still
 
 GIVE_UP: Final = timedelta(minutes=10)
-"""So long a disruption budget may keep a pod: then it is decided anew."""
+"""So long a disruption budget may keep a pod, or the API server fail at it: then it is decided anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def decide(
 ) -> Remedied:
     """All of it, for one profile. `living`: uids of its pods that are there, whoever owns them."""
     rules = profile.spec.remediation
-    book = _Book(profile, now)
+    book = _Book(profile, now, [case.workload.label for case in cases])
     if rules.mode != "Act":
         book.drop_pending()
     acts = [act for case in cases if (act := _pending(case, profile, living, around, book))]
@@ -110,13 +110,12 @@ def decide(
 
 
 def settled(profile: MemoryProfile, outcomes: Iterable[Outcome], now: datetime) -> MemoryProfileStatus:
-    """The status with what came of pending actions. One that is blocked stays pending."""
-    book = _Book(profile, now)
+    """The status with what came of pending actions. One that was not done stays pending, and is tried again."""
+    book = _Book(profile, now, [entry.workload for entry in profile.status.actions if entry.pending])
     for outcome in outcomes:
         case, pending = outcome.act.case, outcome.act.pending
         if outcome.result == "Done":
             book.count(case, pending.returned, pending.since, dry_run=False)
-        if outcome.result != "Blocked":
             book.clear(case.workload.label)
         book.say(case.workload.label, pending.pod, outcome.result, outcome.reason, outcome.message)
     status = profile.status
@@ -163,8 +162,10 @@ def _is_done(case: Case, pending: Pending, living: frozenset[str]) -> bool:
 class _Book:
     """Decisions and entries of one profile while they are worked on."""
 
-    def __init__(self, profile: MemoryProfile, now: datetime) -> None:
+    def __init__(self, profile: MemoryProfile, now: datetime, concerned: Iterable[str]) -> None:
+        """`concerned`: workloads that something may be said of."""
         self.now = now
+        self._concerned = frozenset(concerned)
         self._profile = profile
         self.decisions = list(profile.status.remediations)
         self.entries = {entry.workload: entry for entry in profile.status.actions}
@@ -178,10 +179,12 @@ class _Book:
         return self.now - pending.since > GIVE_UP
 
     def give_up(self, known: set[str]) -> None:
-        """What has waited for too long: a disruption budget keeps the pod, or nothing is known of its workload."""
+        """What has waited for too long: it could not be done, or nothing is known of its workload."""
         for label, entry in list(self.entries.items()):
             if entry.pending is not None and self.is_late(entry.pending):
-                reason = names.REFUSED_DISRUPTION_BUDGET if label in known else names.REFUSED_UNKNOWN_STATE
+                last = self._last(label)
+                tried = label in known and last is not None and last.result in ("Blocked", "Failed")
+                reason = last.reason if last is not None and tried else names.REFUSED_UNKNOWN_STATE
                 self.clear(label)
                 minutes = GIVE_UP.seconds // 60
                 text = f"it could not be done for {minutes} minutes; it is decided anew"
@@ -218,14 +221,18 @@ class _Book:
         self.entries[entry.workload] = entry.model_copy(update={"pending": pending})
 
     def say(self, label: str, pod: str, result: Result, reason: str, message: str) -> None:
-        """Once: the same again is no news, and which pod would be next neither."""
-        last = next((one for one in reversed(self.decisions) if one.workload == label), None)
-        if (
-            last is not None
-            and result in ("Refused", "Blocked")
-            and (last.result, last.reason) == (result, reason)
-        ):
-            return
+        """Once: the same again is no news, and which pod would be next neither.
+
+        Where the last words on ten workloads stand, the refusal of an eleventh is not told: it would push out one that
+        would be told again in the next round, and so on for ever.
+        """
+        last = self._last(label)
+        if result in ("Refused", "Blocked", "Failed"):
+            if last is not None and (last.result, last.reason) == (result, reason):
+                return
+            stand = {one.workload for one in self.decisions[-MAX_DECISIONS:]} & self._concerned
+            if last is None and len(stand) >= MAX_DECISIONS:
+                return
         self.decisions.append(
             Decision(
                 time=self.now.replace(microsecond=0),
@@ -237,6 +244,9 @@ class _Book:
                 message=message[:1024],
             )
         )
+
+    def _last(self, label: str) -> Decision | None:
+        return next((one for one in reversed(self.decisions) if one.workload == label), None)
 
     def kept(self) -> tuple[WorkloadActions, ...]:
         limits = self._profile.spec.remediation.limits

@@ -1,0 +1,83 @@
+"""An app that drains in good order, as a Deployment's pods behind a Service, and somebody who asks it all the time."""
+
+import http.client
+import json
+import threading
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cluster.testing.namespace import Namespace
+
+PAUSE = 0.05
+DRAINS_FOR = 15
+"""Seconds that it goes on answering after SIGTERM: until then the Service has left it out, also on a busy machine."""
+PROGRAM = f"""
+import signal, threading, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Page(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_):
+        pass
+
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
+server = Server(("", 8000), Page)
+
+def drain(*_):
+    threading.Timer({DRAINS_FOR}, server.shutdown).start()
+
+signal.signal(signal.SIGTERM, drain)
+server.serve_forever()
+"""
+CONTAINER = f"""command: {json.dumps(["python3", "-c", PROGRAM])},
+        readinessProbe: {{httpGet: {{path: /, port: 8000}}, periodSeconds: 1}}"""
+"""Its container's fields but name and image, within the braces of a YAML object."""
+SERVICE = """
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8000}]}
+"""
+
+
+class Asking:
+    """With `with`: asks the Service again and again. `failed` has what was not answered by 200."""
+
+    def __init__(self, namespace: "Namespace") -> None:
+        namespace.apply(SERVICE)
+        self._address = namespace.read("Service", "web")["spec"]["clusterIP"]
+        self.answered = 0
+        self.failed: list[str] = []
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._ask)
+
+    def __enter__(self) -> "Asking":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _ask(self) -> None:
+        while not self._over.wait(PAUSE):
+            connection = http.client.HTTPConnection(self._address, 80, timeout=60)
+            try:
+                connection.request("GET", "/")
+                status = connection.getresponse().status
+                if status == 200:
+                    self.answered += 1
+                else:
+                    self.failed.append(f"{time.strftime('%X')} HTTP {status}")
+            except (OSError, http.client.HTTPException) as error:
+                self.failed.append(f"{time.strftime('%X')} {error!r}")
+            finally:
+                connection.close()

@@ -1,0 +1,210 @@
+"""What remediation reads and does over HTTP, against a stand-in for API server and injector.
+
+The real ones are asked in e2e/kubernetes/test_remediation.py; here the API server can be made to say anything.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from controller_memory import Cluster as StandIn
+from controller_memory import kubeconfig, started
+
+from memwarden_api import names
+from memwarden_api.v1alpha1 import MemoryProfile
+from memwarden_kube.client import connect
+from memwarden_kube.errors import Unauthorized
+from memwarden_operator.controller.cluster import Cluster
+from memwarden_operator.controller.observed import Collector, Observed
+from memwarden_operator.controller.owners import Owned, Owners
+from memwarden_operator.controller.profiles import Known
+from memwarden_operator.controller.settings import Settings
+from memwarden_operator.controller.world import World
+from memwarden_operator.remediation.acting import Remedies
+from memwarden_operator.remediation.decisions import Outcome, Remedied
+from remediation.cases import NOW, WEB, case, profile
+
+DEPLOYMENT = {
+    "metadata": {"name": "web", "uid": "uid-web", "generation": 1},
+    "spec": {"replicas": 3, "template": {}},
+    "status": {"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 3},
+}
+
+
+class Shop(StandIn):
+    """A Deployment, a profile, and an injector, each as a test wants it."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 0)
+        self.touched: list[tuple[str, str, Any]] = []
+        self.deployment: dict[str, Any] = DEPLOYMENT
+        self.there: list[MemoryProfile] = []
+        self.says = 201
+        self.injector = 200
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        if request.method in ("POST", "PATCH"):
+            self.touched.append((request.method, request.path, await request.json()))
+            return web.json_response({"message": "the words of the server"}, status=self.says)
+        if request.path == "/readyz":
+            return web.Response(status=self.injector)
+        if request.path.endswith("/deployments/web"):
+            return web.json_response(self.deployment)
+        items = [one.to_cluster() for one in self.there]
+        for item in items:
+            item["metadata"]["creationTimestamp"] = "2026-11-22T10:00:00Z"
+        return web.json_response({"metadata": {"resourceVersion": "1"}, "items": items})
+
+
+class Controlled:
+    """Remedies of one controller, and the profile that it knows."""
+
+    def __init__(self, shop: Shop, cluster: Cluster, **settings: Any) -> None:
+        self.shop = shop
+        self.world = World(Owners(cluster.metadata), pods_listed=True)
+        self.remedies = Remedies(self.world, cluster, Settings(remediation=True, **settings))
+        self.given = case()
+
+    def known(self, of: MemoryProfile) -> Known:
+        found = Known(of, NOW, None)
+        self.world.profiles.put(found)
+        return found
+
+    async def decide(self, of: MemoryProfile) -> tuple[MemoryProfile, Remedied]:
+        """The profile with what was decided of it."""
+        owned = Owned(WEB, self.given.reference)
+        observed = Observed(
+            of, self.given.pods, {pod.uid: owned for pod in self.given.pods}, self.given.verdicts, None,
+            Collector(True, NOW - timedelta(hours=1)), None,
+        )  # fmt: skip
+        said = await self.remedies.decide(self.known(of), observed, NOW)
+        return of.model_copy(update={"status": said.put_into(of.status)}), said
+
+    async def act(self, **rules: Any) -> list[Outcome]:
+        """Decided, written, and done in the next round."""
+        of, _ = await self.decide(profile(**rules))
+        of, said = await self.decide(of)
+        self.shop.there = [of]
+        return await self.remedies.act(self.known(of), said.acts)
+
+
+def with_controller(folder: Path, test: Callable[[Controlled], Awaitable[None]], **settings: Any) -> None:
+    async def go() -> None:
+        async with _controlled(folder, **settings) as controlled:
+            await test(controlled)
+
+    asyncio.run(go())
+
+
+@asynccontextmanager
+async def _controlled(folder: Path, **settings: Any) -> AsyncIterator[Controlled]:
+    shop = Shop()
+    runner, url = await started(shop)
+    try:
+        async with await connect(kubeconfig(folder, url)) as client:
+            yield Controlled(shop, Cluster(client), **{"injector_url": f"{url}/readyz"} | settings)
+    finally:
+        await runner.cleanup()
+
+
+def test_what_the_api_server_says_to_an_eviction_is_what_is_told(tmp_path: Path) -> None:
+    said = {
+        201: ("Done", names.DECIDED),
+        404: ("Done", names.DECIDED),  # it is gone, or another one of its name is there
+        409: ("Done", names.DECIDED),
+        429: ("Blocked", names.REFUSED_DISRUPTION_BUDGET),
+        403: ("Failed", names.REFUSED_NO_RIGHT),
+        422: ("Failed", names.REFUSED_BY_SERVER),
+        500: ("Failed", names.REFUSED_BY_SERVER),
+    }
+
+    async def test(controlled: Controlled) -> None:
+        for status, expected in said.items():
+            controlled.shop.says = status
+            (outcome,) = await controlled.act()
+            assert (outcome.result, outcome.reason) == expected, status
+            assert outcome.result == "Done" or "the words of the server" in outcome.message
+        for method, path, body in controlled.shop.touched:
+            assert (method, path) == ("POST", "/api/v1/namespaces/shop/pods/b/eviction")
+            assert body["deleteOptions"]["preconditions"] == {"uid": "uid-b"}
+        controlled.shop.says = 401
+        with pytest.raises(Unauthorized):
+            await controlled.act()
+
+    with_controller(tmp_path, test)
+
+
+def test_a_restart_is_an_annotation_of_that_very_workload(tmp_path: Path) -> None:
+    async def test(controlled: Controlled) -> None:
+        for status, result in ((200, "Done"), (404, "Failed"), (409, "Failed"), (403, "Failed")):
+            controlled.shop.says = status
+            (outcome,) = await controlled.act(action="RolloutRestart")
+            assert outcome.result == result, status
+        for method, path, body in controlled.shop.touched:
+            assert (method, path) == ("PATCH", "/apis/apps/v1/namespaces/shop/deployments/web")
+            assert body["metadata"] == {"name": "web", "namespace": "shop", "uid": "uid-web"}
+            (annotation,) = body["spec"]["template"]["metadata"]["annotations"]
+            assert annotation == names.RESTARTED
+
+    with_controller(tmp_path, test)
+
+
+def test_only_what_is_pending_in_the_cluster_right_now_is_done(tmp_path: Path) -> None:
+    async def test(controlled: Controlled) -> None:
+        of, _ = await controlled.decide(profile())
+        of, said = await controlled.decide(of)
+        assert said.acts
+        other = of.model_copy(update={"metadata": of.metadata.model_copy(update={"uid": "p2"})})
+        off = of.model_copy(update={"spec": profile(mode="DryRun").spec})
+        elsewhere = of.model_copy(update={"metadata": of.metadata.model_copy(update={"name": "other"})})
+        for there in ([], [other], [off], [elsewhere], [profile()]):
+            controlled.shop.there = there
+            assert await controlled.remedies.act(controlled.known(of), said.acts) == []
+        assert controlled.shop.touched == []
+        controlled.shop.there = [elsewhere, of]
+        assert len(await controlled.remedies.act(controlled.known(of), said.acts)) == 1
+
+    with_controller(tmp_path, test)
+
+
+def test_workload_injector_and_the_clusters_budget_are_looked_at(tmp_path: Path) -> None:
+    async def reason(controlled: Controlled) -> str:
+        _, said = await controlled.decide(profile())
+        return said.decisions[-1].reason if said.decisions else ""
+
+    async def test(controlled: Controlled) -> None:
+        shop = controlled.shop
+        assert await reason(controlled) == "", "it is about to be done"
+        for wrong in ({"generation": 2}, {"uid": "another"}):
+            shop.deployment = DEPLOYMENT | {"metadata": {**DEPLOYMENT["metadata"], **wrong}}
+            expected = names.REFUSED_ROLLOUT if "generation" in wrong else names.REFUSED_UNKNOWN_STATE
+            assert await reason(controlled) == expected
+        shop.deployment = DEPLOYMENT
+        spent, _ = await controlled.decide(profile())
+        name = spent.metadata.model_copy(update={"name": "other"})
+        controlled.known(spent.model_copy(update={"metadata": name}))
+        assert await reason(controlled) == names.REFUSED_CLUSTER_BUDGET, (
+            "another profile is about to spend it"
+        )
+        controlled.given = replace(controlled.given, verdicts=())
+        assert await reason(controlled) == "", "nothing is asked for"
+
+    with_controller(tmp_path, test, remediations_per_hour=1)
+
+    async def unready(controlled: Controlled) -> None:
+        controlled.shop.injector = 503
+        assert await reason(controlled) == names.REFUSED_INJECTOR
+
+    with_controller(tmp_path, unready)
+    for url in ("", "http://127.0.0.1:9/readyz"):
+
+        async def away(controlled: Controlled) -> None:
+            assert await reason(controlled) == names.REFUSED_INJECTOR
+
+        with_controller(tmp_path, away, injector_url=url)
