@@ -166,8 +166,13 @@ def test_only_what_is_pending_in_the_cluster_right_now_is_done(tmp_path: Path) -
         for there in ([], [other], [off], [elsewhere], [profile()]):
             controlled.shop.there = there
             assert await controlled.remedies.act(controlled.known(of), said.acts) == []
-        assert controlled.shop.touched == []
         controlled.shop.there = [elsewhere, of]
+        controlled.shop.injector = 503  # since it was asked for the decision
+        assert await controlled.remedies.act(controlled.known(of), said.acts) == []
+        _, refused = await controlled.decide(of)
+        assert [one.reason for one in refused.decisions] == [names.REFUSED_INJECTOR]
+        assert controlled.shop.touched == []
+        controlled.shop.injector = 200
         assert len(await controlled.remedies.act(controlled.known(of), said.acts)) == 1
 
     with_controller(tmp_path, test)

@@ -69,6 +69,9 @@ class Remedies:
         if fresh.spec.remediation.mode != "Act":
             return []
         pending = {entry.pending.id for entry in fresh.status.actions if entry.pending is not None}
+        self._injector = (time.monotonic(), await self._asked())
+        if self._injector[1]:
+            return []  # it was ready when that was decided; the next round says that it no longer is
         outcomes = []
         for act in acts:
             if act.pending.id in pending:
