@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 TICKS, LIMIT, PACE = 240, 1e9, 1e6
 
 
-def leak(collector: "Collector", pod: dict[str, Any], level: float = 1e8) -> None:
-    """Four minutes up to now in which it grew by a megabyte a second, from `level` on."""
-    now = time.time()
+def leak(collector: "Collector", pod: dict[str, Any], level: float = 1e8, ago: float = 0) -> None:
+    """Four minutes up to now, or `ago` seconds, in which it grew by a megabyte a second, from `level` on."""
+    now = time.time() - ago
     request = otlp.ExportMetricsServiceRequest()
     for tick in range(TICKS):
         noise = 1e5 * (tick * 7919 % 11 - 5)

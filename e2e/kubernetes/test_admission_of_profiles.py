@@ -52,6 +52,7 @@ def test_what_the_models_take_and_refuse_the_api_server_takes_and_refuses(
         made = profiles.create(spec, dry_run=True)
         assert made["spec"]["sampling"]["interval"], case
     for case, wrong in CASES["invalid"].items():
+        print(case)  # shown where it was taken
         with pytest.raises(ApiException) as refusal:
             profiles.create(wrong["spec"], dry_run=True)
         said = json.loads(refusal.value.body)["message"]

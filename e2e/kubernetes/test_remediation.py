@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import drained_app
 import pytest
@@ -23,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "collector" / "tests"))
 
 from collector_processes import Collector, Server
 from leaking_pods import leak
+from tcp_proxy import proxied
 
 if TYPE_CHECKING:
     from cluster.testing.namespace import Namespace
@@ -43,7 +45,7 @@ spec:
   remediation:
     mode: $mode
     action: $action
-    limits: {maxPerHour: 20, cooldown: 10s, minimumReadyReplicas: $least, windows: $windows}
+    limits: {maxPerHour: $hourly, cooldown: 10s, windows: $windows}
 """
 WORKLOAD = """
 apiVersion: apps/v1
@@ -162,9 +164,9 @@ def start(
 
 
 def profile(
-    namespace: "Namespace", mode: str, *, least: int = 2, windows: str = "[]", action: str = "Evict"
+    namespace: "Namespace", mode: str, *, windows: str = "[]", action: str = "Evict", hourly: int = 20
 ) -> None:
-    namespace.apply(PROFILE, mode=mode, least=least, windows=windows, action=action)
+    namespace.apply(PROFILE, mode=mode, windows=windows, action=action, hourly=hourly)
 
 
 def deploy(namespace: "Namespace", image: str, name: str, **given: object) -> None:
@@ -320,6 +322,31 @@ def test_what_is_left_alone_is_told_with_its_reason(
     decided(namespace, "Deployment/web", "Refused", names.REFUSED_NOT_SWITCHED_ON)
     assert uids(ready(namespace, "web", 2)) == uids(web)
     assert uids(namespace.pods("app=alone")) == uids(alone)
+
+
+def test_a_spent_budget_old_data_and_a_collector_that_is_away_are_told(
+    start: Callable[..., Controller],
+    collector: Collector,
+    namespace: "Namespace",
+    image: Callable[[str], str],
+) -> None:
+    profile(namespace, "Act", hourly=1)
+    old = workload(namespace, image("python-3.11"), "old", replicas=2)
+    web = workload(namespace, image("python-3.11"))
+    leak(collector, old[0], ago=400)
+    leak(collector, web[0])
+    behind = urlsplit(collector.url)
+    with proxied(behind.hostname or "", behind.port or 0) as proxy:
+        start("--collector-url", f"http://127.0.0.1:{proxy.port}")
+        decided(namespace, "Deployment/old", "Refused", names.REFUSED_STALE)
+        decided(namespace, "Deployment/web", "Done")
+        left = ready(namespace, "web", 3)
+        leak(collector, next(one for one in left if one["metadata"]["uid"] in uids(web)))
+        decided(namespace, "Deployment/web", "Refused", names.REFUSED_BUDGET)
+        proxy.cut()
+        decided(namespace, "Deployment/web", "Refused", names.REFUSED_COLLECTOR)
+        assert uids(ready(namespace, "web", 3)) == uids(left)
+        assert uids(ready(namespace, "old", 2)) == uids(old)
 
 
 def test_what_a_budget_keeps_is_done_once_when_it_lets_whoever_comes_then(

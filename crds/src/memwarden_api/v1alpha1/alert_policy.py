@@ -54,7 +54,7 @@ class AlertRule(Object):
     )
     usage_above_ratio: float | None = Field(
         default=None,
-        ge=0.01,
+        ge=0,  # no fraction: see remediation.py
         le=1,
         description="A container's anonymous memory is above this share of its limit",
     )

@@ -32,7 +32,8 @@ class When(Object):
     oom_within: Annotated[Duration, durations("1m", "168h")] | None = Field(
         default=None, description="Its limit is met within this time, in one case of two"
     )
-    usage_above_ratio: Annotated[float, Field(ge=0.01, le=1)] | None = Field(
+    # No fraction as a bound: the API server cuts it off where a whole number is given, and would take 0 for 0.01.
+    usage_above_ratio: Annotated[float, Field(ge=0, le=1)] | None = Field(
         default=None, description="It uses more than this share of its limit"
     )
 
