@@ -6,6 +6,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from cluster.testing.waiting import eventually
+
 if TYPE_CHECKING:
     from cluster.testing.namespace import Namespace
 
@@ -49,7 +51,7 @@ spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8000}]}
 
 
 class Asking:
-    """With `with`: asks the Service again and again. `failed` has what was not answered by 200."""
+    """With `with`: asks the Service again and again, from its first answer on. `failed` has what was no 200."""
 
     def __init__(self, namespace: "Namespace") -> None:
         namespace.apply(SERVICE)
@@ -60,6 +62,8 @@ class Asking:
         self._thread = threading.Thread(target=self._ask)
 
     def __enter__(self) -> "Asking":
+        # Until the node knows the Service, a connection to it leads nowhere, and hangs for as long as it may.
+        eventually("the Service to answer", lambda: self._once(2) == "")
         self._thread.start()
         return self
 
@@ -69,15 +73,20 @@ class Asking:
 
     def _ask(self) -> None:
         while not self._over.wait(PAUSE):
-            connection = http.client.HTTPConnection(self._address, 80, timeout=60)
-            try:
-                connection.request("GET", "/")
-                status = connection.getresponse().status
-                if status == 200:
-                    self.answered += 1
-                else:
-                    self.failed.append(f"{time.strftime('%X')} HTTP {status}")
-            except (OSError, http.client.HTTPException) as error:
-                self.failed.append(f"{time.strftime('%X')} {error!r}")
-            finally:
-                connection.close()
+            wrong = self._once(60)
+            if wrong:
+                self.failed.append(f"{time.strftime('%X')} {wrong}")
+            else:
+                self.answered += 1
+
+    def _once(self, seconds: float) -> str:
+        """What went wrong, or ""."""
+        connection = http.client.HTTPConnection(self._address, 80, timeout=seconds)
+        try:
+            connection.request("GET", "/")
+            status = connection.getresponse().status
+        except (OSError, http.client.HTTPException) as error:
+            return repr(error)
+        finally:
+            connection.close()
+        return "" if status == 200 else f"HTTP {status}"

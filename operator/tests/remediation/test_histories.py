@@ -24,7 +24,7 @@ from remediation.cases import AROUND, NOW, case, pod, profile, share, verdict
 MINIMUM, PER_HOUR, CLUSTER = 2, 2, 3
 EVENTS = (
     "minute", "ten minutes", "leak", "leak", "all leak", "heal", "come", "come", "collector", "stale", "rollout",
-    "blocked", "decide", "decide", "decide", "decide", "conflict", "dies", "dies before",
+    "blocked", "failing", "decide", "decide", "decide", "decide", "conflict", "dies", "dies before",
 )  # fmt: skip
 
 
@@ -60,6 +60,7 @@ class Cluster:
         self.collector = True
         self.stale = False
         self.blocked = False
+        self.failing = False
         self.touches = 0
 
     def happen(self, event: str) -> None:
@@ -87,6 +88,8 @@ class Cluster:
                 first.rolling = not first.rolling
             case "blocked":
                 self.blocked = not self.blocked
+            case "failing":
+                self.failing = not self.failing
             case _:
                 self._controller(event)
 
@@ -126,6 +129,8 @@ class Cluster:
         there = next((one for one in shop.pods if one.uid == uid), None)
         if there is None or there.leaving:
             return Outcome(act, "Done", "ConditionsHold", "gone")  # type: ignore[arg-type]
+        if self.failing:
+            return Outcome(act, "Failed", "EvictionFails", "no")  # type: ignore[arg-type]
         if self.blocked:
             return Outcome(act, "Blocked", "DisruptionBudget", "no")  # type: ignore[arg-type]
         self._is_allowed(shop, there)
@@ -203,6 +208,12 @@ def test_what_is_pending_is_done_once_by_whoever_comes() -> None:
     assert len(entry.acted) == 1
     assert [one.result for one in cluster.profile.status.remediations] == ["Done"]
     assert cluster.touches == 1
+
+
+def test_what_failed_is_tried_again_and_done_once() -> None:
+    cluster = live_through(["leak", "failing", *["decide"] * 4, "failing", *["decide"] * 4])
+    assert cluster.touches == 1
+    assert [one.result for one in cluster.profile.status.remediations] == ["Failed", "Done"]
 
 
 def test_what_dies_before_it_is_done_is_done_by_the_next() -> None:
