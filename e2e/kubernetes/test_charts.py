@@ -10,7 +10,7 @@ import yaml
 from cluster.product import version
 from cluster.settings import KUBERNETES
 
-from memwarden_operator.controller.rights import RULES
+from memwarden_operator.controller.rights import ALERT_FILES, ALERTS, RULES
 
 if TYPE_CHECKING:
     from cluster.testing.namespace import Namespace
@@ -43,6 +43,15 @@ VALUES: dict[str, dict[str, Any]] = {
         "collector": {"snapshots": {"enabled": True, "persistence": {"enabled": False}}}
     },
     "what leaks may be sent away": {"rbac": {"remediation": True}},
+    "alerts without the Prometheus operator": {
+        "alerts": {
+            "prometheusURL": "http://prometheus.monitoring.svc:9090",
+            "alertmanagerURL": "http://alertmanager.monitoring.svc:9093",
+            "labels": {"release": "stack", "team": "shop"},
+            "configMaps": True,
+            "historyFrom": [{"name": "alertmanager", "namespace": "monitoring"}],
+        }
+    },
     "nothing optional": {
         "rbac": {"create": False},
         "networkPolicy": {"enabled": False},
@@ -228,13 +237,16 @@ def test_what_leaks_is_touched_only_where_that_is_switched_on(charts: Helm) -> N
 
 
 def test_the_controller_has_the_rights_that_its_code_names_and_no_other(charts: Helm) -> None:
-    roles = by_kind(charts.objects({"rbac": {"remediation": True}}), "ClusterRole")
+    everything = {"rbac": {"remediation": True}, "alerts": {"configMaps": True}}
+    roles = by_kind(charts.objects(everything), "ClusterRole")
     granted = {
         (group, resource, verb)
         for name in (
             "memwarden-controller",
             "memwarden-controller-evicts-stuck-pods",
             "memwarden-controller-remediates",
+            "memwarden-controller-makes-alerts",
+            "memwarden-controller-makes-alert-files",
         )
         for rule in roles[name]["rules"]
         for group in rule["apiGroups"]
@@ -242,7 +254,10 @@ def test_the_controller_has_the_rights_that_its_code_names_and_no_other(charts: 
         for verb in rule["verbs"]
     }
     used = {
-        (rule.group, resource, verb) for rule in RULES for resource in rule.resources for verb in rule.verbs
+        (rule.group, resource, verb)
+        for rule in (*RULES, *ALERTS, *ALERT_FILES)
+        for resource in rule.resources
+        for verb in rule.verbs
     }
     assert granted == used
 

@@ -27,6 +27,7 @@ COMPONENTS = (
     "kubeadm",
     "kubectl",
 )
+PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator"
 # 20 minutes on 2 cores that are shared with others.
 BUILD_SECONDS = 3600.0
 
@@ -88,6 +89,26 @@ def build_helm(settings: Settings, say: Progress) -> Path:
         say(f"building Helm {HELM}")
         _install(settings, f"helm.sh/helm/v3/cmd/helm@v{HELM}", helm.parent)
     return helm
+
+
+def build_prometheus_operator(settings: Settings, say: Progress) -> Path:
+    """Return a folder with `operator`, `prometheus-config-reloader` and `kinds`, built where it is missing.
+
+    The caller holds the cache's lock.
+    """
+    source = HERE.parents[1] / "prometheus_operator"
+    [version] = re.findall(rf"^require {PROMETHEUS_OPERATOR} v(\S+)$", (source / "go.mod").read_text(), re.M)
+    target = settings.cache / "binaries" / f"prometheus-operator-{version}"
+    if not target.exists():
+        say(f"building the Prometheus operator {version}")
+        with _appearing(target) as folder:
+            module = folder / "source"
+            shutil.copytree(source, module)
+            _go(settings, module, "mod", "tidy")
+            _go(settings, module, "build", *_FLAGS, "-ldflags=-s -w", "-o", f"{folder}/", "tool")
+            upstream = _go(settings, module, "list", "-m", "-f={{.Dir}}", PROMETHEUS_OPERATOR).strip()
+            shutil.copytree(Path(upstream, "example", "prometheus-operator-crd"), folder / "kinds")
+    return target
 
 
 _FLAGS = ("-trimpath", "-buildvcs=false")

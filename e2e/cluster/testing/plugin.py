@@ -140,6 +140,12 @@ def helm(cluster: Cluster, request: pytest.FixtureRequest) -> list[str]:
         return cluster.helm
 
 
+@pytest.fixture(scope="session")
+def outside(cluster: Cluster, request: pytest.FixtureRequest) -> Callable[[], AbstractContextManager[None]]:
+    """The machine's own network, for what asks servers of packages: the cluster's has no way to them."""
+    return request.session.stash[_OUTSIDE]
+
+
 @pytest.fixture
 def namespace(
     cluster: Cluster,
