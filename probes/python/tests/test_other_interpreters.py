@@ -23,7 +23,7 @@ EMULATOR_NOT = " and ".join(
     f"not {name}"
     for name in (
         "exec_starts_anew", "multiprocessing", "short_children", "keeps_sharing", "test_stress", "test_invisible",
-        "test_account",
+        "test_account", "function_before_its_exec", "replaces_itself", "tasks_of_asyncio",
     )
 )  # fmt: skip
 
