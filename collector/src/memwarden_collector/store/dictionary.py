@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from psycopg.types.json import Jsonb
 
-from memwarden_api import names
 from memwarden_collector.batch import (
     Attributes,
     Line,
@@ -27,6 +26,7 @@ from memwarden_collector.batch import (
 )
 from memwarden_collector.store.cache import StagedCache
 from memwarden_collector.store.connection import Connection
+from memwarden_collector.store.scope_facts import ScopeFacts, gather
 
 if TYPE_CHECKING:
     from numpy import int64
@@ -65,24 +65,6 @@ class KnownScope:
     facts: int
     """Hash of what is kept of it, which may be long texts."""
     seen_last: int
-
-
-@dataclass(slots=True)
-class ScopeFacts:
-    """What blocks of one group say about one scope."""
-
-    name: str
-    kind: str
-    first: int
-    last: int
-    command: str = ""
-    host: str = ""
-    interval: float | None = None
-    limit: float | None = None
-    limit_source: str | None = None
-
-    def comparable(self) -> int:
-        return hash((self.command, self.host, self.interval, self.limit, self.limit_source))
 
 
 class Dictionary:
@@ -271,17 +253,17 @@ class Dictionary:
         return known
 
     def _scope_ids(self, connection: Connection, blocks: Sequence[ResourceBlock]) -> dict[str, int]:
-        facts = _gather(blocks)
+        facts = gather(blocks)
         missing = sorted(name for name in facts if self._scopes.get(name) is None)
         if missing:
-            values = [missing, *([getattr(facts[name], key) for name in missing] for key in ("kind",))]
+            kinds = [facts[name].kind for name in missing]
             seen = [moment(facts[name].first) for name in missing]
             connection.execute(
                 "insert into scope (name, kind, seen_first, seen_last)"
                 " select name, kind, seen, seen from unnest(%s::text[], %s::text[], %s::timestamptz[])"
                 " v(name, kind, seen)"
                 " on conflict (name) do nothing",
-                [*values, seen],
+                [missing, kinds, seen],
             )
             for scope_id, name in connection.execute(
                 "select scope_id, name from scope where name = any(%s)", [missing]
@@ -490,38 +472,6 @@ def _select(connection: Connection, table: str, id_column: str, fps: Sequence[by
         [list(fps)],
     )
     return {bytes(fp): number for number, fp in rows.fetchall()}
-
-
-def _gather(blocks: Iterable[ResourceBlock]) -> dict[str, ScopeFacts]:
-    facts: dict[str, ScopeFacts] = {}
-    limits: dict[str, int] = {}
-    for block in blocks:
-        identity, attributes = block.identity, block.attributes
-        first, last = block.span() or (0, 0)
-        fact = facts.setdefault(identity.scope, ScopeFacts(identity.scope, identity.kind, first, last))
-        fact.first, fact.last = min(first, fact.first), max(last, fact.last)
-        if identity.pid is None:
-            fact.command = command_text(attributes) or fact.command
-        host = attributes.get(names.HOST_NAME)
-        fact.host = host if isinstance(host, str) else fact.host
-        interval = attributes.get(names.SAMPLE_INTERVAL)
-        if isinstance(interval, int | float) and interval > 0:
-            fact.interval = float(interval)
-        for time, row in block.wide.items():
-            limit = row.get("limit_bytes")
-            if isinstance(limit, float) and time >= limits.get(identity.scope, 0):
-                limits[identity.scope] = time
-                fact.limit = limit
-                fact.limit_source = str(row.get("limit_source", "")) or None
-    return facts
-
-
-def command_text(attributes: Attributes) -> str:
-    """The command line as one text, whether it was sent as text or as an array."""
-    value = attributes.get(names.PROCESS_COMMAND_LINE)
-    if isinstance(value, list):
-        return " ".join(str(part) for part in value)
-    return value if isinstance(value, str) else ""
 
 
 def _hex(one: SeriesId) -> tuple[str, ...]:

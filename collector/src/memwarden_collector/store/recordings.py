@@ -13,8 +13,8 @@ from memwarden_collector.batch import Attributes
 from memwarden_collector.columns import LIMIT_SOURCES, NUMBERS, PROCESS_COLUMNS, SCOPE_COLUMNS
 from memwarden_collector.settings import Analysis
 from memwarden_collector.store.connection import Connection, Database
-from memwarden_collector.store.dictionary import command_text
 from memwarden_collector.store.past import LIMIT_SOURCE_COLUMN, Past, ResourceRow, ScopeRow
+from memwarden_collector.store.scope_facts import command_text
 from memwarden_core.recording import (
     Event,
     FloatArray,
