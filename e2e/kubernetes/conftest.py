@@ -1,13 +1,22 @@
 """Memwarden in the test cluster, installed by its charts."""
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from controller_process import account
 from injected_pods import Pods
 from installation import NAMESPACE, Installation
 from kinds_served import served
+
+from memwarden_operator.controller.rights import cluster_role
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "collector" / "tests"))
+
+from collector_processes import Collector, Server
 
 if TYPE_CHECKING:
     from cluster.testing.namespace import Namespace
@@ -59,3 +68,31 @@ def kind(kubernetes_api: "ApiClient") -> Iterator[None]:
     """Our kinds without a release."""
     with served(kubernetes_api):
         yield
+
+
+# ── Controller and collector as processes beside the cluster ───────────────────────────────────────────
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("beside")
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("mwk"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def collector(folder: Path, database: Server) -> Iterator[Collector]:
+    running = Collector(folder, database.url(), "--judge-min-seconds", "1")
+    yield running
+    running.kill()
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(kubernetes_api: "ApiClient", folder: Path, kind: None) -> Iterator[Path]:
+    """Of an account that has the controller's rights and no other."""
+    with account(kubernetes_api, "memwarden-test-controller", cluster_role()["rules"], folder) as path:
+        yield path

@@ -70,32 +70,6 @@ BROKEN = "initContainers: [{name: memwarden-probes, image: 'no.such/probes:1'}]"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("controller")
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("mwk"))
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def collector(folder: Path, database: Server) -> Iterator[Collector]:
-    running = Collector(folder, database.url(), "--judge-min-seconds", "1")
-    yield running
-    running.kill()
-
-
-@pytest.fixture(scope="module")
-def kubeconfig(kubernetes_api: "ApiClient", folder: Path, kind: None) -> Iterator[Path]:
-    with account(kubernetes_api, "memwarden-test-controller", cluster_role()["rules"], folder) as path:
-        yield path
-
-
-@pytest.fixture(scope="module")
 def controller(folder: Path, kubeconfig: Path, collector: Collector) -> Iterator[Controller]:
     running = Controller(folder, kubeconfig, collector.url)
     running.wait_ready()

@@ -15,20 +15,18 @@ from urllib.parse import urlsplit
 import drained_app
 import pytest
 from cluster.testing.waiting import eventually
-from controller_process import Controller, account
+from controller_process import Controller
 
 from memwarden_api import names
-from memwarden_operator.controller.rights import cluster_role
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "collector" / "tests"))
 
-from collector_processes import Collector, Server
+from collector_processes import Collector
 from leaking_pods import leak
 from tcp_proxy import proxied
 
 if TYPE_CHECKING:
     from cluster.testing.namespace import Namespace
-    from kubernetes.client import ApiClient
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 
@@ -104,32 +102,6 @@ class Injector:
     def stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("remediation")
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("mwr"))
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def collector(folder: Path, database: Server) -> Iterator[Collector]:
-    running = Collector(folder, database.url(), "--judge-min-seconds", "1")
-    yield running
-    running.kill()
-
-
-@pytest.fixture(scope="module")
-def kubeconfig(kubernetes_api: "ApiClient", folder: Path, kind: None) -> Iterator[Path]:
-    with account(kubernetes_api, "memwarden-test-remediation", cluster_role()["rules"], folder) as path:
-        yield path
 
 
 @pytest.fixture
