@@ -29,10 +29,13 @@ IDLE_KOPF = """
 import asyncio, kopf
 from pathlib import Path
 from memwarden_kube.client import connect
+from memwarden_operator.controller.following import Following
 from memwarden_operator.controller.handlers import operator_settings, registry_for
+from memwarden_operator.controller.run import PROFILES
 async def main():
     async with await connect(Path({kubeconfig!r})) as client:
-        registry = registry_for(client, lambda known: None, lambda key: None)
+        profiles = Following("profiles", PROFILES, lambda found: None, lambda key: None, dict)
+        registry = registry_for(client, [profiles])
         await kopf.operator(registry=registry, settings=operator_settings(), standalone=True, clusterwide=True)
 asyncio.run(main())
 """

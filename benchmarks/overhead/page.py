@@ -47,10 +47,9 @@ server manages.
 The web services answer a page from a template and a JSON order, both with queries to SQLite. The loops do nothing
 but allocate; no real program is like that. Instructions are counted by Valgrind, the difference of two amounts of work.
 
-What is in no table has not been measured in the kept run. FastAPI, Flask on 3.13, and the other profilers with Flask
-were measured on a quiet machine, the rest (the loops too) beside up to forty other processes; where the upper end of an
-interval is over its bound, the bound is not shown. Of the loop churn on 3.13 twenty rounds gave +7.7 % (+3.5 % to
-+12.0 %); the kept row is of forty new ones.
+What is in no table has not been measured in the kept run. The loops, FastAPI, Flask on 3.13, and the other profilers
+with Flask were measured on a quiet machine, the rest beside up to forty other processes; where the upper end of an
+interval is over its bound, the bound is not shown.
 """
 
 

@@ -9,7 +9,7 @@
 
 enum {
     TIMED_EVERY = 16,        /* two readings of the clock cost as much as a look does */
-    INTERRUPTED_NS = 100000, /* what is metered takes less by itself: another thread had the core meanwhile */
+    INTERRUPTED_NS = 100000, /* the most that counts: beyond it another thread had the core, or all is this slow */
     CALIBRATIONS = 8,
     STRIKES = 3,             /* windows over budget with nothing left to thin, then the hook goes */
     HOPELESS = 5,            /* times the budget: what no thinning makes cheaper, ticks and looks, may go so far */
@@ -49,7 +49,7 @@ uint64_t meter_begin(struct meter *meter) {
 void meter_end(struct meter *meter, uint64_t begun) {
     if (begun == 0) return;
     uint64_t took = clock_exact_ns() - begun;
-    if (took > INTERRUPTED_NS) return;
+    if (took > INTERRUPTED_NS) took = INTERRUPTED_NS; /* left out, a machine where all take longer would cost nothing */
     meter->ns += took > clock_cost_ns ? took - clock_cost_ns : 0;
     meter->timed++;
 }

@@ -192,7 +192,7 @@ def test_a_module_is_named_as_it_was_started(listener, run, tmp_path, version):
 @pytest.mark.parametrize("version", ["3.12", "3.13", "3.14"])
 def test_forks_do_not_warn(listener, run, version):
     source = """
-    import os, select, sys, warnings
+    import os, select, sys, time, warnings
     seen = []
     warnings.simplefilter("always")
     warnings.showwarning = lambda *arguments, **names: seen.append(str(arguments[0]))
@@ -205,6 +205,8 @@ def test_forks_do_not_warn(listener, run, version):
         if not child:
             os._exit(0)
         os.waitpid(child, 0)
+        if number % 20 == 0:
+            time.sleep(0.025)  # a census begins no sooner than 2 ms after a fork, and here each takes less
         kept.append(bytearray(2000))
     print(len(seen), flush=True)
     """
