@@ -1,12 +1,15 @@
 """What the tests run against: a real HTTP server in the collector's place, real sidecars, real apps."""
 
+import fcntl
 import gzip
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections import Counter
@@ -21,19 +24,13 @@ from opentelemetry.proto.collector.profiles.v1development.profiles_service_pb2 i
     ExportProfilesServiceRequest,
 )
 
+sys.path.insert(0, str(Path(__file__).parent))  # the module beside this one
+
+from waiting import wait_for
+
 from memwarden_api import names
 
 TOKEN = "a-token-that-must-not-be-seen-0123456789"
-
-
-def wait_for(condition, timeout=60.0, what="the condition"):
-    """The first true value of `condition()`."""
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        if value := condition():
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"{what} was not met within {timeout} s")
 
 
 class Receiver:
@@ -49,6 +46,7 @@ class Receiver:
             b"",
         )
         self.released = threading.Event()
+        self.connections: list[socket.socket] = []
         self.server: ThreadingHTTPServer | None = None
         self.port = 0
 
@@ -85,6 +83,10 @@ class Receiver:
             daemon_threads = True
             block_on_close = False
 
+            def process_request(self, request, client_address):
+                receiver.connections.append(request)
+                super().process_request(request, client_address)
+
             def handle_error(self, request, client_address):
                 pass  # the peer hung up: some tests want it
 
@@ -99,11 +101,15 @@ class Receiver:
         return 503, {}, b""
 
     def stop(self) -> None:
+        """Nobody is let in any more, and kept connections end with what they are just asked."""
         self.released.set()
         if self.server is not None:
             self.server.shutdown()
             self.server.server_close()
             self.server = None
+        while self.connections:
+            with suppress(OSError):  # it has ended by itself
+                self.connections.pop().shutdown(socket.SHUT_RD)
 
     @property
     def url(self) -> str:
@@ -213,19 +219,25 @@ class Running:
         wait_for(lambda: self.ready.exists() or self.process.poll() is not None, what="the ready file")
 
     def tell(self, line: str) -> None:
+        """Returns when it has read the line."""
         self.process.stdin.write(line.encode() + b"\n")
         self.process.stdin.flush()
+        wait_for(lambda: unread(self.process.stdin, termios.FIONREAD) == 0, what="a look at standard input")
 
     def stop(self) -> int:
         """SIGTERM, and the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(10)
+        code = self.process.wait(60)  # it promises 5 s on a quiet machine
         self.process.stdin.close()
         return code
 
     def text(self) -> str:
         return self.log.read_text()
+
+    def counts(self) -> dict[str, int]:
+        """What it counted, from its last words: it has ended, and logs at `info`."""
+        return json.loads(re.findall(r"ended; (\{.*\})", self.text())[-1])
 
 
 @pytest.fixture
@@ -291,12 +303,17 @@ def app() -> Iterator[Callable[..., App]]:
         one.end()
 
 
+def unread(sent_through, question: int) -> int:
+    """How much of what was sent through a pipe (FIONREAD) or a Unix socket (TIOCOUTQ) the other end has not read."""
+    return int.from_bytes(fcntl.ioctl(sent_through, question, bytes(4)), sys.byteorder)
+
+
 class FakeProbe:
     """Speaks the socket's protocol by hand, for what a sane probe never sends."""
 
     def __init__(self, path: Path) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(10)
+        self.socket.settimeout(60)
         self.socket.connect(str(path))
 
     def hello(self, *descriptors: int, **more) -> None:
@@ -310,6 +327,10 @@ class FakeProbe:
             socket.send_fds(self.socket, [data], list(descriptors))
         else:
             self.socket.sendall(data)
+
+    def is_read(self) -> bool:
+        """Whether all that was sent is."""
+        return unread(self.socket, termios.TIOCOUTQ) == 0
 
     def answer(self) -> dict:
         data = b""
@@ -356,6 +377,7 @@ def probe_env() -> Callable[[Path], dict[str, str]]:
         return {
             names.ENV_SOCKET: str(path),
             names.ENV_SAMPLING_BYTES: str(sampling),
+            names.ENV_CPU_BUDGET: "off",  # rates that no user has would be thinned
             "PYTHONPATH": str(PROBE / "inject"),
         }
 

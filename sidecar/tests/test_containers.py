@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_for
 
 from memwarden_api import names
 
@@ -23,7 +24,6 @@ POD = "k8s.namespace.name=shop,k8s.pod.name=web-1,k8s.pod.uid=3f2a9c1e-77,k8s.de
 PROBE = Path(__file__).parents[2] / "probes" / "python"
 APP_USER = 10001
 NAMESPACE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
-PATIENCE = 60.0
 
 GROWING = """
 import time
@@ -38,15 +38,6 @@ while True:
     [str(number) for number in range(1000)]
     time.sleep(0.05)
 """
-
-
-def wait_for(condition, timeout=PATIENCE, what="the condition"):
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        if value := condition():
-            return value
-        time.sleep(0.03)
-    raise AssertionError(f"{what} was not met within {timeout} s")
 
 
 def only_child(pid: int) -> int:
@@ -94,7 +85,7 @@ class Pod:
     def stop(self) -> int:
         if self.process.poll() is None:
             os.kill(self.pid, signal.SIGTERM)
-        return self.process.wait(10)
+        return self.process.wait(60)
 
     @property
     def pid(self) -> int:

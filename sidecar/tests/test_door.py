@@ -3,29 +3,35 @@
 import fcntl
 import json
 import os
-import re
 import socket
 import time
+from contextlib import suppress
 
 import pytest
+from waiting import wait_for
 
 from memwarden_api import names
 
 
 def counts(run) -> dict[str, int]:
-    """What the sidecar counted, from its last words."""
+    """What the sidecar counted, when it has ended."""
     assert run.stop() == 0
-    return json.loads(re.findall(r"ended; (\{.*\})", run.text())[-1])
+    return run.counts()
 
 
 def open_descriptors(run) -> int:
-    """Sockets and files that stay open: a tick opens files for a moment, so the least of many looks counts."""
+    """All but the files of /proc and /sys, which a tick opens for a moment."""
     folder = f"/proc/{run.process.pid}/fd"
-    counted = []
-    for _ in range(30):
-        counted.append(len(os.listdir(folder)))
-        time.sleep(0.01)
-    return min(counted)
+    found = 0
+    for name in os.listdir(folder):
+        with suppress(FileNotFoundError):  # closed meanwhile
+            found += not os.readlink(f"{folder}/{name}").startswith(("/proc/", "/sys/"))
+    return found
+
+
+def assert_comes_to(run, descriptors: int) -> None:
+    """It hangs up before it has closed what came with a message, or took the message in: a moment later it has."""
+    wait_for(lambda: open_descriptors(run) == descriptors, what=f"{descriptors} open descriptors")
 
 
 def is_well(run, fake_probe) -> bool:
@@ -39,9 +45,7 @@ def is_well(run, fake_probe) -> bool:
 def run(sidecar, receiver):
     """A sidecar that has its connection to the collector already: its descriptors can be counted."""
     running = sidecar("--log-level", "info")
-    deadline = time.monotonic() + 10
-    while len(receiver.requests) < 2 and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for(lambda: len(receiver.requests) >= 2, what="the connection to the collector")
     return running
 
 
@@ -119,7 +123,7 @@ def test_a_descriptor_that_is_no_table(run, fake_probe, make):
     probe.hello(descriptor, capabilities=["sites"])
     os.close(descriptor)
     assert probe.is_hung_up_on()
-    assert open_descriptors(run) == before
+    assert_comes_to(run, before)
     assert counts(run)["refused:bad-table"] == 1
 
 
@@ -130,11 +134,12 @@ def test_unexpected_descriptors_are_closed(run, fake_probe):
     probe.hello(null, null, null)
     probe.answer()
     probe.send(b'{"jsonrpc":"2.0","id":7,"result":{}}\n', null)
-    assert open_descriptors(run) == before + 1
+    wait_for(probe.is_read, what="the message to be read")
+    assert_comes_to(run, before + 1)
     crowd = fake_probe(run.socket)
     crowd.hello(*[null] * 100)
     assert crowd.is_hung_up_on()
-    assert open_descriptors(run) == before + 1
+    assert_comes_to(run, before + 1)
     os.close(null)
     seen = counts(run)
     assert seen["unexpected-descriptors"] >= 4
@@ -158,25 +163,16 @@ def test_the_pid_is_the_kernels_word_not_the_peers(run, fake_probe, receiver):
     from_test = fake_probe(run.socket)
     from_test.hello(pid=1)
     from_test.answer()
-    found = wait_until_seen(receiver, os.getpid())
+    found = wait_for(lambda: receiver.processes().get(os.getpid()), what="this process")
     assert found[names.PROBE_STATE] == names.PROBE_STATE_OUTSIDE
     assert found[names.PROBE_REASON] == "a test"
     assert 1 not in receiver.processes()
 
 
-def wait_until_seen(receiver, pid):
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        if pid in receiver.processes():
-            return receiver.processes()[pid]
-        time.sleep(0.05)
-    raise AssertionError(f"process {pid} was not reported")
-
-
 def test_a_second_sidecar_does_not_take_the_socket_and_a_dead_ones_is_taken(sidecar, fake_probe):
     first = sidecar()
     second = sidecar()
-    assert second.process.wait(10) == names.EXIT_FAILED
+    assert second.process.wait(60) == names.EXIT_FAILED
     assert "another sidecar listens" in second.text()
     assert is_well(first, fake_probe)
     first.process.kill()

@@ -1,8 +1,6 @@
 """The way to the collector: away and back, refusals, full disks, kill −9. Nothing is lost unsaid."""
 
-import json
 import os
-import re
 import resource
 import shutil
 import ssl
@@ -17,6 +15,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsPartialSuccess,
     ExportMetricsServiceResponse,
 )
+from waiting import wait_for
 
 from memwarden_api import names
 from memwarden_sidecar.errors import CannotStart
@@ -29,15 +28,6 @@ from memwarden_sidecar.export.sender import Sender
 from memwarden_sidecar.export.spool import Spool
 from memwarden_sidecar.export.transport import Transport, Verdict, judge
 from memwarden_sidecar.notices import Notices
-
-
-def wait_for(condition, timeout=60.0, what="the condition"):
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        if value := condition():
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"{what} was not met within {timeout} s")
 
 
 @pytest.fixture
@@ -315,20 +305,17 @@ def test_two_sidecars_do_not_share_a_spool(tmp_path):
 
 def test_offering_never_waits_for_a_collector_that_hangs(line, receiver, ids):
     receiver.answer = receiver.hang
+    before = threading.active_count()
     one = line()
     started = time.monotonic()
     for _ in range(100):
         one.sender.offer(batch_of(ids))
     assert time.monotonic() - started < 30  # it hangs for a minute
     assert one.notices.counts["batches-made"] == 100
-    assert threading.active_count() < 20
+    assert threading.active_count() < before + 10, "no thread a batch"
 
 
 # ── The whole sidecar ────────────────────────────────────────────────────────────────────────────────────
-
-
-def counts(run) -> dict[str, int]:
-    return json.loads(re.findall(r"ended; (\{.*\})", run.text())[-1])
 
 
 def spooled(folder: Path) -> set[str]:
@@ -349,21 +336,28 @@ def test_kill_9_and_a_restart_lose_nothing_that_was_spooled(sidecar, receiver, t
     assert second.stop() == 0
     assert set(receiver.ids().values()) == {1}
     assert spooled(folder) == set()
-    assert counts(second)["batches-sent"] == len(receiver.requests)
+    assert second.counts()["batches-sent"] == len(receiver.requests)
 
 
 def test_an_outage_leaves_no_gap_in_the_series(sidecar, receiver, tmp_path):
-    run = sidecar("--spool", str(tmp_path / "spool"), "--interval", "0.1")
+    folder = tmp_path / "spool"
+    run = sidecar("--spool", str(folder), "--interval", "0.1", "--log-level", "info")
     wait_for(lambda: len(receiver.requests) >= 3)
     receiver.stop()
-    time.sleep(1.5)
+    wait_for(lambda: len(spooled(folder)) >= 12, what="a spool that grows while nobody takes anything")
+    waiting = spooled(folder)
     receiver.start()
-    back = len(receiver.requests)
-    wait_for(lambda: len(receiver.requests) >= back + 20, what="the backlog")
-    run.stop()
-    times = [moment for moment, _ in receiver.points(names.PROCESS_COUNT)]
-    assert max(later - earlier for earlier, later in pairwise(times)) < 0.45
+    wait_for(lambda: waiting <= receiver.ids().keys(), what="the backlog")
+    assert run.stop() == 0
     assert set(receiver.ids().values()) == {1}
+    seen = run.counts()
+    assert seen["batches-sent"] == seen["batches-made"] == len(receiver.requests)
+    # A moment may only be missing where a busy machine made the loop itself late, which it counts.
+    times = [moment for moment, _ in receiver.points(names.PROCESS_COUNT)][
+        :-1
+    ]  # the last is the one of the end
+    allowed = 0.1 * (2 + seen["ticks-skipped"]) + 0.05
+    assert max(later - earlier for earlier, later in pairwise(times)) < allowed
 
 
 # ── TLS ──────────────────────────────────────────────────────────────────────────────────────────────────

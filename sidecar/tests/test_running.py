@@ -11,21 +11,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from waiting import wait_for
 
 import memwarden_sidecar
 from memwarden_api import names
 from memwarden_sidecar import settings as settings_module
 from memwarden_sidecar.__main__ import main
-
-
-def wait_for(condition, timeout=60.0, what="the condition"):
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        if value := condition():
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"{what} was not met within {timeout} s")
-
 
 # ── What it says of a scope ──────────────────────────────────────────────────────────────────────────────
 
@@ -92,19 +83,21 @@ def test_input_that_makes_no_sense_and_its_end_change_nothing(sidecar, receiver,
 
 def test_the_interval_is_kept_under_load(sidecar, receiver, app):
     busy = app("while True: sum(range(100000))")
-    run = sidecar("--interval", "0.25")
+    run = sidecar("--interval", "0.25", "--log-level", "info")
     run.tell(f'{{"pid": {busy.pid}}}')
-    time.sleep(3)
+
+    def times() -> list[float]:
+        return [moment for moment, _ in receiver.points(names.PROCESS_COUNT)]
+
+    def kept_together() -> int:
+        """How many ticks came at the same place of the grid, within 50 ms: a few of a busy machine are late."""
+        places = [moment % 0.25 for moment in times()]
+        return max(sum((place - one) % 0.25 < 0.05 for place in places) for one in places)
+
+    wait_for(lambda: len(found := times()) > 1 and found[-1] - found[0] > 3 and kept_together() >= 8)
     run.stop()
-    times = [moment for moment, _ in receiver.points(names.PROCESS_COUNT)][
-        :-1
-    ]  # the last is the one of the end
-    gaps = [later - earlier for earlier, later in pairwise(times)]
-    assert (times[-1] - times[0]) / len(gaps) == pytest.approx(0.25, rel=0.1)
-    off_grid = [
-        abs((moment - times[0]) / 0.25 - round((moment - times[0]) / 0.25)) * 0.25 for moment in times
-    ]
-    assert sorted(off_grid)[len(off_grid) // 2] < 0.05
+    ticks = times()[:-1]  # the last is the one of the end
+    assert abs((ticks[-1] - ticks[0]) / 0.25 - (len(ticks) - 1)) <= 1 + run.counts()["ticks-skipped"]
 
 
 # ── The end ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -114,11 +107,11 @@ def test_the_interval_is_kept_under_load(sidecar, receiver, app):
 def test_the_end_sends_a_last_sample(sidecar, receiver, app, number):
     root = app("input()")
     run = sidecar("--interval", "60")
+    wait_for(receiver.metrics, what="the first tick")
     run.tell(f'{{"pid": {root.pid}}}')
-    time.sleep(0.3)
     assert root.pid not in receiver.processes()
     run.process.send_signal(number)
-    assert run.process.wait(5) == 0
+    assert run.process.wait(60) == 0
     assert root.pid in receiver.processes()
     assert not run.socket.exists()
     assert not run.ready.exists()
@@ -126,9 +119,9 @@ def test_the_end_sends_a_last_sample(sidecar, receiver, app, number):
 
 def test_it_ends_in_time_while_the_collector_hangs(sidecar, receiver, tmp_path):
     receiver.answer = receiver.hang
-    run = sidecar("--spool", str(tmp_path / "spool"))
+    run = sidecar("--spool", str(tmp_path / "spool"), "--log-level", "info")
     wait_for(lambda: receiver.attempts)
-    time.sleep(0.5)
+    time.sleep(0.5)  # some more are waiting when the end comes
     started = time.monotonic()
     run.process.send_signal(signal.SIGTERM)
     # Left alone the collector hangs for a minute; a busy machine makes the 5 s that are promised longer.
@@ -136,7 +129,7 @@ def test_it_ends_in_time_while_the_collector_hangs(sidecar, receiver, tmp_path):
     assert time.monotonic() - started < 40
     kept = {path.name.partition(".")[0] for path in (tmp_path / "spool").glob("0*")}
     assert {batch for _, _, batch in receiver.attempts} <= kept
-    assert len(kept) >= 4
+    assert len(kept) == run.counts()["batches-made"] >= 2
     assert "stay in the spool" in run.text()
 
 
@@ -208,7 +201,7 @@ def test_what_keeps_it_from_starting_is_one_sentence(option, value, said, tmp_pa
     options = GOOD | {"--socket": str(tmp_path / "s")} | {option: value}
     arguments = [f"{key}={text}" for key, text in options.items()]
     done = subprocess.run(
-        [sys.executable, "-m", "memwarden_sidecar", *arguments], capture_output=True, text=True, timeout=20
+        [sys.executable, "-m", "memwarden_sidecar", *arguments], capture_output=True, text=True, timeout=120
     )
     assert done.returncode == names.EXIT_FAILED
     assert said in done.stderr
@@ -237,7 +230,7 @@ def test_the_token_is_in_no_log_and_no_argument(sidecar, receiver):
     receiver.answer = lambda *_: (401, {}, f"bad token {token()}".encode())
     run = sidecar("--log-level", "debug")
     wait_for(lambda: receiver.attempts)
-    time.sleep(0.3)
+    wait_for(lambda: "bad token" in run.text(), what="the collector's words in the log")
     arguments = Path(f"/proc/{run.process.pid}/cmdline").read_bytes()
     run.stop()
     assert receiver.headers[0]["Authorization"] == f"Bearer {token()}"
@@ -341,11 +334,9 @@ def test_five_processes_with_2000_stacks_and_a_census_in_48_mib(sidecar, receive
     apps = [app(MANY_SITES, env=probe_env(run.socket, sampling=4096)) for _ in range(5)]
     for one in apps:
         one.line()
-    wait_for(
-        lambda: full_profiles(receiver) == {one.pid for one in apps}, timeout=40, what="all five in full"
-    )
+    wait_for(lambda: full_profiles(receiver) == {one.pid for one in apps}, what="all five in full")
     pid = apps[0].pid
-    wait_for(lambda: receiver.points(names.OBJECTS_COUNT, pid), timeout=20, what="a census")
+    wait_for(lambda: receiver.points(names.OBJECTS_COUNT, pid), what="a census")
     assert receiver.last(names.OBJECTS_SIZE, pid) > 0
     counted = types_of(receiver.metrics(), pid)
     assert counted["__main__.Session"] == 300
