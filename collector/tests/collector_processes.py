@@ -119,7 +119,7 @@ class Server:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        until = time.monotonic() + 20
+        until = time.monotonic() + 120
         while True:
             try:
                 psycopg.connect(self.url()).close()
@@ -133,7 +133,7 @@ class Server:
         """Fast by default: connections are closed, what was committed is kept."""
         if self.process is not None:
             self.process.send_signal(how)
-            self.process.wait(20)
+            self.process.wait(120)
             self.process = None
 
 
@@ -163,9 +163,9 @@ class Collector:
         while not self.port_file.exists():
             if self.process.poll() is not None:
                 raise AssertionError(f"the collector ended: {self.log.read_text()}")
-            if time.monotonic() - started > 60:
+            if time.monotonic() - started > 240:
                 self.process.kill()
-                self.process.wait(10)
+                self.process.wait(60)
                 raise AssertionError(f"the collector is not ready: {self.log.read_text()}")
             time.sleep(0.01)
         self.start_seconds = time.monotonic() - started
@@ -188,12 +188,12 @@ class Collector:
         self.client.close()
         if self.process.poll() is None:
             self.process.terminate()
-        return self.process.wait(60)  # it promises 5 s on a quiet machine
+        return self.process.wait(120)  # it promises 5 s on a quiet machine
 
     def kill(self) -> None:
         self.client.close()
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 @dataclass(frozen=True, slots=True)

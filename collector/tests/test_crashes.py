@@ -20,7 +20,7 @@ class Sender(threading.Thread):
         self.url = url
         self.place = place
         self.stop = threading.Event()
-        self.client = httpx.Client(timeout=20, trust_env=False, verify=False)
+        self.client = httpx.Client(timeout=60, trust_env=False, verify=False)
         self.acknowledged: list[int] = []
         self.statuses: set[int] = set()
 
@@ -42,7 +42,7 @@ class Sender(threading.Thread):
         self.client.close()
 
 
-def wait_for(what: Any, seconds: float = 20) -> None:
+def wait_for(what: Any, seconds: float = 120) -> None:
     until = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < until
@@ -85,7 +85,7 @@ def test_kill_of_the_collector_under_load(start: Any, database_url: str, rows: A
     for sender in senders:
         sender.stop.set()
     for sender in senders:
-        sender.join(30)
+        sender.join(120)
     check(senders, rows)
 
 
@@ -114,7 +114,7 @@ def test_the_database_goes_away_and_comes_back(server: Server, start: Any, datab
     for sender in senders:
         sender.stop.set()
     for sender in senders:
-        sender.join(30)
+        sender.join(120)
         assert sender.statuses <= {200, 503}
     import psycopg
 
@@ -140,6 +140,6 @@ def test_a_signal_ends_it_after_what_is_in_flight(start: Any, database_url: str,
     for sender in senders:
         sender.stop.set()
     for sender in senders:
-        sender.join(30)
+        sender.join(120)
     check(senders, rows)
     assert "Traceback" not in collector.log.read_text()

@@ -10,7 +10,7 @@ from collector_processes import Collector
 
 from memwarden_collector.store.migrate import load_migrations
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 def wait_for(condition: Callable[[], Any], what: str) -> Any:

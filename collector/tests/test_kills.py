@@ -48,7 +48,7 @@ class Victims:
 
     def collector_killed(self) -> None:
         self._collector.process.kill()
-        self._collector.process.wait(20)
+        self._collector.process.wait(60)
         self._collector = self._start()
 
     def database_killed(self) -> None:

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from collector_processes import Collector, Server
 from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
+from memwarden.run.port import ReservedPort
 from memwarden_api import names
 
 pytestmark = pytest.mark.system
@@ -65,19 +65,11 @@ def program() -> Path:
     return built
 
 
-def free_ports(count: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
-
-
 class Sender:
     """A running OpenTelemetry Collector: `ways[name]` is a client of the receiver that sends on in that way."""
 
     def __init__(self, program: Path, folder: Path, collector: Collector, *ways: str) -> None:
-        ports = dict(zip(ways, free_ports(len(ways)), strict=True))
+        self._doors = {name: ReservedPort() for name in ways}
         endpoints = {"otlp_grpc": collector.grpc_address(), "otlp_http": collector.url}
         exporters = {
             f"{WAYS[name][0]}/{name}": {
@@ -93,8 +85,8 @@ class Sender:
         }
         config = {
             "receivers": {
-                f"otlp/{name}": {"protocols": {"http": {"endpoint": f"127.0.0.1:{port}"}}}
-                for name, port in ports.items()
+                f"otlp/{name}": {"protocols": {"http": {"endpoint": door.address}}}
+                for name, door in self._doors.items()
             },
             "exporters": exporters,
             "service": {
@@ -115,8 +107,8 @@ class Sender:
             gates = ("--feature-gates", "service.profilesSupport")
             self.process = subprocess.Popen([program, "--config", file, *gates], stderr=log, stdout=log)
         self.ways = {
-            name: httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=SECONDS, trust_env=False)
-            for name, port in ports.items()
+            name: httpx.Client(base_url=f"http://{door.address}", timeout=SECONDS, trust_env=False)
+            for name, door in self._doors.items()
         }
         until = time.monotonic() + SECONDS
         while "Everything is ready" not in self.log.read_text():
@@ -131,7 +123,9 @@ class Sender:
         for client in self.ways.values():
             client.close()
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
+        for door in self._doors.values():
+            door.close()
 
 
 Begin = Callable[..., tuple[Collector, Sender]]

@@ -1,7 +1,6 @@
 """The collector's own metrics and traces reach a receiver; one that is away costs nothing; slow queries are told."""
 
 import gzip
-import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from memwarden.run.port import ReservedPort
 from memwarden_collector.telemetry_export import leads_to
 
 SECONDS = 90
@@ -112,9 +112,18 @@ def test_a_second_collector_takes_the_metrics_of_the_first(start: Any, database_
     )
 
 
-def test_a_receiver_that_is_away_is_said_once_and_costs_no_answer(start: Any, database_url: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        away = f"http://127.0.0.1:{held.getsockname()[1]}"
+@pytest.fixture
+def nobodys() -> Iterator[ReservedPort]:
+    """Nobody listens there, and nobody else will."""
+    reserved = ReservedPort()
+    yield reserved
+    reserved.close()
+
+
+def test_a_receiver_that_is_away_is_said_once_and_costs_no_answer(
+    start: Any, database_url: str, nobodys: ReservedPort
+) -> None:
+    away = f"http://{nobodys.address}"
     environment = {**OFTEN, "OTEL_EXPORTER_OTLP_ENDPOINT": away, "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
     collector = start(database_url, env=environment)
 
@@ -132,11 +141,10 @@ def test_a_receiver_that_is_away_is_said_once_and_costs_no_answer(start: Any, da
     assert "Traceback" not in collector.log.read_text()
 
 
-def test_nothing_is_sent_to_its_own_doors(start: Any, database_url: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        port = held.getsockname()[1]
-    environment = {**OFTEN, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://localhost:{port}"}
-    collector = start(database_url, "--listen", f"127.0.0.1:{port}", env=environment)
+def test_nothing_is_sent_to_its_own_doors(start: Any, database_url: str, nobodys: ReservedPort) -> None:
+    own = nobodys.address.replace("127.0.0.1", "localhost")
+    environment = {**OFTEN, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{own}"}
+    collector = start(database_url, "--listen", nobodys.address, env=environment)
     wait_for(lambda: collector.log.read_text().count("leads to this collector itself") == 2)
     assert collector.client.get("/healthz").status_code == 200
 

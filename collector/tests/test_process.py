@@ -26,7 +26,7 @@ def run(*options: str, **environ: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "memwarden_collector", "--grpc-listen", "127.0.0.1:0", *options],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=240,
         env={**os.environ, **environ},
         check=False,
     )

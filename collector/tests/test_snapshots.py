@@ -26,7 +26,7 @@ from memwarden_collector.store.connection import Database
 from memwarden_collector.store.migrate import migrate
 
 SIZE = 1000
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 def wait_for(condition: Callable[[], Any], what: str) -> Any:

@@ -58,17 +58,19 @@ def test_a_kubeconfig_names_server_and_user(tmp_path: Path) -> None:
 
 
 def test_an_api_server_that_is_away_is_unreachable_and_named(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    (tmp_path / "kubeconfig").write_text(KUBECONFIG.format(server=f"http://127.0.0.1:{port}"))
-
     async def ask() -> None:
         async with await connect() as client:
             with asking("list", "pods", "shop"):
                 await CoreV1Api(client).list_namespaced_pod("shop")
 
-    with pytest.raises(Unreachable, match="can't list pods in namespace shop: no answer from the API server"):
-        asyncio.run(ask())
+    with socket.socket() as taken:  # bound, nobody listens
+        taken.bind(("127.0.0.1", 0))
+        server = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        (tmp_path / "kubeconfig").write_text(KUBECONFIG.format(server=server))
+        with pytest.raises(
+            Unreachable, match="can't list pods in namespace shop: no answer from the API server"
+        ):
+            asyncio.run(ask())
 
 
 def test_a_missing_right_is_named_with_verb_resource_and_namespace() -> None:

@@ -37,7 +37,7 @@ class ApiServer:
 
     def __enter__(self) -> "ApiServer":
         self._thread.start()
-        assert self._started.wait(30)
+        assert self._started.wait(120)
         return self
 
     def __exit__(self, *_: object) -> None:

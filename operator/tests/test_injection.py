@@ -70,7 +70,7 @@ any_limits = st.sampled_from(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(any_pod, environments, any_limits)
 def test_injecting_twice_is_injecting_once_and_nothing_of_the_user_s_goes(
     given: dict[str, Any], environment: str, limits: NamespaceLimits
@@ -110,7 +110,7 @@ def assert_all_kept(before: Any, after: Any, is_ours: bool) -> None:
         assert before == after
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(any_pod, any_limits)
 def test_our_containers_never_ask_for_more_than_they_may_use_and_qos_stays(
     given: dict[str, Any], limits: NamespaceLimits

@@ -22,7 +22,7 @@ from pods import TRUST, applied, container, pod, resources
 from memwarden_api import names
 from memwarden_operator.certificates.authority import State, renewed
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 ASKING = {"labels": {names.INJECT: "true"}}
 OURS = ["memwarden-probes", "memwarden-image-1", "memwarden"]
 
@@ -96,7 +96,7 @@ class Injector:
 
     def stop(self) -> int:
         self.process.terminate()
-        return self.process.wait(30)
+        return self.process.wait(120)
 
 
 def request_for(given: Any, **more: Any) -> dict[str, Any]:
@@ -316,7 +316,7 @@ def test_a_certificate_is_replaced_under_load_and_no_request_is_lost(
     eventually(lambda: answered[0] > so_far + 20 or None)
     ending.set()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert failed == []
     injector.review(pod(**ASKING))
 
@@ -340,7 +340,7 @@ def test_a_certificate_that_comes_later_is_waited_for(api: ApiServer, tmp_path: 
             eventually(lambda: "--listen listens" in log.read_text() or None)
         finally:
             process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
 
 
 def test_told_to_end_it_ends_well(injector: Injector, api: ApiServer) -> None:

@@ -12,6 +12,7 @@ import httpx
 from aiohttp import web
 from controller_memory import Cluster, kubeconfig, started
 
+from memwarden.run.port import ReservedPort
 from memwarden_api import names
 from memwarden_operator.controller.run import run
 from memwarden_operator.controller.settings import Settings
@@ -75,13 +76,9 @@ async def look(folder: Path) -> tuple[Cloud, str, list[int]]:
     cloud = Cloud()
     runner, url = await started(cloud)
     collector, collector_url = await started(cloud)
-    port_runner = web.AppRunner(web.Application())  # finds a port that is free
-    await port_runner.setup()
-    await web.TCPSite(port_runner, "127.0.0.1", 0).start()
-    port = port_runner.addresses[0][1]
-    await port_runner.cleanup()
+    door = ReservedPort()
     settings = Settings(
-        kubeconfig=kubeconfig(folder, url), collector_url=collector_url, listen=f"127.0.0.1:{port}",
+        kubeconfig=kubeconfig(folder, url), collector_url=collector_url, listen=door.address,
         scan_seconds=1, elsewhere_seconds=1, status_seconds=1,
     )  # fmt: skip
     running = asyncio.create_task(run(settings))
@@ -100,7 +97,7 @@ async def look(folder: Path) -> tuple[Cloud, str, list[int]]:
     try:
         await until(all_is_told)
         async with httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30
+            base_url=f"http://{door.address}", trust_env=False, timeout=30
         ) as client:
             health = [(await client.get(path)).status_code for path in ("/healthz", "/readyz")]
             numbers = (await client.get("/metrics")).text
@@ -110,6 +107,7 @@ async def look(folder: Path) -> tuple[Cloud, str, list[int]]:
             await running
         await collector.cleanup()
         await runner.cleanup()
+        door.close()
     return cloud, numbers, health
 
 

@@ -180,7 +180,7 @@ def live_through(history: list[str]) -> Cluster:
     return cluster
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(HISTORY)
 def test_no_history_makes_it_touch_what_it_must_not(history: list[str]) -> None:
     live_through(history)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from memwarden_sidecar.sources.probe_table import ProbeTable
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 """Seconds that a condition may take to come true: generous, a busy machine is no failure."""
 
 

@@ -8,7 +8,7 @@ from small_sidecar import wait_for
 
 KEEP = """
     import sys
-    kept = [bytes(4000) for _ in range(50_000)]       # about 200 MB
+    kept = [bytes(4000) for _ in range(80_000)]       # about 320 MB
     print(sum(map(sys.getsizeof, kept)), flush=True)
     sys.stdin.readline()
     """
@@ -62,15 +62,14 @@ def leaf_bytes(sites):
 
 @pytest.mark.parametrize("version", interpreters.HOOKED)
 @pytest.mark.parametrize("average", [524288, 65536])
-def test_estimate_is_within_four_standard_errors(listener, run, version, average):
+def test_estimate_is_within_five_standard_errors(listener, run, version, average):
     if version not in interpreters.REQUIRED and average == 524288:
         pytest.skip("one rate is enough for this version")
     program = run(version, KEEP, MEMWARDEN_SAMPLING_BYTES=str(average))
     truth = int(program.line())
     table = listener.peer(program.pid).table
     found = sum(site.bytes for site in table.read_sites() if any(f[2] == 3 for f in site.frames))
-    four_standard_errors = 4 * math.sqrt(average / truth)
-    assert abs(found / truth - 1) < four_standard_errors
+    assert abs(found / truth - 1) < 5 * math.sqrt(average / truth)  # chance exceeds it once in two million
 
 
 @pytest.mark.parametrize("version", interpreters.HOOKED)

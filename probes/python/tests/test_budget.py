@@ -1,5 +1,6 @@
 """The probe keeps to its CPU budget by itself, says so, and its estimates stay right while it does."""
 
+import math
 import statistics
 
 import pytest
@@ -8,14 +9,15 @@ from small_sidecar import wait_for
 VERSIONS = ["3.8", "3.11", "3.13"]
 TINY = {"MEMWARDEN_SAMPLING_BYTES": "256"}
 DEFAULT = {"MEMWARDEN_CPU_BUDGET": ""}
-# Allocates without end, and keeps what it is told to: 40 MiB in blocks of 1 KiB and more.
-MAD = """
+PORTION, MOST_PORTIONS = 40 << 20, 16
+# Allocates without end, and keeps what it is told to: a portion a line, in blocks of 5 kB.
+MAD = f"""
     import sys, threading
     kept, wanted = [], 0
     def obey():
         global wanted
         for line in sys.stdin:
-            wanted += 40 << 20
+            wanted += {PORTION}
     threading.Thread(target=obey, daemon=True).start()
     while wanted >= 0:
         [[n, str(n)] for n in range(2000)]
@@ -36,14 +38,24 @@ def test_sampling_is_thinned_to_the_budget_and_the_estimate_stays_right(listener
     assert header.average_bytes > header.wanted_average == 256
     assert header.over_ppm > header.budget_ppm == 20000
     assert not header.switched_off
-    program.go_on()
-    assert program.line() == "kept"
-    # At 512 KiB between samples 80 MiB are 160 samples: 8 %; at 4 MiB, the longest seen here, 22 %.
+    portions = 1
+    # How far sampling is thinned is the machine's affair: more is kept until five standard errors are 60 % of it.
+    while portions < 2 or (portions < MOST_PORTIONS and off_by_chance(table, portions) > 0.6):
+        program.go_on()
+        assert program.line() == "kept"
+        portions += 1
+    tolerance = max(0.6, off_by_chance(table, portions))
     found = wait_for(
         lambda: (h := table.read_header()).tick_monotonic_ns > header.tick_monotonic_ns and h, "a tick"
     )
     kept = sum(site.bytes for site in table.read_sites() if any("<module>" in f[1] for f in site.frames))
-    assert kept == pytest.approx(80 << 20, rel=0.6), found
+    tolerance = max(tolerance, off_by_chance(table, portions))
+    assert kept == pytest.approx(portions * PORTION, rel=tolerance), found
+
+
+def off_by_chance(table, portions):
+    """Five standard errors of the estimate of all that is kept, as a share of it."""
+    return 5 * math.sqrt(table.read_header().average_bytes / (portions * PORTION))
 
 
 def test_what_is_asked_for_later_does_not_undo_it(listener, run):
@@ -108,25 +120,31 @@ def test_a_child_has_an_account_of_its_own(listener, run):
     program = run(
         "3.11",
         """
-        import os, sys
+        import os, select, sys, time
         for _ in range(300): [[n, str(n)] for n in range(2000)]
-        sys.stdin.readline()
+        print("worked", flush=True)
+        while not select.select([0], [], [], 0.02)[0]: bytes(1000)
         if os.fork() == 0:
-            while True: [[n, str(n)] for n in range(200)]
-        sys.stdin.readline()
+            for _ in range(10): [[n, str(n)] for n in range(2000)]
+            while True: time.sleep(0.02); bytes(1000)
+        time.sleep(600)
         """,
         **TINY,
         MEMWARDEN_CPU_BUDGET="off",
     )
     parent = listener.peer(program.pid).table
-    wait_for(lambda: parent.read_header().own_cost_ns > 0, "the parent's account")
+    assert program.line() == "worked"
+    ticks = parent.read_header().ticks
+    own = wait_for(
+        lambda: (h := parent.read_header()).ticks > ticks + 1 and h.own_cost_ns, "the parent's account"
+    )
     program.go_on()
     child = wait_for(
         lambda: next((p for p in listener.peers if p.hello and p.pid != program.pid), None), "child"
     )
     header = wait_for(lambda: (h := child.table.read_header()).ticks > 0 and h, "a tick of the child")
     assert header.fork_ms > 0
-    assert header.own_cost_ns < 2e9, "of a child one second old"
+    assert header.own_cost_ns < own / 3, "of a child that did a thirtieth of its parent's work"
 
 
 KEEPING = """

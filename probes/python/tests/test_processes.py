@@ -51,14 +51,17 @@ def test_forks_within_a_millisecond_tell_their_own_from_what_came_with_them(list
         if child:
             break
         kept += at_once(level)
+    print("done", flush=True)
     """
     program = run(version, source + STAY, MEMWARDEN_SAMPLING_BYTES="256")
+    # A child that had to wait a second for a core may have called before it had allocated all.
+    assert [program.line() for _ in range(6)] == ["done"] * 6
 
     def said_hello():
         """By process: on a busy machine one may have called twice, the newest call counts."""
         return {peer.pid: peer.table for peer in list(listener.peers) if peer.hello is not None}
 
-    wait_for(lambda: len(said_hello()) == 6, "all six processes", 40)
+    wait_for(lambda: len(said_hello()) == 6, "all six processes")
     peers = said_hello()
     pid, level = program.pid, 0
     while pid:
@@ -86,18 +89,23 @@ def test_multiprocessing_works(listener, run, version, method):
 @pytest.mark.parametrize("version", interpreters.REQUIRED)
 def test_short_children_open_no_connection(listener, run, version):
     source = """
-    import os, subprocess, sys
-    for _ in range(100):
-        child = os.fork()
-        if not child:
-            kept = [{} for _ in range(2000)]
-            os._exit(0)
-        os.waitpid(child, 0)
-    for _ in range(10):
-        subprocess.run(["true"], preexec_fn=lambda: None)
+    import os, subprocess, sys, time
+    slow = 0
+    for number in range(110):
+        began = time.monotonic()
+        if number < 100:
+            child = os.fork()
+            if not child:
+                kept = [{} for _ in range(2000)]
+                os._exit(0)
+            os.waitpid(child, 0)
+        else:
+            subprocess.run(["true"], preexec_fn=lambda: None)
+        slow += time.monotonic() - began > 0.9  # it had to wait for a core until it was a second old
+    print(slow)
     """
-    run(version, source).finish()
-    assert len(listener.peers) == 1
+    out, _ = run(version, source).finish()
+    assert 1 <= len(listener.peers) <= 1 + int(out)
 
 
 @pytest.mark.parametrize("version", interpreters.REQUIRED)
