@@ -4,7 +4,6 @@ import glob
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,10 +12,13 @@ from typing import Any
 
 import pytest
 
+from memwarden.run.port import ReservedPort
+
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ROOT / "e2e" / "apps" / "python"
 # Our own processes are traced, the user's are not: a tracer would be watched and judged with the app.
 TRACERS = [name for name in os.environ if name.startswith("COVERAGE")]
+_RESERVED: list[ReservedPort] = []
 WITHOUT_COVERAGE = ["env", *(word for name in TRACERS for word in ("-u", name))] if TRACERS else []
 
 
@@ -108,7 +110,6 @@ class Run:
 
 
 def free_port() -> int:
-    """One that nobody listens on at the moment."""
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
+    """One on which only who is told may listen, as long as this process lives."""
+    _RESERVED.append(ReservedPort())
+    return int(_RESERVED[-1].address.rpartition(":")[2])

@@ -74,10 +74,10 @@ def finished(request: pytest.FixtureRequest) -> Iterator[Finished]:
     try:
         run = Run(
             temporary / "run",
-            ["--interval", "200ms", "--quiet"],
+            ["--interval", "200ms", "--sampling", "64KiB", "--quiet"],
             [python, str(temporary / "program.py")],
         )
-        yield run.wait(timeout=120)
+        yield run.wait(timeout=400)
     finally:
         os.environ.pop("TMPDIR") if before is None else os.environ.update(TMPDIR=before)
         shutil.rmtree(temporary)

@@ -36,7 +36,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str | 
                 command = [executable, str(APPS / f"{app}.py")]
                 runs[app, version] = Run(folder / f"{app}-{version}", options, command)
                 stack.callback(runs[app, version].end)
-        return {key: run.wait(timeout=DURATION_SECONDS + 120) for key, run in runs.items()}
+        return {key: run.wait(timeout=DURATION_SECONDS + 400) for key, run in runs.items()}
 
 
 @pytest.mark.parametrize("version", [None, "3.13"])

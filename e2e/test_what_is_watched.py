@@ -1,9 +1,8 @@
 """What a run sees of programs of every kind, and what it says of those that it can only watch from outside."""
 
-import os
 import stat
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -28,6 +27,7 @@ if os.fork() == 0:
     os._exit(0)
 time.sleep(10)
 """
+KEEPING_OUT = "".join(f"'{sys.executable}' {option} keeping.py & " for option in ("-I", "-E", "-S")) + "wait"
 REPLACING = "import os, sys; os.execv(sys.executable, [sys.executable, 'keeping.py'])"
 
 
@@ -50,7 +50,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Finished]:
         "fork": [sys.executable, "forking.py"],
         "exec": [sys.executable, "-c", REPLACING],
         "not python": ["sleep", "10"],
-        "isolated": [sys.executable, "-I", "keeping.py"],
+        "kept out": ["sh", "-c", KEEPING_OUT],
         "silent": [sys.executable, "-c", "import signal; signal.pause()"],
         "ends at once": ["true"],
         "fails at once": ["sh", "-c", "exit 7"],
@@ -62,10 +62,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Finished]:
         runs = {}
         for name, command in commands.items():
             if command[0] is not None:
-                options = ["--duration", f"{SECONDS}s", "--quiet"]
+                options = ["--duration", f"{SECONDS}s", "--sampling", "64KiB", "--quiet"]
                 runs[name] = Run(folder / name, options, [str(part) for part in command], cwd=code)
                 stack.callback(runs[name].end)
-        return {name: run.wait(timeout=120) for name, run in runs.items()}
+        return {name: run.wait(timeout=400) for name, run in runs.items()}
 
 
 def of(finished: dict[str, Finished], name: str) -> Finished:
@@ -107,10 +107,15 @@ def test_what_has_no_hook_is_watched_from_outside_and_the_report_says_so(
     assert process["anon_bytes"] > 0
 
 
-def test_a_python_that_keeps_the_probe_out_is_named_with_its_option(finished: dict[str, Finished]) -> None:
-    (process,) = finished["isolated"].verdict["processes"]
+@pytest.mark.parametrize("option", ["-I", "-E", "-S"])
+def test_a_python_that_keeps_the_probe_out_is_named_with_its_option(
+    finished: dict[str, Finished], option: str
+) -> None:
+    processes = finished["kept out"].verdict["processes"]
+    (process,) = (one for one in processes if one["command"].endswith(f" {option} keeping.py"))
     assert process["probe"] == "outside"
-    assert "started with -I" in process["probe_reason"]
+    assert f"started with {option}" in process["probe_reason"]
+    assert process["anon_bytes"] > 0
 
 
 def test_a_program_that_allocates_nothing_is_said_to_be_silent(finished: dict[str, Finished]) -> None:
@@ -133,10 +138,9 @@ def test_a_program_that_ends_at_once_still_gets_a_whole_report(
 
 
 def test_a_run_leaves_nothing_behind(finished: dict[str, Finished]) -> None:
-    ours = [
-        Path("/proc", pid, "cmdline").read_bytes()
-        for pid in os.listdir("/proc")
-        if pid.isdigit() and os.path.exists(f"/proc/{pid}/cmdline")
-    ]
+    ours = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended meanwhile
+            ours.append(file.read_bytes())
     scopes = {run.verdict["scope"].encode() for run in finished.values()}
     assert not [line for line in ours if any(scope in line for scope in scopes)]

@@ -23,7 +23,7 @@ for number in (signal.SIGHUP, signal.SIGQUIT):
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 MEMWARDEN = (sys.executable, "-P", "-m", "memwarden")
-RUN_SECONDS = 60
+RUN_SECONDS = 240  # a busy machine is no failure
 
 
 @dataclass
@@ -93,7 +93,7 @@ def processes() -> dict[int, str]:
     return found
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 120) -> Any:
     """The first true value of `condition`."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
@@ -133,7 +133,7 @@ def bench(cache: Path) -> Iterator[Bench]:
 def clean(bench: Bench) -> Iterator[Bench]:
     """A bench whose runs leave no file and no process."""
     yield bench
-    wait_for(lambda: not bench.ours() and not bench.left(), 15)
+    wait_for(lambda: not bench.ours() and not bench.left())
 
 
 @pytest.fixture

@@ -73,8 +73,8 @@ def test_after_kill_nothing_of_it_lives(folder: Path) -> None:
     group = [started.child.pid, *_children(started.child.pid)]
     assert len(group) > 1
     os.kill(started.child.pid, signal.SIGKILL)
-    assert started.child.wait(5)
-    deadline = time.monotonic() + 10
+    assert started.child.wait(60)
+    deadline = time.monotonic() + 120
     while any(Path(f"/proc/{pid}").exists() for pid in group):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -97,7 +97,7 @@ def test_several_first_starts_at_once(tmp_path: Path) -> None:
         for _ in range(3)
     ]
     for process in starting:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=240)
         assert (process.returncode, errors) == (0, b"")
     assert len(list((tmp_path / "new" / "postgresql").iterdir())) == 1
 

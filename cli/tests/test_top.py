@@ -56,7 +56,7 @@ def running(clean: Any, tmp_path: Path) -> Callable[[], subprocess.Popen[str]]:
 
 def _end(run: subprocess.Popen[str]) -> None:
     run.send_signal(signal.SIGTERM)
-    run.wait(40)
+    run.wait(240)
 
 
 def _picture(bench: Any, *words: str) -> dict[str, Any] | None:
@@ -70,7 +70,7 @@ def _until_judged(bench: Any, eventually: Any, *words: str) -> dict[str, Any]:
         picture = _picture(bench, *words)
         return picture if picture and picture["verdict"] and picture["sites"] else None
 
-    found: dict[str, Any] = eventually(judged, 60)
+    found: dict[str, Any] = eventually(judged, 240)
     return found
 
 
@@ -112,7 +112,7 @@ def test_a_pipe_gets_a_line_each_second_until_the_run_ends(clean: Any, running: 
     assert "1 process, the largest" in first
     assert re.match(r"\d\d:\d\d:\d\d  ", top.stdout.readline())
     _end(run)
-    out, err = top.communicate(timeout=30)
+    out, err = top.communicate(timeout=240)
     assert (top.returncode, err) == (0, "")
     assert "The run has ended." in out.splitlines()[-1]
 
@@ -120,7 +120,7 @@ def test_a_pipe_gets_a_line_each_second_until_the_run_ends(clean: Any, running: 
 def test_of_several_runs_one_is_chosen(clean: Any, running: Any, eventually: Any) -> None:
     first, second = running(), running()
     refused = eventually(
-        lambda: next((r for r in [clean.memwarden("top", "--once")] if "there are 2" in r.err), None), 60
+        lambda: next((r for r in [clean.memwarden("top", "--once")] if "there are 2" in r.err), None), 240
     )
     assert refused.code == 125
     assert f"--pid {first.pid}" in refused.err
@@ -142,7 +142,7 @@ def test_without_a_run_the_next_step_is_said(clean: Any) -> None:
 
 def test_a_killed_runs_folder_is_no_run(clean: Any, running: Any, eventually: Any) -> None:
     run = running()
-    eventually(lambda: _picture(clean), 60)
+    eventually(lambda: _picture(clean), 240)
     app = _picture(clean)
     os.kill(run.pid, signal.SIGKILL)
     run.wait()

@@ -235,7 +235,9 @@ def test_a_collector_is_asked_no_more_than_it_need_be(collector: Any) -> None:
         async with _app(there).run_test(size=(80, 24)) as pilot:
             await _until(lambda: bool(getattr(pilot.app.screen, "picture", None)))
             before, begun = there.requests, time.monotonic()
-            await _until(lambda: there.requests >= before + 6)
+            await _until(
+                lambda: there.requests >= before + 9
+            )  # two seconds, less what a busy machine made late
             assert time.monotonic() - begun > 1.0, "at most three requests a look, a look a second"
 
     asyncio.run(watch())
@@ -247,7 +249,7 @@ def _app(collector: Collector) -> Any:
     return TopApp(_origin(collector))
 
 
-async def _until(condition: Callable[[], bool], seconds: float = 30) -> None:
+async def _until(condition: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -9,10 +9,12 @@ FRAMES = []
 
 def main():
     generator = np.random.default_rng(7)
+    due = time.monotonic()
     while True:
         frame = generator.random((96, 96))
         FRAMES.append(frame - frame.mean())
-        time.sleep(0.1)
+        due += 0.1  # ten a second, also where a busy machine lets it wait
+        time.sleep(max(0.0, due - time.monotonic()))
 
 
 if __name__ == "__main__":
