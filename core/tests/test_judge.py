@@ -77,6 +77,13 @@ def test_a_leak_of_half_a_megabyte_a_second_is_told_within_a_tenth_of_its_time()
     assert "remember()" in first.cause
 
 
+@pytest.mark.parametrize(("interval", "minutes"), [(2.0, 5), (5.0, 5), (15.0, 20)])
+def test_a_fast_leak_at_slow_ticks_is_told_within_what_is_promised(interval: float, minutes: int) -> None:
+    leak = SyntheticSite("remember", constant(0.5 * MB * interval, 3), for_ever)
+    recording = record(service(leak), round(minutes * 60 / interval), 1, interval)
+    assert last(recording).kind is Kind.LEAKING
+
+
 def test_its_bounded_twin_never_is_and_is_healthy_at_the_end() -> None:
     cache = SyntheticSite("remember", constant(0.5 * MB, 3), first_in_first_out(25))
     for seed in range(5):

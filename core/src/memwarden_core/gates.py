@@ -302,8 +302,12 @@ def lasting_needed(findings: Findings, growth: Growth, attributed: bool, setting
         most = settings.calm_ticks * interval
     left = time_left(findings, growth)
     if left is not None and left <= settings.soon_seconds:
-        promised = settings.found_within_seconds(interval)
-        most = min(most, promised * (1 - settings.warm_up_share) - settings.overhead_ticks * interval)
+        promised = settings.slowness * settings.found_within_seconds(interval)
+        in_time = promised * (1 - settings.warm_up_share) - settings.overhead_ticks * interval
+        most = min(most, in_time)
+        if attributed:
+            # Caches fill in seconds, not in ticks: fewer slow ticks are as much patience; floors need some.
+            least = min(least, max(in_time, settings.min_windows * settings.window_ticks * interval))
     if left is None:
         return max(least, most)
     hurried = min(settings.calm_ticks * interval, settings.haste * left)

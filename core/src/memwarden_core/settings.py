@@ -58,6 +58,8 @@ class JudgeSettings:
     """Growth that is a leak known of this workload must last this share of all that: it has been waited for before."""
     soon_seconds: float = 6000.0
     """Growth that needs less to the limit (1 % of it a minute) is to be found within `found_within_seconds`."""
+    slowness: float = 1.0
+    """… times this."""
     overhead_ticks: int = 12
     """What is spent of that on starting, windows, a second judgement and the judge's own rhythm; `warm_up_share` of it
     may go to warm-up before."""
@@ -202,6 +204,7 @@ class JudgeSettings:
         if sensitivity is Sensitivity.LOW:
             return replace(
                 usual,
+                slowness=2 * usual.slowness,
                 lasting_ticks=2 * usual.lasting_ticks,
                 patience=2 * usual.patience,
                 patient_ticks=2 * usual.patient_ticks,
