@@ -12,13 +12,16 @@ from memwarden_api.v1alpha1 import Condition, MemoryProfile, MemoryProfileStatus
 from memwarden_operator.controller.breaker import Stop
 from memwarden_operator.controller.observed import Collector, Missed, Observed, Scan
 from memwarden_operator.controller.owners import Owned, Workload
+from memwarden_operator.controller.pace import AT_ONCE, Pace
 from memwarden_operator.controller.pods import Container, Pod, Reference
-from memwarden_operator.controller.reconcile import Plan, reconcile
+from memwarden_operator.controller.reconcile import WRITE_EVERY, Plan, reconcile
 from memwarden_operator.controller.verdicts import Verdict
 
 NOW = datetime(2026, 11, 21, 20, 0, tzinfo=UTC)
 SHOP = Workload("shop", "Deployment", "web")
 REFERENCE = Reference("apps/v1", "Deployment", "web", "uid-web")
+NEW = Pace()
+WROTE = NEW.wrote(NOW, WRITE_EVERY)
 UP = Collector(True, NOW - timedelta(hours=1))
 
 
@@ -190,20 +193,20 @@ CASES: tuple[tuple[str, Observed, dict[str, tuple[str, str]]], ...] = (
 
 @pytest.mark.parametrize(("seen", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_conditions_say_what_is_so(seen: Observed, expected: dict[str, tuple[str, str]]) -> None:
-    said = conditions(reconcile(seen, None, NOW))
+    said = conditions(reconcile(seen, NEW, NOW))
     assert set(said) == {"Ready", "Reconciling", "Stalled", "Injected", "Collecting", "LeakFree"}
     assert {kind: (said[kind].status, said[kind].reason) for kind in expected} == expected
     assert all(one.message and one.observed_generation == 3 for one in said.values())
 
 
 def test_messages_say_the_next_step() -> None:
-    unlabelled = conditions(reconcile(CASES[4][1], None, NOW))
+    unlabelled = conditions(reconcile(CASES[4][1], NEW, NOW))
     assert "kubectl label namespace shop memwarden.dev/inject=true" in unlabelled["Ready"].message
     unreached = next(case[1] for case in CASES if case[0].startswith("no sidecar"))
-    text = conditions(reconcile(unreached, None, NOW))["Collecting"].message
+    text = conditions(reconcile(unreached, NEW, NOW))["Collecting"].message
     assert "deny-egress" in text
     assert "kind: NetworkPolicy" in text
-    leak = conditions(reconcile(observed(verdicts=(LEAKING,)), None, NOW))["LeakFree"].message
+    leak = conditions(reconcile(observed(verdicts=(LEAKING,)), NEW, NOW))["LeakFree"].message
     assert (
         leak
         == "Deployment/web container app, grows by 1.4 MB/s, likely at /app/orders.py:31, out of memory in about 25 min"
@@ -219,29 +222,46 @@ def applied(seen: Observed, plan: Plan) -> Observed:
 
 def test_what_stands_already_is_not_written() -> None:
     seen = observed(verdicts=(LEAKING,), scan=scan(3, 2, UNLABELLED))
-    first = reconcile(seen, None, NOW)
-    again = reconcile(applied(seen, first), NOW, NOW + timedelta(hours=1))
+    first = reconcile(seen, NEW, NOW)
+    again = reconcile(applied(seen, first), WROTE, NOW + timedelta(hours=1))
     assert again.status is None
     assert again.events == ()
 
 
 def test_the_transition_time_changes_with_the_status_alone() -> None:
     seen = observed(verdicts=(LEAKING,))
-    first = reconcile(seen, None, NOW)
+    first = reconcile(seen, NEW, NOW)
     later = replace(applied(seen, first), verdicts=(verdict(),))
-    second = conditions(reconcile(later, NOW, NOW + timedelta(minutes=5)))
+    second = conditions(reconcile(later, WROTE, NOW + timedelta(minutes=5)))
     assert second["LeakFree"].last_transition_time == NOW + timedelta(minutes=5)
     assert second["Ready"].last_transition_time == NOW
 
 
-def test_changes_wait_until_thirty_seconds_are_over() -> None:
-    seen = observed()
-    later = replace(applied(seen, reconcile(seen, None, NOW)), verdicts=(LEAKING,))
-    early = reconcile(later, NOW, NOW + timedelta(seconds=10))
+def test_numbers_wait_until_thirty_seconds_are_over() -> None:
+    seen = observed(verdicts=(LEAKING,))
+    faster = replace(LEAKING, growth_bytes_per_second=2_800_000.0)
+    later = replace(applied(seen, reconcile(seen, NEW, NOW)), verdicts=(faster,))
+    early = reconcile(later, WROTE, NOW + timedelta(seconds=10))
     assert early.status is None
     assert early.events == ()
     assert early.again == timedelta(seconds=20)
-    assert reconcile(later, NOW, NOW + timedelta(seconds=30)).status is not None
+    assert reconcile(later, WROTE, NOW + timedelta(seconds=30)).status is not None
+
+
+def test_a_verdict_is_told_at_once_and_one_that_comes_and_goes_waits() -> None:
+    pace, now, times = WROTE, NOW, 1
+    seen = applied(observed(), reconcile(observed(), NEW, NOW))
+    for change in range(100):
+        now += timedelta(seconds=3)
+        seen = replace(seen, verdicts=(verdict() if change % 2 else LEAKING,))
+        plan = reconcile(seen, pace, now)
+        if change + 1 < AT_ONCE:
+            assert plan.status is not None
+        elif plan.status is None and plan.again is not None:
+            assert timedelta() < plan.again <= WRITE_EVERY
+        if plan.status is not None:
+            pace, seen, times = pace.wrote(now, WRITE_EVERY), applied(seen, plan), times + 1
+    assert times <= AT_ONCE + (now - NOW) / WRITE_EVERY
 
 
 @pytest.mark.parametrize(
@@ -256,13 +276,13 @@ def test_numbers_that_hardly_move_are_not_written(growth: float, forecast: float
         growth_bytes_per_second=growth,
         oom_forecast_seconds=Forecast(p10=900, p50=forecast, p90=2400),
     )
-    later = replace(applied(seen, reconcile(seen, None, NOW)), verdicts=(moved,))
-    assert (reconcile(later, NOW, NOW + timedelta(minutes=1)).status is not None) is written
+    later = replace(applied(seen, reconcile(seen, NEW, NOW)), verdicts=(moved,))
+    assert (reconcile(later, WROTE, NOW + timedelta(minutes=1)).status is not None) is written
 
 
 def test_a_leak_is_told_on_its_workload_once() -> None:
     seen = observed(verdicts=(LEAKING,))
-    first = reconcile(seen, None, NOW)
+    first = reconcile(seen, NEW, NOW)
     assert [
         (one.reason, one.regarding.kind, one.regarding.name, one.regarding.uid) for one in first.events
     ] == [
@@ -271,34 +291,34 @@ def test_a_leak_is_told_on_its_workload_once() -> None:
     ]
     assert "/app/orders.py:31" in first.events[0].note
     ended = replace(applied(seen, first), verdicts=(verdict(),))
-    assert [one.reason for one in reconcile(ended, None, NOW).events] == [names.EVENT_LEAK_ENDED]
+    assert [one.reason for one in reconcile(ended, NEW, NOW).events] == [names.EVENT_LEAK_ENDED]
 
 
 def test_a_missed_pod_is_told_once() -> None:
     seen = observed(scan=scan(4, 2, UNLABELLED, replace(UNLABELLED, pod="web-1-d")))
-    first = reconcile(seen, None, NOW)
+    first = reconcile(seen, NEW, NOW)
     assert [one.reason for one in first.events] == [names.EVENT_POD_MISSED] * 2
     assert "kubectl label" in first.events[0].note
-    assert reconcile(applied(seen, first), None, NOW).events == ()
+    assert reconcile(applied(seen, first), NEW, NOW).events == ()
 
 
 def test_stuck_pods_go_once_the_injector_knows() -> None:
     stuck = pod("stuck")
     seen = observed(stops={SHOP: Stop(names.STOP_IMAGE, "pod stuck has not started", (stuck,))})
-    first = reconcile(seen, None, NOW)
+    first = reconcile(seen, NEW, NOW)
     assert first.evictions == ()
     assert first.status is not None
     assert [one.workload for one in first.status.injection_stopped] == ["Deployment/web"]
     assert first.events[0].reason == names.EVENT_INJECTION_STOPPED
-    assert reconcile(applied(seen, first), NOW, NOW + timedelta(seconds=3)).evictions == ()
-    assert reconcile(applied(seen, first), NOW, NOW + timedelta(seconds=12)).evictions == (stuck,)
+    assert reconcile(applied(seen, first), WROTE, NOW + timedelta(seconds=3)).evictions == ()
+    assert reconcile(applied(seen, first), WROTE, NOW + timedelta(seconds=12)).evictions == (stuck,)
 
 
 def test_a_bare_pod_is_never_evicted() -> None:
     bare = pod("bare", owner="")
     workload = Workload("shop", "Pod", "bare")
     seen = observed(pods=(bare,), stops={workload: Stop(names.STOP_IMAGE, "it has not started", (bare,))})
-    later = reconcile(applied(seen, reconcile(seen, None, NOW)), NOW, NOW + timedelta(minutes=1))
+    later = reconcile(applied(seen, reconcile(seen, NEW, NOW)), WROTE, NOW + timedelta(minutes=1))
     assert later.evictions == ()
     assert [one.reason for one in later.events] == [names.EVENT_POD_STUCK]
     assert "kubectl replace" in later.events[0].note
@@ -310,10 +330,10 @@ def test_a_stop_that_the_user_removed_is_gone_unless_its_cause_is_there() -> Non
             {"workload": "Deployment/web", "reason": names.STOP_CRASHES, "since": "2026-11-21T18:00:00Z"}
         ]
     }
-    kept = reconcile(observed(profile=profile(stopped)), None, NOW).status
+    kept = reconcile(observed(profile=profile(stopped)), NEW, NOW).status
     assert kept is not None
     assert len(kept.injection_stopped) == 1
-    removed = reconcile(observed(profile=profile({})), None, NOW).status
+    removed = reconcile(observed(profile=profile({})), NEW, NOW).status
     assert removed is not None
     assert removed.injection_stopped == ()
 
@@ -323,7 +343,7 @@ def test_lists_are_bounded_and_the_worst_is_first() -> None:
         verdict(workload=Workload("shop", "Deployment", f"web-{number:03}")) for number in range(150)
     )
     missed = tuple(Missed(f"pod-{number}", names.MISSED_NOT_SEEN, "x" * 2000) for number in range(500))
-    status = reconcile(observed(verdicts=(*many, LEAKING), scan=scan(502, 2, *missed)), None, NOW).status
+    status = reconcile(observed(verdicts=(*many, LEAKING), scan=scan(502, 2, *missed)), NEW, NOW).status
     assert status is not None
     assert status.workloads[0].verdict == "Leaking"
     assert (len(status.workloads), len(status.coverage.skipped)) == (100, 20)

@@ -54,12 +54,17 @@ class FactsLoop:
         self._gone: set[Key] = set()
         self._all_due = time.monotonic() + ALL_EVERY
         self._reporting_due = 0.0
+        self._heard: set[str] = set()
 
     def changed(self, pod: Pod) -> None:
         self._pods.add(pod.key)
 
     def scanned(self, namespace: str) -> None:
         self._coverage |= {known.key for known in self._world.profiles.in_namespace(namespace)}
+
+    def heard(self, namespace: str) -> None:
+        """Data came from pods that had sent none: from how many it comes is asked without waiting for its time."""
+        self._heard.add(namespace)
 
     def forget(self, key: Key) -> None:
         """The profile is gone."""
@@ -166,16 +171,20 @@ class FactsLoop:
 
     async def _ask_reporting(self) -> None:
         """From how many pods data comes, of each namespace with a profile."""
-        if time.monotonic() < self._reporting_due:
-            return
-        self._reporting_due = time.monotonic() + REPORTING_EVERY
         namespaces = self._world.profiles.namespaces()
-        for namespace in namespaces:
+        asked = namespaces
+        if time.monotonic() < self._reporting_due:
+            asked = [one for one in namespaces if one in self._heard]
+        else:
+            self._reporting_due = time.monotonic() + REPORTING_EVERY
+        for namespace in asked:
+            self._heard.discard(namespace)  # first: what is heard meanwhile is asked for again
             counts = await self._door.reporting(namespace)
             if counts != self._world.reporting.get(namespace):
                 self._world.reporting[namespace] = counts
                 for known in self._world.profiles.in_namespace(namespace):
                     self._worker.soon(known.key)
             self._heart.beat("facts")
+        self._heard.intersection_update(namespaces)
         for gone in set(self._world.reporting) - set(namespaces):
             del self._world.reporting[gone]

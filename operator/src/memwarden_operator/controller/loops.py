@@ -241,14 +241,17 @@ class ChangesLoop:
         heart: Heart,
         troubles: Troubles,
         returned: Callable[[], None],
+        heard: Callable[[str], None],
         now: Callable[[], datetime],
     ) -> None:
+        """`returned`: the collector is back; `heard`: pods of a namespace report that were not known to."""
         self._world = world
         self._door = door
         self._worker = worker
         self._heart = heart
         self._troubles = troubles
         self._returned = returned
+        self._heard = heard
         self._now = now
         self._cursor: str | None = None
 
@@ -282,7 +285,8 @@ class ChangesLoop:
         touched = set()
         for told in changes.items:
             if told.namespace and told.name and told.container:  # nothing of a laptop, nothing half known
-                self._world.verdicts.put(trimmed_verdict(told))
+                if self._world.verdicts.put(trimmed_verdict(told)):
+                    self._heard(told.namespace)
                 touched.add(told.namespace)
         for namespace in touched:
             for known in self._world.profiles.in_namespace(namespace):

@@ -1,7 +1,7 @@
 """One profile, level-based: from what is observed to what is to be done. Pure; called again it says the same.
 
 1. The status that should stand in the cluster (status.py).
-2. Nothing is written that stands there already, and nothing within 30 s of the last write.
+2. Nothing is written that stands there already, and nothing sooner than its pace allows (pace.py).
 3. What is new in it is told as events, before it is written: a crash in between tells it twice, never not at all.
 4. Pods that are stuck because of us go, once the injector knows that their workload is not to be injected.
 """
@@ -15,6 +15,7 @@ from memwarden_api.v1alpha1 import MemoryProfileStatus
 from memwarden_kube.events import Regarding, Told
 from memwarden_operator.controller.news import news
 from memwarden_operator.controller.observed import Observed
+from memwarden_operator.controller.pace import Pace, is_news
 from memwarden_operator.controller.pods import Pod
 from memwarden_operator.controller.status import status_of
 from memwarden_operator.remediation.decisions import Act, Remedied
@@ -42,12 +43,12 @@ class Plan:
 
 def reconcile(
     observed: Observed,
-    last_write: datetime | None,
+    pace: Pace,
     now: datetime,
     write_every: timedelta = WRITE_EVERY,
     remedied: Remedied | None = None,
 ) -> Plan:
-    """`last_write`: when this process wrote the profile's status last; None: not yet."""
+    """`pace`: of what this process has written into the profile's status."""
     evictions, orphans = _stuck(observed, now)
     waiting = EVICT_AFTER if observed.stops and not evictions else None
     after = status_of(observed, now)
@@ -56,10 +57,11 @@ def reconcile(
         after, acts = remedied.put_into(after), remedied.acts
     if acts:
         waiting = min(ACT_AGAIN, waiting or ACT_AGAIN)
-    if same(after, observed.profile.status):
+    before = observed.profile.status
+    if same(after, before):
         return Plan(events=orphans, evictions=evictions, acts=acts, again=waiting)
-    due = last_write + write_every if last_write is not None else now
-    if now < due and not _decided(observed.profile.status, after):
+    due = pace.due(now, write_every, news=is_news(before, after))
+    if now < due and not _decided(before, after):
         return Plan(
             events=orphans, evictions=evictions, acts=acts, again=min(due - now, waiting or write_every)
         )

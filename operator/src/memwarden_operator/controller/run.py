@@ -113,7 +113,14 @@ class Controller:
             now,
         )
         self._changes = ChangesLoop(
-            self.world, door, self._worker, self.heart, troubles, self._facts.everything, now
+            self.world,
+            door,
+            self._worker,
+            self.heart,
+            troubles,
+            self._facts.everything,
+            self._facts.heard,
+            now,
         )
         patience = timedelta(seconds=settings.alert_patience_seconds)
         self._alerts = AlertLoop(workshop, monitoring, settings.labels_of_alerts, patience, self.heart, now)

@@ -55,7 +55,10 @@ class Settings(BaseModel):
         default=600, ge=1, le=86_400, description="Between two looks over the pods of all other namespaces"
     )
     status_seconds: float = Field(
-        default=30, ge=1, le=3600, description="A profile's status is not written more often than this"
+        default=30,
+        ge=1,
+        le=3600,
+        description="A profile's status is not written more often than this on average; numbers alone wait for so long",
     )
     prometheus_url: str | None = Field(
         default=None, description="Prometheus, which is asked whether it has the rules of MemoryAlertPolicies"

@@ -109,14 +109,17 @@ class Verdicts:
         self._by_namespace: dict[str, dict[tuple[str, str, str], Verdict]] = {}
         self._count = 0
 
-    def put(self, verdict: Verdict) -> None:
+    def put(self, verdict: Verdict) -> bool:
+        """Keep it, if there is room; whether pods report that were not known to."""
         there = self._by_namespace.setdefault(verdict.workload.namespace, {})
-        if verdict.key not in there:
+        before = there.get(verdict.key)
+        if before is None:
             if self._count >= self._limit:
                 self.left_out += 1
-                return
+                return False
             self._count += 1
         there[verdict.key] = verdict
+        return not verdict.reported <= (before.reported if before is not None else frozenset())
 
     def of(self, namespace: str) -> Iterator[Verdict]:
         yield from self._by_namespace.get(namespace, {}).values()

@@ -22,6 +22,7 @@ from memwarden_operator.controller.heart import Heart
 from memwarden_operator.controller.news import news
 from memwarden_operator.controller.observed import Observed
 from memwarden_operator.controller.owners import Workload
+from memwarden_operator.controller.pace import Pace
 from memwarden_operator.controller.pods import Pod
 from memwarden_operator.controller.profiles import Key, Known
 from memwarden_operator.controller.reconcile import Plan, reconcile
@@ -65,7 +66,7 @@ class Worker:
         self._remedies = remedies
         self._due: dict[Key, float] = {}
         self._wake = asyncio.Event()
-        self._written: dict[Key, datetime] = {}
+        self._paces: dict[Key, Pace] = {}
         self._failures: dict[Key, int] = {}
 
     @property
@@ -85,8 +86,11 @@ class Worker:
 
     def forget(self, key: Key) -> None:
         """The profile is gone."""
-        for kept in (self._due, self._written, self._failures):
+        for kept in (self._due, self._paces, self._failures):
             kept.pop(key, None)
+
+    def _pace(self, key: Key) -> Pace:
+        return self._paces.get(key, Pace())
 
     async def run(self) -> None:
         """Never ends by itself."""
@@ -150,7 +154,7 @@ class Worker:
         stops = await self._stops(known, now)
         observed = self._world.observed(known, stops, now)
         remedied = await self._remedies.decide(known, observed, now)
-        plan = reconcile(observed, self._written.get(known.key), now, self._write_every, remedied)
+        plan = reconcile(observed, self._pace(known.key), now, self._write_every, remedied)
         for told in plan.events:
             await self._recorder.tell(told, now)
         if plan.status is not None:
@@ -183,7 +187,7 @@ class Worker:
         answer = await self._cluster.write_status(
             about.namespace, about.name, about.uid, about.resource_version, status.to_cluster()
         )
-        self._written[known.key] = now
+        self._paces[known.key] = self._pace(known.key).wrote(now, self._write_every)
         self._world.profiles.put(profiles.read(answer))
         if any(entry.pending is not None for entry in status.actions):
             self.soon(known.key, 0.0)  # what is pending stands in the cluster now: it may be done
