@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-KINDS = ("memoryprofile", "memoryalertpolicy")
+KINDS = ("memoryprofile", "memoryalertpolicy", "heapsnapshot")
 
 
 def of_kind(kind: str) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -13,13 +13,13 @@ from memwarden_api.generate.definition import definition, json_schema
 from memwarden_api.generate.kinds import KINDS, Kind
 from memwarden_api.generate.yaml_text import yaml_text
 from memwarden_api.quantities import duration_seconds, memory_bytes, quantity
-from memwarden_api.v1alpha1 import Condition, MemoryAlertPolicy, MemoryProfile
+from memwarden_api.v1alpha1 import Condition, HeapSnapshot, MemoryAlertPolicy, MemoryProfile
 from memwarden_api.v1alpha1.fields import Object
 
 FOLDER = Path(__file__).parent
 CASES = {
     model: yaml.safe_load((FOLDER / f"{model.__name__.lower()}_cases.yaml").read_text())
-    for model in (MemoryProfile, MemoryAlertPolicy)
+    for model in (MemoryProfile, MemoryAlertPolicy, HeapSnapshot)
 }
 
 

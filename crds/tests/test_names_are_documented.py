@@ -15,6 +15,7 @@ PLACES = {
     "Why a pod is not watched": ("SKIP_", "MISSED_"),
     "Why injection of a workload was stopped": ("STOP_",),
     "Why a pod that leaks is left alone": ("DECIDED", "REFUSED_"),
+    "How far a HeapSnapshot is": ("CAPTURE",),
     "Events": ("EVENT_",),
 }
 

@@ -132,6 +132,20 @@ class Limits(_Model):
     min_snapshot_free_bytes: int = Field(
         default=1 << 30, ge=0, description="Bytes that snapshots leave free on their disk (partial success)"
     )
+    max_evidence_bytes: int = Field(
+        default=32 << 20, ge=1 << 10, description="Bytes of the evidence of one pod (EvidenceTooLarge)"
+    )
+    max_all_evidence_bytes: int = Field(
+        default=1 << 30, ge=0, description="Bytes of all evidence in the database (NoSpaceForEvidence)"
+    )
+    max_pod_evidence: int = Field(
+        default=2, ge=0, description="Evidence taken of one pod in an hour (PodBudgetIsSpent)"
+    )
+    min_evidence_headroom_ratio: float = Field(
+        default=1.0,
+        ge=0,
+        description="Free memory that a container must have, as a multiple of what taking evidence takes (NoHeadroom)",
+    )
     max_interface_bytes: int = Field(
         default=8 << 20, ge=1, description="Bytes of the body of a request to the interface (413)"
     )

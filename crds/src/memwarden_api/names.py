@@ -163,6 +163,8 @@ KIND_PROFILE: Final = "MemoryProfile"
 PLURAL_PROFILE: Final = "memoryprofiles"
 KIND_ALERT_POLICY: Final = "MemoryAlertPolicy"
 PLURAL_ALERT_POLICY: Final = "memoryalertpolicies"
+KIND_SNAPSHOT: Final = "HeapSnapshot"
+PLURAL_SNAPSHOT: Final = "heapsnapshots"
 INJECT: Final = "memwarden.dev/inject"  # "true", "false": annotation or label of a pod, label of a namespace
 PROFILE: Final = "memwarden.dev/profile"  # annotation of a pod: which profile, where several match
 RUNTIME: Final = "memwarden.dev/runtime"  # annotation of a pod, over the profile's
@@ -293,6 +295,27 @@ REFUSED_DISRUPTION_BUDGET: Final = "DisruptionBudget"
 REFUSED_BY_SERVER: Final = "EvictionFails"
 REFUSED_NO_RIGHT: Final = "NoRight"
 REFUSED_NO_LONGER: Final = "NoLongerAsked"
+REFUSED_EVIDENCE: Final = "EvidenceNotToBeHad"
+
+# ── How far a HeapSnapshot is, and why it can't be had (reason of its status and of its condition Ready) ───
+CAPTURED: Final = "Captured"
+CAPTURE_GOES_ON: Final = "InProgress"
+CAPTURE_NO_COLLECTOR: Final = "WaitsForCollector"
+CAPTURE_POD_NOT_FOUND: Final = "PodNotFound"
+CAPTURE_NO_POD: Final = "NoPodRuns"  # of the workload
+CAPTURE_NOT_RUNNING: Final = "PodNotRunning"
+CAPTURE_NOT_INJECTED: Final = "PodNotInjected"
+CAPTURE_CONTAINER_UNCLEAR: Final = "NameTheContainer"
+CAPTURE_NO_CONTAINER: Final = "NoSuchContainer"
+CAPTURE_SILENT: Final = "NothingReported"
+CAPTURE_NO_HEADROOM: Final = "NoHeadroom"
+CAPTURE_BUDGET: Final = "PodBudgetIsSpent"
+CAPTURE_NO_SPACE: Final = "NoSpaceForEvidence"
+CAPTURE_TOO_LARGE: Final = "EvidenceTooLarge"
+CAPTURE_NOT_DONE: Final = "SidecarCouldNot"
+CAPTURE_LATE: Final = "NotInTime"
+CAPTURE_UNREADABLE: Final = "SnapshotNotReadable"  # its spec
+CAPTURE_NOT_TAKEN: Final = "CollectorRefusesIt"
 
 # ── More reasons of a MemoryProfile's conditions ─────────────────────────────────────────────────────────
 REASON_UP_TO_DATE: Final = "UpToDate"  # Reconciling

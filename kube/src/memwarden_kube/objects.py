@@ -8,8 +8,10 @@ from memwarden_api.names import (
     GROUP,
     KIND_ALERT_POLICY,
     KIND_PROFILE,
+    KIND_SNAPSHOT,
     PLURAL_ALERT_POLICY,
     PLURAL_PROFILE,
+    PLURAL_SNAPSHOT,
     VERSION,
 )
 
@@ -29,6 +31,7 @@ __all__ = [
     "PROMETHEUSES",
     "PROMETHEUS_RULES",
     "REPLICA_SETS",
+    "SNAPSHOTS",
     "STATEFUL_SETS",
     "Object",
     "Resource",
@@ -84,4 +87,5 @@ ALERTMANAGER_CONFIGS: Final = Resource(
     "monitoring.coreos.com", "v1alpha1", "alertmanagerconfigs", "AlertmanagerConfig"
 )
 ALERT_POLICIES: Final = Resource(GROUP, VERSION, PLURAL_ALERT_POLICY, KIND_ALERT_POLICY)
+SNAPSHOTS: Final = Resource(GROUP, VERSION, PLURAL_SNAPSHOT, KIND_SNAPSHOT)
 PROFILES: Final = Resource(GROUP, VERSION, PLURAL_PROFILE, KIND_PROFILE)

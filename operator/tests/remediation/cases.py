@@ -22,7 +22,7 @@ def profile(status: dict[str, Any] | None = None, **remediation: Any) -> MemoryP
     return MemoryProfile.from_cluster(
         {
             "metadata": {"name": "shop", "namespace": "shop", "uid": "p1", "generation": 1},
-            "spec": {"remediation": {"mode": "Act"} | remediation},
+            "spec": {"remediation": {"mode": "Act", "captureEvidence": "Off"} | remediation},
             "status": status or {},
         }
     )

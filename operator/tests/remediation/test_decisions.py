@@ -11,6 +11,7 @@ from memwarden_api.v1alpha1 import MemoryProfile
 from memwarden_operator.controller.owners import Workload
 from memwarden_operator.remediation.case import Case, Replicas
 from memwarden_operator.remediation.decisions import Outcome, Remedied, decide, settled
+from memwarden_operator.remediation.evidence import PATIENCE, Taken
 from memwarden_operator.remediation.replicas import replicas_of
 from remediation.cases import AROUND, NOW, case, pod, profile, share
 
@@ -18,8 +19,13 @@ EVERYTHING = case()
 NEW, OLD, FOUR = {"updatedReplicas": 3}, {"updatedReplicas": 1}, {"updatedNumberScheduled": 4}
 
 
-def decided(of: MemoryProfile, given: Case = EVERYTHING, at: Any = NOW) -> Remedied:
-    return decide(of, [given], frozenset(one.uid for one in given.pods if not one.over), AROUND, at)
+def decided(
+    of: MemoryProfile, given: Case = EVERYTHING, at: Any = NOW, evidence: Taken | None = None
+) -> Remedied:
+    """`evidence`: of what is pending."""
+    living = frozenset(one.uid for one in given.pods if not one.over)
+    ids = [entry.pending.id for entry in of.status.actions if entry.pending is not None]
+    return decide(of, [given], living, AROUND, at, dict.fromkeys(ids, evidence) if evidence else {})
 
 
 def after(of: MemoryProfile, remedied: Remedied) -> MemoryProfile:
@@ -191,3 +197,87 @@ def test_what_a_workload_says_of_its_pods(
     assert replicas_of(kind, seen) == expected
     unseen = {"metadata": metadata, "spec": spec, "status": status | {"observedGeneration": 1}}
     assert replicas_of(kind, unseen).rolling, "what is newer than its status may be a rollout"
+
+
+# ── Evidence ─────────────────────────────────────────────────────────────────────────────────────────────
+COMES = Taken("shop-1", "Capturing")
+THERE = Taken("shop-1", "Done", "/api/v1/evidence/1/recording")
+NONE = Taken("shop-1", "Refused", why="NoHeadroom: 3 MiB left")
+LATE = NOW + PATIENCE + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "evidence", "at", "step"),
+    [
+        ("Off", None, NOW, "acts"),
+        ("Required", None, NOW, "takes"),
+        ("Required", COMES, NOW, "waits"),
+        ("Required", THERE, NOW, "acts"),
+        ("Required", THERE, LATE, "acts"),
+        ("Required", NONE, NOW, "refuses"),
+        ("Required", replace(NONE, phase="Failed"), NOW, "refuses"),
+        ("Required", COMES, LATE, "refuses"),
+        ("Required", None, LATE, "refuses"),
+        ("BestEffort", None, NOW, "takes"),
+        ("BestEffort", COMES, NOW, "waits"),
+        ("BestEffort", THERE, NOW, "acts"),
+        ("BestEffort", NONE, NOW, "acts without"),
+        ("BestEffort", COMES, LATE, "acts without"),
+        ("BestEffort", None, LATE, "acts without"),
+    ],
+)
+def test_what_is_done_by_the_evidence_that_there_is(
+    wanted: str, evidence: Taken | None, at: Any, step: str
+) -> None:
+    of = pending(captureEvidence=wanted)
+    said = decided(of, at=at, evidence=evidence)
+    (entry,) = said.actions
+    assert entry.pending is not None
+    assert said.waits == (step == "waits")
+    if step in ("waits", "refuses"):
+        assert said.acts == ()
+    else:
+        (act,) = said.acts
+        assert act.take == (step == "takes")
+        assert bool(act.without) == (step == "acts without")
+    assert [one.reason for one in said.decisions] == [names.REFUSED_EVIDENCE] * (step == "refuses")
+
+
+def test_what_is_refused_for_want_of_evidence_is_told_once_and_decided_anew_later() -> None:
+    of = pending(captureEvidence="Required")
+    of = after(of, decided(of, evidence=NONE))
+    (told,) = of.status.remediations
+    assert (told.result, told.reason) == ("Refused", names.REFUSED_EVIDENCE)
+    assert "NoHeadroom" in told.message
+    assert told.evidence is not None
+    assert told.evidence.snapshot == "shop-1"
+    (before,) = of.status.actions
+    again = decided(of, evidence=NONE)
+    assert (again.decisions, again.actions) == (of.status.remediations, of.status.actions)
+    fresh = case(
+        verdicts=tuple(replace(one, judged_at=NOW + timedelta(minutes=11)) for one in EVERYTHING.verdicts)
+    )
+    fresh = replace(
+        fresh,
+        verdicts=tuple(
+            replace(one, shares=tuple(replace(each, last_sample_at=one.judged_at) for each in one.shares))
+            for one in fresh.verdicts
+        ),
+    )
+    later = decided(of, fresh, at=NOW + timedelta(minutes=11), evidence=NONE)
+    (entry,) = later.actions
+    assert entry.pending is not None
+    assert before.pending is not None
+    assert entry.pending.id != before.pending.id, "another one is asked for"
+    assert later.decisions == of.status.remediations
+
+
+def test_a_decision_names_its_evidence_whoever_finds_it_done() -> None:
+    of = pending(captureEvidence="Required")
+    (act,) = decided(of, evidence=THERE).acts
+    status = settled(of, [Outcome(act, "Done", names.DECIDED, "evicted")], NOW)
+    gone = case(pod("a"), pod("c"), shares=())
+    for told in (*status.remediations, *decided(of, gone, evidence=THERE).decisions):
+        assert told.result == "Done"
+        assert told.evidence is not None
+        assert (told.evidence.snapshot, told.evidence.path) == (THERE.snapshot, THERE.path)

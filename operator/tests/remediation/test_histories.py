@@ -2,7 +2,8 @@
 
 Two workloads of one profile live through events: pods leak, go, come back, the collector falls silent, a rollout
 begins, writes of the status are refused, a controller dies between doing and writing. All that the controller keeps is
-in the status, so a step is a step of whichever controller it is. Each touch is checked when it is done.
+in the status, so a step is a step of whichever controller it is. Each touch is checked when it is done. Evidence is
+asked for by whoever finds that it was not; it comes, or it does not.
 """
 
 from dataclasses import dataclass, field, replace
@@ -13,18 +14,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memwarden_api.v1alpha1 import MemoryProfile
+from memwarden_api.v1alpha1.heap_snapshot import Phase
+from memwarden_api.v1alpha1.remediation import CaptureEvidence
 from memwarden_operator.controller.observed import Collector
 from memwarden_operator.controller.owners import Workload
 from memwarden_operator.controller.pods import Pod
 from memwarden_operator.remediation import ledger
 from memwarden_operator.remediation.case import Around, Case, Replicas
-from memwarden_operator.remediation.decisions import Outcome, decide, settled
+from memwarden_operator.remediation.decisions import Act, Outcome, decide, settled
+from memwarden_operator.remediation.evidence import Taken
 from remediation.cases import AROUND, NOW, case, pod, profile, share, verdict
 
 MINIMUM, PER_HOUR, CLUSTER = 2, 2, 3
 EVENTS = (
     "minute", "ten minutes", "leak", "leak", "all leak", "heal", "come", "come", "collector", "stale", "rollout",
-    "blocked", "failing", "decide", "decide", "decide", "decide", "conflict", "dies", "dies before",
+    "blocked", "failing", "decide", "decide", "decide", "decide", "conflict", "dies", "dies before", "evidence",
+    "evidence", "evidence", "no evidence", "no right",
 )  # fmt: skip
 
 
@@ -50,9 +55,13 @@ class Shop:
 class Cluster:
     """It and a controller, event by event."""
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: CaptureEvidence) -> None:
         self.now = NOW
-        self.profile = profile(limits={"maxPerHour": PER_HOUR, "cooldown": "10s", "breaker": {"returns": 10}})
+        limits = {"maxPerHour": PER_HOUR, "cooldown": "10s", "breaker": {"returns": 10}}
+        self.profile = profile(limits=limits, captureEvidence=wanted)
+        self.wanted = wanted
+        self.evidence: dict[str, Taken] = {}
+        self.no_right = False
         self.shops = [
             Shop(kind, [pod(f"{kind.lower()}-{number}") for number in range(3)])
             for kind in ("Deployment", "StatefulSet")
@@ -90,8 +99,20 @@ class Cluster:
                 self.blocked = not self.blocked
             case "failing":
                 self.failing = not self.failing
+            case "evidence":
+                self._comes("Done")
+            case "no evidence":
+                self._comes("Failed")
+            case "no right":
+                self.no_right = not self.no_right
             case _:
                 self._controller(event)
+
+    def _comes(self, phase: Phase) -> None:
+        """What is being taken is over."""
+        for id, one in self.evidence.items():
+            if one.phase == "Capturing":
+                self.evidence[id] = replace(one, phase=phase)
 
     def _come(self, shop: Shop) -> None:
         """Pods that left are gone, others come instead and are ready a step later."""
@@ -105,7 +126,7 @@ class Cluster:
     def _controller(self, event: str) -> None:
         cases = [self._case(shop) for shop in self.shops]
         living = frozenset(one.uid for shop in self.shops for one in shop.pods if not one.over)
-        remedied = decide(self.profile, cases, living, self._around(), self.now)
+        remedied = decide(self.profile, cases, living, self._around(), self.now, self.evidence)
         after = remedied.put_into(self.profile.status)
         if after != self.profile.status:
             if (
@@ -115,7 +136,7 @@ class Cluster:
             return
         if event == "dies before":
             return
-        outcomes = [self._touch(act.case.workload, act.pending.pod_uid, act) for act in remedied.acts]
+        outcomes = [outcome for act in remedied.acts if (outcome := self._do(act))]
         if event == "decide" and outcomes:
             self._write(settled(self.profile, outcomes, self.now))
 
@@ -124,20 +145,31 @@ class Cluster:
             self.profile.model_copy(update={"status": status}).to_cluster()
         )
 
-    def _touch(self, work: Workload, uid: str, act: object) -> Outcome:
+    def _do(self, act: Act) -> Outcome | None:
+        if act.take and not self.no_right:
+            assert act.pending.id not in self.evidence, "asked for twice"
+            self.evidence[act.pending.id] = Taken("evidence", "Capturing")
+            return None
+        if self.wanted == "Required":
+            if act.take:
+                return Outcome(act, "Refused", "EvidenceNotToBeHad", "no right")
+            assert self.evidence[act.pending.id].phase == "Done", "there is no evidence"
+        return self._touch(act.case.workload, act.pending.pod_uid, act)
+
+    def _touch(self, work: Workload, uid: str, act: Act) -> Outcome:
         shop = next(one for one in self.shops if one.work == work)
         there = next((one for one in shop.pods if one.uid == uid), None)
         if there is None or there.leaving:
-            return Outcome(act, "Done", "ConditionsHold", "gone")  # type: ignore[arg-type]
+            return Outcome(act, "Done", "ConditionsHold", "gone")
         if self.failing:
-            return Outcome(act, "Failed", "EvictionFails", "no")  # type: ignore[arg-type]
+            return Outcome(act, "Failed", "EvictionFails", "no")
         if self.blocked:
-            return Outcome(act, "Blocked", "DisruptionBudget", "no")  # type: ignore[arg-type]
+            return Outcome(act, "Blocked", "DisruptionBudget", "no")
         self._is_allowed(shop, there)
         shop.pods[shop.pods.index(there)] = replace(there, leaving=True, ready=False)
         shop.touched.append(self.now)
         self.touches += 1
-        return Outcome(act, "Done", "ConditionsHold", "evicted")  # type: ignore[arg-type]
+        return Outcome(act, "Done", "ConditionsHold", "evicted")
 
     def _is_allowed(self, shop: Shop, there: Pod) -> None:
         assert there.uid in shop.leaking, "it does not leak"
@@ -170,33 +202,44 @@ class Cluster:
         return replace(AROUND, collector=collector, cluster_left=max(CLUSTER - spent, 0))
 
 
+WANTED = st.sampled_from(("Required", "BestEffort", "Off"))
 HISTORY = st.lists(st.sampled_from(EVENTS), min_size=1, max_size=60)
 
 
-def live_through(history: list[str]) -> Cluster:
-    cluster = Cluster()
+def live_through(history: list[str], wanted: CaptureEvidence = "Off") -> Cluster:
+    cluster = Cluster(wanted)
     for event in history:
         cluster.happen(event)
     return cluster
 
 
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(HISTORY)
-def test_no_history_makes_it_touch_what_it_must_not(history: list[str]) -> None:
-    live_through(history)
+@given(HISTORY, WANTED)
+def test_no_history_makes_it_touch_what_it_must_not(history: list[str], wanted: CaptureEvidence) -> None:
+    live_through(history, wanted)
 
 
 @pytest.mark.nightly
 @settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
-@given(HISTORY)
-def test_not_in_ten_thousand_histories_either(history: list[str]) -> None:
-    live_through(history)
+@given(HISTORY, WANTED)
+def test_not_in_ten_thousand_histories_either(history: list[str], wanted: CaptureEvidence) -> None:
+    live_through(history, wanted)
 
 
 def test_histories_do_touch_pods() -> None:
     """Else the ones above would prove nothing."""
     history = ["all leak", *["decide"] * 3, "minute", "come", "come"] * 3
     assert live_through(history).touches == CLUSTER
+    comes = ["all leak", "decide", "decide", "evidence", "decide", "decide", "minute", "come", "come"] * 3
+    assert live_through(comes, "Required").touches == CLUSTER
+    fails = ["no evidence" if event == "evidence" else event for event in comes]
+    assert live_through(fails, "Required").touches == 0
+    assert live_through(fails, "BestEffort").touches == CLUSTER
+
+
+def test_evidence_that_came_before_the_controller_died_is_found_by_the_next() -> None:
+    cluster = live_through(["leak", "decide", "decide", "evidence", "dies before", "decide"], "Required")
+    assert (cluster.touches, len(cluster.evidence)) == (1, 1)
 
 
 def test_what_is_pending_is_done_once_by_whoever_comes() -> None:

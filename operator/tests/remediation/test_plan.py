@@ -192,6 +192,7 @@ def test_every_reason_of_a_guard_is_in_the_table() -> None:
         names.REFUSED_BY_SERVER,
         names.REFUSED_NO_RIGHT,
         names.REFUSED_NO_LONGER,
+        names.REFUSED_EVIDENCE,
     }  # said of what is pending: test_decisions.py
     assert {value for name, value in vars(names).items() if name.startswith("REFUSED_")} - later <= told
 

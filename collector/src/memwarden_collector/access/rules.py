@@ -73,6 +73,8 @@ _RULES: Final[tuple[_Rule, ...]] = (
     ("GET", r"/workloads/(?P<id>.+)", _one_workload),
     # The route asks: it knows of which scope, workload or pod it is.
     ("GET", r"/(profiles|leaks|commands)/[^/]+", lambda _, __: Anyone()),
+    ("GET", r"/evidence/[^/]+(/recording)?", lambda _, __: Anyone()),
+    ("GET", r"/evidence", lambda _, query: Need("list", SNAPSHOTS, query.get("namespace", ""))),
     ("GET", r"/events", lambda _, __: Need("list")),
     (
         "GET",

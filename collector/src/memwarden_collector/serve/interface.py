@@ -18,6 +18,7 @@ from memwarden_collector.serve.alerts import add_alert_routes
 from memwarden_collector.serve.cluster import add_cluster_routes
 from memwarden_collector.serve.commands import add_command_routes
 from memwarden_collector.serve.downsample import downsample
+from memwarden_collector.serve.evidence import add_evidence_routes
 from memwarden_collector.serve.flames import add_flame_routes
 from memwarden_collector.serve.problems import MEDIA_TYPE, ProblemError, install
 from memwarden_collector.serve.services import Services
@@ -171,6 +172,7 @@ def _routes(database: Database, analyst: Analyst, services: Services) -> APIRout
     add_alert_routes(router, database)
     add_command_routes(router, database, services)
     add_snapshot_routes(router, database, services)
+    add_evidence_routes(router, database, analyst, services)
     add_workload_routes(router, database)
 
     @router.get("/profiles/{id}", operation_id="getProfile")

@@ -21,6 +21,7 @@ from memwarden_collector.store import (
     columnstore,
     commands,
     events,
+    evidence,
     hypertables,
     partitions,
     rollups,
@@ -158,6 +159,7 @@ class Upkeep:
                 connection, timedelta(days=self._retention.events_days), self._retention.max_events
             )
             done.deleted += commands.delete_old(connection, timedelta(days=self._retention.commands_days))
+            done.deleted += evidence.delete_old(connection)
             before = now - timedelta(days=self._retention.verdicts_days)
             done.deleted += workloads.forget(connection, before, _VERDICTS)
 

@@ -5,6 +5,8 @@ from typing import Final
 
 from memwarden_api import names
 from memwarden_api.v1alpha1 import (
+    HeapSnapshotSpec,
+    HeapSnapshotStatus,
     MemoryAlertPolicySpec,
     MemoryAlertPolicyStatus,
     MemoryProfileSpec,
@@ -139,4 +141,38 @@ MEMORY_ALERT_POLICY: Final = Kind(
         AGE,
     ),
 )
-KINDS: Final = (MEMORY_PROFILE, MEMORY_ALERT_POLICY)
+_SNAPSHOT_EXAMPLE: Final = """\
+```yaml
+apiVersion: memwarden.dev/v1alpha1
+kind: HeapSnapshot
+metadata: {name: web-leaks, namespace: shop}
+spec:
+  workload: {kind: Deployment, name: web}
+```
+"""
+HEAP_SNAPSHOT: Final = Kind(
+    kind=names.KIND_SNAPSHOT,
+    plural=names.PLURAL_SNAPSHOT,
+    short="heapsnap",
+    description="A HeapSnapshot has evidence of one pod's memory taken, once; its status says how far it is, or why "
+    "it can't be had, and where to get it.",
+    about="Has evidence of one pod's memory taken, once; its status says how far it is, or why it can't be had, and "
+    "where to get it. How to use it: ../guide/evidence.md.",
+    example=_SNAPSHOT_EXAMPLE,
+    example_note="A spec can't be changed. Object and data are deleted when `ttl` is over, data too when the object is "
+    "deleted.",
+    spec=HeapSnapshotSpec,
+    status=HeapSnapshotStatus,
+    spec_text="Of what it is taken.",
+    spec_may_be_left_out=False,
+    columns=(
+        Column(
+            "Phase", "string", ".status.phase", "How far it is: Pending, Capturing, Done, Refused, Failed"
+        ),
+        Column("Reason", "string", ".status.reason", "Why"),
+        Column("Pod", "string", ".status.pod", "The pod that it is of"),
+        Column("Size", "integer", ".status.size", "Bytes"),
+        AGE,
+    ),
+)
+KINDS: Final = (MEMORY_PROFILE, MEMORY_ALERT_POLICY, HEAP_SNAPSHOT)

@@ -13,6 +13,7 @@ MAX_ACTIONS: Final = 20
 
 Mode = Literal["Off", "Recommend", "DryRun", "Act"]
 Action = Literal["Evict", "RolloutRestart"]
+CaptureEvidence = Literal["Required", "BestEffort", "Off"]
 Result = Literal["Done", "WouldDo", "Refused", "Blocked", "Failed"]
 Day = Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 Clock = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", max_length=5)]
@@ -107,6 +108,11 @@ class Remediation(Object):
     )
     when: When = Field(default=When(), description="What must be so of a pod. All that is given must hold")
     limits: RemediationLimits = Field(default=RemediationLimits(), description="How much may be done")
+    capture_evidence: CaptureEvidence = Field(
+        default="Required",
+        description="In Act, before anything is done: a HeapSnapshot of the youngest pod that shows the growth. "
+        "Required: nothing is done without it. BestEffort: it is waited for, and done without. Off: none is taken",
+    )
 
 
 # ── Status ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -124,6 +130,15 @@ class Recommendation(Object):
     since: datetime = Field(description="Since when it is recommended")
 
 
+class DecisionEvidence(Object):
+    """What was taken before."""
+
+    snapshot: Annotated[str, Field(max_length=253)] = Field(description="Name of the HeapSnapshot")
+    path: Annotated[str, Field(max_length=512)] = Field(
+        default="", description="Below the collector's address: the recording, which `memwarden report` reads"
+    )
+
+
 class Decision(Object):
     """What was decided about a workload: done, or refused and why."""
 
@@ -139,6 +154,7 @@ class Decision(Object):
     )
     reason: Annotated[str, Field(max_length=128)] = Field(description="Why, in one word for programs")
     message: Message = Field(default="", description="Why, and what to do, for people")
+    evidence: DecisionEvidence | None = Field(default=None, description="What was taken before")
 
 
 class Acted(Object):

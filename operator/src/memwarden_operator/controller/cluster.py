@@ -8,11 +8,22 @@ from typing import Any, Final
 from memwarden_api import names
 from memwarden_kube.apply import MANAGER_REMEDIATION, MANAGER_STATUS, apply
 from memwarden_kube.client import Client
+from memwarden_kube.creation import create
 from memwarden_kube.errors import KubeError, NotFound
 from memwarden_kube.events import Told, post
 from memwarden_kube.eviction import Evicted, evict
 from memwarden_kube.lists import Page, get, pages
-from memwarden_kube.objects import EVENTS, NAMESPACES, NETWORK_POLICIES, PODS, PROFILES, Object, Resource
+from memwarden_kube.objects import (
+    EVENTS,
+    NAMESPACES,
+    NETWORK_POLICIES,
+    PODS,
+    PROFILES,
+    SNAPSHOTS,
+    Object,
+    Resource,
+)
+from memwarden_kube.removal import remove
 from memwarden_kube.watch import Followed, follow
 
 CONTROLLER: Final = "memwarden.dev/controller"
@@ -100,6 +111,32 @@ class Cluster:
             uid,
             version,
         )
+
+    # ── HeapSnapshots ──────────────────────────────────────────────────────────────────────────────────
+    async def metadata_of_pod(self, namespace: str, name: str) -> Object:
+        return await self.metadata(PODS, namespace, name)
+
+    async def make_snapshot(self, namespace: str, name: str, fields: Object) -> None:
+        """One that is there already is well."""
+        await create(self._client, SNAPSHOTS, namespace, name, fields)
+
+    async def write_snapshot_status(
+        self, namespace: str, name: str, uid: str, version: str, status: dict[str, Any]
+    ) -> Object:
+        return await apply(
+            self._client,
+            SNAPSHOTS,
+            namespace,
+            name,
+            {"status": status},
+            MANAGER_STATUS,
+            "status",
+            uid,
+            version,
+        )
+
+    async def remove_snapshot(self, namespace: str, name: str, uid: str) -> None:
+        await remove(self._client, SNAPSHOTS, namespace, name, uid)
 
     async def restart(
         self, resource: Resource, namespace: str, name: str, uid: str, template: dict[str, Any]

@@ -15,6 +15,7 @@ import aiohttp
 from pydantic import BaseModel, ValidationError
 
 from memwarden_api.cluster import Coverage, CoveragePage, Owner, Owners, Restart, Restarts, Rollout, Rollouts
+from memwarden_api.evidence import Evidence, EvidenceRequest
 from memwarden_api.workloads import WorkloadChanges
 from memwarden_operator.controller.errors import CollectorAway, CollectorError, CollectorRefuses
 from memwarden_operator.controller.settings import Settings
@@ -81,8 +82,19 @@ class CollectorDoor:
 
     async def forget_coverage(self, namespace: str, profile: str) -> None:
         """The profile is gone; that nothing was known of it is no error."""
+        await self._forget(f"/cluster/coverage/{quote(namespace)}/{quote(profile)}")
+
+    async def capture(self, evidence: str, wanted: EvidenceRequest) -> Evidence:
+        """Have evidence taken, or go on with what was begun; ask again until it is no longer Capturing."""
+        body = wanted.model_dump_json().encode()
+        return _model(Evidence, await self._ask("PUT", f"/evidence/{quote(evidence)}", body=body))
+
+    async def forget_evidence(self, evidence: str) -> None:
+        await self._forget(f"/evidence/{quote(evidence)}")
+
+    async def _forget(self, path: str) -> None:
         try:
-            await self._ask("DELETE", f"/cluster/coverage/{quote(namespace)}/{quote(profile)}")
+            await self._ask("DELETE", path)
         except CollectorRefuses as error:
             if error.status not in (404, 405):
                 raise

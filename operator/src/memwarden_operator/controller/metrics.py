@@ -63,6 +63,12 @@ REMEDIATIONS = Counter(
     ("result", "reason"),
     registry=REGISTRY,
 )
+SNAPSHOTS = Gauge(
+    "memwarden_controller_heap_snapshots",
+    "HeapSnapshots, by phase: Pending, Capturing, Done, Refused, Failed",
+    ("phase",),
+    registry=REGISTRY,
+)
 COLLECTOR_UP = Gauge("memwarden_controller_collector_up", "1 while the collector answers", registry=REGISTRY)
 COLLECTOR_ITEMS = Counter(
     "memwarden_controller_collector_items_total",

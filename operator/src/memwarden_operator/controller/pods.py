@@ -230,6 +230,9 @@ class Pods:
         there, label = self._by_namespace.get(namespace, {}), label_of(profile)
         return tuple(there[name] for name in sorted(there) if there[name].profile == label)
 
+    def in_namespace(self, namespace: str) -> tuple[Pod, ...]:
+        return tuple(self._by_namespace.get(namespace, {}).values())
+
     def get(self, namespace: str, name: str) -> Pod | None:
         return self._by_namespace.get(namespace, {}).get(name)
 

@@ -12,6 +12,7 @@ from memwarden_api import names
 from memwarden_api.v1alpha1 import MemoryProfile
 from memwarden_api.v1alpha1.profile import Metadata
 from memwarden_operator.controller.moments import moment
+from memwarden_operator.controller.reading import metadata
 
 _log = logging.getLogger(__name__)
 Key = tuple[str, str]
@@ -50,14 +51,6 @@ def read(given: Mapping[str, Any]) -> Known:
         f"{where}: {wrong[0]['msg']}; change the field, or update Memwarden where a newer version made it",
     )
     return Known(_without_spec(whole), created, stalled)
-
-
-def metadata(about: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: about[key]
-        for key in ("name", "namespace", "uid", "generation", "resourceVersion")
-        if key in about
-    }
 
 
 def _named(about: Mapping[str, Any]) -> tuple[str, str]:

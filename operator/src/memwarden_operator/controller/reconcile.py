@@ -23,6 +23,8 @@ from memwarden_operator.remediation.decisions import Act, Remedied
 WRITE_EVERY: Final = timedelta(seconds=30)
 EVICT_AFTER: Final = timedelta(seconds=10)
 """From the write that stops injection: the injector's watch has it by then, and the pod comes back without us."""
+EVIDENCE_AGAIN: Final = timedelta(seconds=5)
+"""While evidence is taken; that it has come is told at once."""
 ACT_AGAIN: Final = timedelta(seconds=10)
 """While something is pending: a disruption budget may let the pod go by then."""
 MAKE_ANEW: Final = frozenset(("ReplicaSet", "StatefulSet", "DaemonSet", "Job", "ReplicationController"))
@@ -57,6 +59,8 @@ def reconcile(
         after, acts = remedied.put_into(after), remedied.acts
     if acts:
         waiting = min(ACT_AGAIN, waiting or ACT_AGAIN)
+    if remedied is not None and remedied.waits:
+        waiting = min(EVIDENCE_AGAIN, waiting or EVIDENCE_AGAIN)
     before = observed.profile.status
     if same(after, before):
         return Plan(events=orphans, evictions=evictions, acts=acts, again=waiting)

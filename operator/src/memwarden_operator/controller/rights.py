@@ -8,7 +8,7 @@ it they stay and the log says so; `REMEDIATION` to obey `spec.remediation.mode: 
 from dataclasses import dataclass
 from typing import Any, Final
 
-from memwarden_api.names import GROUP, PLURAL_ALERT_POLICY, PLURAL_PROFILE
+from memwarden_api.names import GROUP, PLURAL_ALERT_POLICY, PLURAL_PROFILE, PLURAL_SNAPSHOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,10 @@ NEEDED: Final = (
     ),
     Rule(GROUP, (PLURAL_ALERT_POLICY,), ("get", "list", "watch"), "the alert policies"),
     Rule(GROUP, (f"{PLURAL_ALERT_POLICY}/status",), ("patch",), "their status"),
+    Rule(
+        GROUP, (PLURAL_SNAPSHOT,), ("delete", "list", "watch"), "the snapshots; those whose time is over go"
+    ),
+    Rule(GROUP, (f"{PLURAL_SNAPSHOT}/status",), ("patch",), "their status"),
     Rule("", ("pods",), ("get", "list", "watch"), "injected pods; metadata of the others; missed ones whole"),
     Rule("apps", ("replicasets",), ("get",), "the Deployment behind a pod"),
     Rule("apps", ("statefulsets", "daemonsets"), ("get",), "whose pods could not be made"),
@@ -59,6 +63,7 @@ REMEDIATION: Final = (
         ("patch",),
         "restarting them, where a profile says Act",
     ),
+    Rule(GROUP, (PLURAL_SNAPSHOT,), ("create",), "evidence before that"),
 )
 _MAKE: Final = ("create", "get", "patch", "delete")
 _MONITORING: Final = "monitoring.coreos.com"

@@ -17,7 +17,7 @@ import kopf
 
 from memwarden_kube.client import connect
 from memwarden_kube.errors import KubeError
-from memwarden_kube.objects import ALERT_POLICIES, PROFILES
+from memwarden_kube.objects import ALERT_POLICIES, PROFILES, SNAPSHOTS
 from memwarden_operator.alerts.loop import AlertLoop
 from memwarden_operator.alerts.monitoring import MonitoringDoor
 from memwarden_operator.alerts.workshop import Workshop
@@ -35,6 +35,7 @@ from memwarden_operator.controller.settings import Settings
 from memwarden_operator.controller.worker import Worker
 from memwarden_operator.controller.world import World
 from memwarden_operator.remediation.acting import Remedies
+from memwarden_operator.snapshots.loop import SnapshotLoop
 
 _log = logging.getLogger(__name__)
 
@@ -125,6 +126,10 @@ class Controller:
         patience = timedelta(seconds=settings.alert_patience_seconds)
         self._alerts = AlertLoop(workshop, monitoring, settings.labels_of_alerts, patience, self.heart, now)
         self.heart.expect("alerts")
+        self._snapshots = SnapshotLoop(
+            self.world, cluster, door, self.heart, self._worker.namespace_soon, now
+        )
+        self.heart.expect("snapshots")
         self._unlisted = set(settings.namespaces or ("",))
         self._kinds = [
             KindLoop(following, cluster, settings.namespaces, self.heart, troubles)
@@ -147,6 +152,13 @@ class Controller:
                 self._alerts.gone,
                 self._alerts.generations,
             ),
+            Following(
+                "heap snapshots",
+                SNAPSHOTS,
+                self._snapshots.put,
+                self._snapshots.gone,
+                self.world.snapshots.generations,
+            ),
         ]
 
     def loops(self) -> list[tuple[str, Any]]:
@@ -160,6 +172,7 @@ class Controller:
             ("facts", self._facts.run),
             ("reconcile", self._worker.run),
             ("alerts", self._alerts.run),
+            ("snapshots", self._snapshots.run),
         ]
 
     def _pods_of(self, namespace: str) -> Any:

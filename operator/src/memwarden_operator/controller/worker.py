@@ -84,6 +84,10 @@ class Worker:
         for known in self._world.profiles:
             self.soon(known.key)
 
+    def namespace_soon(self, namespace: str) -> None:
+        for known in self._world.profiles.in_namespace(namespace):
+            self.soon(known.key, 0.0)
+
     def forget(self, key: Key) -> None:
         """The profile is gone."""
         for kept in (self._due, self._paces, self._failures):

@@ -16,6 +16,7 @@ from memwarden_operator.controller.owners import Owned, Owners, Workload
 from memwarden_operator.controller.pods import Pod, Pods
 from memwarden_operator.controller.profiles import Key, Known, Profiles
 from memwarden_operator.controller.verdicts import Verdict, Verdicts
+from memwarden_operator.snapshots.known import Snapshots
 
 AWAY_AFTER: Final = timedelta(seconds=20)
 """A collector that is made anew is away for a moment: that is no news."""
@@ -31,6 +32,7 @@ class World:
     profiles: Profiles = field(default_factory=Profiles)
     pods: Pods = field(default_factory=Pods)
     verdicts: Verdicts = field(default_factory=Verdicts)
+    snapshots: Snapshots = field(default_factory=Snapshots)
     scans: dict[Key, Scan] = field(default_factory=dict)
     reporting: dict[str, dict[str, int]] = field(default_factory=dict)
     """By namespace and profile; a namespace that is not in it is not known."""

@@ -1,6 +1,7 @@
 """The edge of remediation: reads what `decide` needs, and does what is pending in a profile's status.
 
 Right before anything is touched the profile is read anew: only what is pending there now, by the same id, is done.
+Evidence is asked for by a HeapSnapshot, and read from what the API server tells of it.
 Never a delete, nothing forced: the eviction API, or an annotation of the workload's pod template under our own field
 manager.
 """
@@ -8,6 +9,7 @@ manager.
 import logging
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -24,9 +26,10 @@ from memwarden_operator.controller.owners import Workload
 from memwarden_operator.controller.profiles import Known, read
 from memwarden_operator.controller.settings import Settings
 from memwarden_operator.controller.world import World
-from memwarden_operator.remediation import ledger
+from memwarden_operator.remediation import evidence, ledger
 from memwarden_operator.remediation.case import Around, Case, Replicas
 from memwarden_operator.remediation.decisions import Act, Outcome, Remedied, decide, unchanged
+from memwarden_operator.remediation.evidence import Taken
 from memwarden_operator.remediation.plan import meant
 from memwarden_operator.remediation.replicas import RESOURCES, replicas_of
 
@@ -58,7 +61,7 @@ class Remedies:
         injector = await self._injector_says() if cases and mode in ("DryRun", "Act") else ""
         around = Around(self._settings.remediation, observed.collector, injector, self._cluster_left(now))
         living = frozenset(pod.uid for pod in observed.pods if not pod.over)
-        return decide(known.profile, cases, living, around, now)
+        return decide(known.profile, cases, living, around, now, self._evidence(known))
 
     async def act(self, known: Known, acts: Iterable[Act]) -> list[Outcome]:
         """What came of each; raises KubeError where the profile can't be read."""
@@ -75,7 +78,9 @@ class Remedies:
         outcomes = []
         for act in acts:
             if act.pending.id in pending:
-                outcome = await self._one(act)
+                outcome = await self._one(fresh, act)
+                if outcome is None:
+                    continue
                 metrics.REMEDIATIONS.labels(outcome.result, outcome.reason).inc()
                 _log.warning(
                     "%s of %s in namespace %s (pod %s): %s: %s: %s",
@@ -93,7 +98,16 @@ class Remedies:
                     return read(one).profile
         return None
 
-    async def _one(self, act: Act) -> Outcome:
+    async def _one(self, profile: MemoryProfile, act: Act) -> Outcome | None:
+        """None: evidence is being taken, and it is done later."""
+        if act.take:
+            why = await self._take(profile, act)
+            if not why:
+                return None
+            then = evidence.without(profile.spec.remediation.capture_evidence, why)
+            if then.step == "Stop":
+                return Outcome(act, "Refused", names.REFUSED_EVIDENCE, why)
+            act = replace(act, without=why)
         try:
             if act.pending.action == "RolloutRestart":
                 return await self._restart(act)
@@ -110,7 +124,8 @@ class Remedies:
             return Outcome(act, "Blocked", names.REFUSED_DISRUPTION_BUDGET, done.message)
         if done.outcome == "Refused":
             return Outcome(act, "Failed", names.REFUSED_BY_SERVER, done.message)
-        return Outcome(act, "Done", names.DECIDED, "the pod was evicted; its workload makes another one")
+        text = "the pod was evicted; its workload makes another one"
+        return Outcome(act, "Done", names.DECIDED, text + _lacks(act))
 
     async def _restart(self, act: Act) -> Outcome:
         about, work = act.case.reference, act.case.workload
@@ -119,7 +134,30 @@ class Remedies:
             await self._cluster.restart(RESOURCES[work.kind], work.namespace, work.name, about.uid, template)
         except (NotFound, Conflict) as error:
             return Outcome(act, "Failed", names.REFUSED_UNKNOWN_STATE, str(error))
-        return Outcome(act, "Done", names.DECIDED, "the workload makes all of its pods anew")
+        return Outcome(act, "Done", names.DECIDED, "the workload makes all of its pods anew" + _lacks(act))
+
+    # ── Evidence ───────────────────────────────────────────────────────────────────────────────────────
+    def _evidence(self, known: Known) -> dict[str, Taken]:
+        """Of what is pending, as far as it was asked for."""
+        namespace, name = known.key
+        pending = [entry.pending for entry in known.profile.status.actions if entry.pending is not None]
+        found = {
+            one.id: evidence.taken(self._world.snapshots.get((namespace, evidence.name_of(name, one))))
+            for one in pending
+        }
+        return {key: one for key, one in found.items() if one is not None}
+
+    async def _take(self, profile: MemoryProfile, act: Act) -> str:
+        """Ask for it; why it can't be asked for, or ""."""
+        about = profile.metadata
+        name = evidence.name_of(about.name, act.pending)
+        try:
+            await self._cluster.make_snapshot(
+                about.namespace, name, {"spec": evidence.wanted_of(act.case.workload)}
+            )
+        except (Forbidden, Invalid, NotFound) as error:
+            return str(error)
+        return ""
 
     async def _with_replicas(self, case: Case) -> Case:
         work = case.workload
@@ -161,6 +199,10 @@ class Remedies:
                 spent += ledger.within_hour(ledger.counted(entry, dry_run=False), now)
                 spent += entry.pending is not None
         return max(self._settings.remediations_per_hour - spent, 0)
+
+
+def _lacks(act: Act) -> str:
+    return f"; without evidence: {act.without}" if act.without else ""
 
 
 def _cases(observed: Observed) -> list[Case]:

@@ -3,13 +3,14 @@
 In mode Act an action is first only `pending` in the status. It is done when that is written: the write is refused where
 somebody else wrote meanwhile, so two controllers never decide on two pods. Who finds a pending action does it, this
 process or the next: it names one pod by its uid, so doing it twice changes nothing. Once it is done, or is given up, it
-leaves `pending`, and stands in `acted` and among the decisions by the same write.
+leaves `pending`, and stands in `acted` and among the decisions by the same write. Between the two evidence is taken.
 """
 
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 from memwarden_api import names
@@ -18,7 +19,9 @@ from memwarden_api.v1alpha1.remediation import (
     MAX_DECISIONS,
     MAX_WORKLOADS,
     Acted,
+    CaptureEvidence,
     Decision,
+    DecisionEvidence,
     Pending,
     Recommendation,
     Result,
@@ -26,6 +29,7 @@ from memwarden_api.v1alpha1.remediation import (
 )
 from memwarden_operator.remediation import advice, ledger
 from memwarden_operator.remediation.case import Around, Case
+from memwarden_operator.remediation.evidence import Evidence, Taken, following
 from memwarden_operator.remediation.plan import Action, Refusal, plan, still
 
 GIVE_UP: Final = timedelta(minutes=10)
@@ -38,11 +42,16 @@ class Act:
 
     case: Case
     pending: Pending
+    take: bool = False
+    """First have evidence taken; it itself is done in a later round."""
+    taken: Taken | None = None
+    without: str = ""
+    """Why there is none, where that is so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one."""
+    """What came of one. Refused: evidence could not be asked for."""
 
     act: Act
     result: Result
@@ -58,6 +67,8 @@ class Remedied:
     decisions: tuple[Decision, ...]
     actions: tuple[WorkloadActions, ...]
     acts: tuple[Act, ...] = ()
+    waits: bool = False
+    """Evidence is being taken: look again soon."""
 
     def put_into(self, status: MemoryProfileStatus) -> MemoryProfileStatus:
         return status.model_copy(
@@ -75,11 +86,16 @@ def unchanged(status: MemoryProfileStatus) -> Remedied:
 
 
 def decide(
-    profile: MemoryProfile, cases: Sequence[Case], living: frozenset[str], around: Around, now: datetime
+    profile: MemoryProfile,
+    cases: Sequence[Case],
+    living: frozenset[str],
+    around: Around,
+    now: datetime,
+    evidence: Evidence = MappingProxyType({}),
 ) -> Remedied:
     """All of it, for one profile. `living`: uids of its pods that are there, whoever owns them."""
     rules = profile.spec.remediation
-    book = _Book(profile, now, [case.workload.label for case in cases])
+    book = _Book(profile, now, [case.workload.label for case in cases], evidence)
     if rules.mode != "Act":
         book.drop_pending()
     acts = [act for case in cases if (act := _pending(case, profile, living, around, book))]
@@ -106,18 +122,25 @@ def decide(
             else:
                 book.intend(decision)
     recommendations = advice.recommended(profile, cases, book.entries, now) if rules.mode != "Off" else ()
-    return Remedied(recommendations, tuple(book.decisions[-MAX_DECISIONS:]), book.kept(), tuple(acts))
+    decisions = tuple(book.decisions[-MAX_DECISIONS:])
+    return Remedied(recommendations, decisions, book.kept(), tuple(acts), book.waits)
 
 
 def settled(profile: MemoryProfile, outcomes: Iterable[Outcome], now: datetime) -> MemoryProfileStatus:
     """The status with what came of pending actions. One that was not done stays pending, and is tried again."""
-    book = _Book(profile, now, [entry.workload for entry in profile.status.actions if entry.pending])
-    for outcome in outcomes:
+    done = list(outcomes)
+    evidence = {one.act.pending.id: one.act.taken for one in done if one.act.taken is not None}
+    book = _Book(
+        profile, now, [entry.workload for entry in profile.status.actions if entry.pending], evidence
+    )
+    for outcome in done:
         case, pending = outcome.act.case, outcome.act.pending
         if outcome.result == "Done":
             book.count(case, pending.returned, pending.since, dry_run=False)
             book.clear(case.workload.label)
-        book.say(case.workload.label, pending.pod, outcome.result, outcome.reason, outcome.message)
+        book.say(
+            case.workload.label, pending.pod, outcome.result, outcome.reason, outcome.message, pending.id
+        )
     status = profile.status
     made = Remedied(status.recommendations, tuple(book.decisions[-MAX_DECISIONS:]), book.kept())
     return made.put_into(status)
@@ -141,6 +164,7 @@ def _pending(
             "Done",
             names.DECIDED,
             "it was done before the controller began anew",
+            pending.id,
         )
         return None
     if pod is None or book.is_late(pending):
@@ -150,7 +174,20 @@ def _pending(
         book.clear(case.workload.label)
         book.say(case.workload.label, pending.pod, "Refused", refusal.reason, refusal.message)
         return None
-    return Act(case, pending)
+    return _with_evidence(case, pending, profile.spec.remediation.capture_evidence, book)
+
+
+def _with_evidence(case: Case, pending: Pending, wanted: CaptureEvidence, book: "_Book") -> Act | None:
+    """What is refused for want of it stays pending until it is given up: else another one were asked for at once."""
+    taken = book.evidence.get(pending.id)
+    then = following(wanted, taken, pending, book.now)
+    if then.step == "Wait":
+        book.waits = True
+        return None
+    if then.step == "Stop":
+        book.say(case.workload.label, pending.pod, "Refused", names.REFUSED_EVIDENCE, then.why, pending.id)
+        return None
+    return Act(case, pending, take=then.step == "Take", taken=taken, without=then.why)
 
 
 def _is_done(case: Case, pending: Pending, living: frozenset[str]) -> bool:
@@ -159,12 +196,24 @@ def _is_done(case: Case, pending: Pending, living: frozenset[str]) -> bool:
     return pending.pod_uid not in living
 
 
+def _was_tried(last: Decision) -> bool:
+    return last.result in ("Blocked", "Failed") or last.reason == names.REFUSED_EVIDENCE
+
+
+def _named(taken: Taken | None) -> DecisionEvidence | None:
+    return None if taken is None else DecisionEvidence(snapshot=taken.snapshot, path=taken.path)
+
+
 class _Book:
     """Decisions and entries of one profile while they are worked on."""
 
-    def __init__(self, profile: MemoryProfile, now: datetime, concerned: Iterable[str]) -> None:
+    def __init__(
+        self, profile: MemoryProfile, now: datetime, concerned: Iterable[str], evidence: Evidence
+    ) -> None:
         """`concerned`: workloads that something may be said of."""
         self.now = now
+        self.evidence = evidence
+        self.waits = False
         self._concerned = frozenset(concerned)
         self._profile = profile
         self.decisions = list(profile.status.remediations)
@@ -183,7 +232,7 @@ class _Book:
         for label, entry in list(self.entries.items()):
             if entry.pending is not None and self.is_late(entry.pending):
                 last = self._last(label)
-                tried = label in known and last is not None and last.result in ("Blocked", "Failed")
+                tried = label in known and last is not None and _was_tried(last)
                 reason = last.reason if last is not None and tried else names.REFUSED_UNKNOWN_STATE
                 self.clear(label)
                 minutes = GIVE_UP.seconds // 60
@@ -220,7 +269,7 @@ class _Book:
         )
         self.entries[entry.workload] = entry.model_copy(update={"pending": pending})
 
-    def say(self, label: str, pod: str, result: Result, reason: str, message: str) -> None:
+    def say(self, label: str, pod: str, result: Result, reason: str, message: str, pending: str = "") -> None:
         """Once: the same again is no news, and which pod would be next neither.
 
         Where the last words on ten workloads stand, the refusal of an eleventh is not told: it would push out one that
@@ -242,6 +291,7 @@ class _Book:
                 result=result,
                 reason=reason,
                 message=message[:1024],
+                evidence=_named(self.evidence.get(pending)),
             )
         )
 
