@@ -7,6 +7,7 @@ import collector_requests as otlp
 import httpx
 
 from memwarden_api import names
+from memwarden_api.scopes import container_scope
 
 if TYPE_CHECKING:
     from collector_processes import Collector
@@ -41,7 +42,9 @@ def about(pod: dict[str, Any]) -> dict[str, object]:
     """The attributes of its container's scope."""
     metadata = pod["metadata"]
     return {
-        **otlp.scope_attributes(f"{metadata['namespace']}/{metadata['name']}/app@{metadata['uid']}-1"),
+        **otlp.scope_attributes(
+            container_scope(metadata["namespace"], metadata["name"], metadata["uid"], "app", "1")
+        ),
         names.SCOPE_KIND: names.SCOPE_KIND_CONTAINER,
         names.K8S_NAMESPACE: metadata["namespace"],
         names.K8S_POD: metadata["name"],

@@ -44,6 +44,15 @@ class Pod:
             self._own(one.resource.attributes)
         assert otlp.post_metrics(self.client, request).status_code == 200
 
+    def histogram(self) -> None:
+        """Alone: memory is told by somebody else."""
+        self.now += 1
+        request = otlp.ExportMetricsServiceRequest()
+        points: list[otlp.Point] = [(names.OBJECTS_COUNT, 1000, {names.OBJECT_TYPE: "builtins.dict"})]
+        made = otlp.add_resource(request, otlp.process_attributes(self.scope), self.now, points)
+        self._own(made.resource.attributes)
+        assert otlp.post_metrics(self.client, request).status_code == 200
+
     def profile(self, line: int = 1) -> None:
         self.now += 1
         request = otlp.profiles(self.scope, self.now, [((("cart.py", line, "add"),), "inf", 5 * MIB, 10, 10)])
@@ -73,5 +82,5 @@ class Pod:
     def obey(self) -> None:
         """All that is asked of it now."""
         for command in self.commands():
-            self.profile(2) if command["kind"] == "Profile" else self.tick()
+            self.profile(2) if command["kind"] == "Profile" else self.histogram()
             self.answer(command)

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from controller_process import account
+from controller_process import Controller, account
 from injected_pods import Pods
 from installation import NAMESPACE, Installation
 from kinds_served import served
+from remediated import Injector
 
 from memwarden_operator.controller.rights import cluster_role
 
@@ -96,3 +97,34 @@ def kubeconfig(kubernetes_api: "ApiClient", folder: Path, kind: None) -> Iterato
     """Of an account that has the controller's rights and no other."""
     with account(kubernetes_api, "memwarden-test-controller", cluster_role()["rules"], folder) as path:
         yield path
+
+
+@pytest.fixture
+def injector() -> Iterator[Injector]:
+    page = Injector()
+    yield page
+    page.stop()
+
+
+@pytest.fixture
+def start(
+    tmp_path: Path, kubeconfig: Path, collector: Collector, injector: Injector, namespace: "Namespace"
+) -> Iterator[Callable[..., Controller]]:
+    """Starts a controller of this test's namespace; all end with the test, without a stack in their logs."""
+    started: list[Controller] = []
+
+    def begin(*options: str) -> Controller:
+        place = tmp_path / f"controller-{len(started)}"
+        place.mkdir()
+        one = Controller(
+            place, kubeconfig, collector.url, "--namespaces", namespace.name, "--remediation", "true",
+            "--injector-url", injector.url, *options,
+        )  # fmt: skip
+        started.append(one)
+        one.wait_ready()
+        return one
+
+    yield begin
+    for one in started:
+        one.stop()
+        assert "Traceback" not in one.log.read_text(), one.log.read_text()

@@ -2,20 +2,33 @@
 
 Controller and collector are processes beside the cluster; pods run and are ready, their memory is told to the collector
 as sidecars would. The injector's readiness is a page of the test's own.
+No evidence is asked for: test_evidence.py does that.
 """
 
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import drained_app
 import pytest
 from cluster.testing.waiting import eventually
 from controller_process import Controller
+from remediated import (
+    BUDGET,
+    JOB,
+    PATIENCE,
+    Injector,
+    acted,
+    decided,
+    deploy,
+    profile,
+    ready,
+    status,
+    uids,
+    workload,
+)
 
 from memwarden_api import names
 
@@ -32,173 +45,6 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 
 TO_THE_EVICTION = 120.0
 """The promise: from the verdict to the eviction."""
-PATIENCE = 300.0
-PROFILE = """
-apiVersion: memwarden.dev/v1alpha1
-kind: MemoryProfile
-metadata: {name: shop}
-spec:
-  selector: {matchLabels: {part: shop}}
-  sampling: {interval: 1s}
-  remediation:
-    mode: $mode
-    action: $action
-    limits: {maxPerHour: $hourly, cooldown: 10s, windows: $windows}
-"""
-WORKLOAD = """
-apiVersion: apps/v1
-kind: $kind
-metadata: {name: $name}
-spec:
-  replicas: $replicas
-  $more
-  selector: {matchLabels: {app: $name}}
-  template:
-    metadata: {labels: {app: $name, part: shop, memwarden.dev/injected: shop}}
-    spec:
-      terminationGracePeriodSeconds: $grace
-      containers: [{name: app, image: "$image", $container}]
-"""
-SLEEPS = 'command: [sleep, "100000"]'
-BUDGET = """
-apiVersion: policy/v1
-kind: PodDisruptionBudget
-metadata: {name: web}
-spec: {maxUnavailable: $unavailable, selector: {matchLabels: {app: web}}}
-"""
-JOB = """
-apiVersion: batch/v1
-kind: Job
-metadata: {name: report}
-spec:
-  template:
-    metadata: {labels: {app: report, part: shop, memwarden.dev/injected: shop}}
-    spec:
-      restartPolicy: Never
-      terminationGracePeriodSeconds: 0
-      containers: [{name: app, image: "$image", command: [sleep, "100000"]}]
-"""
-
-
-class Injector:
-    """Says whether it is ready."""
-
-    def __init__(self) -> None:
-        self.status = 200
-        outer = self
-
-        class Page(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.send_response(outer.status)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Nothing is told."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/readyz"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-@pytest.fixture
-def injector() -> Iterator[Injector]:
-    page = Injector()
-    yield page
-    page.stop()
-
-
-@pytest.fixture
-def start(
-    tmp_path: Path, kubeconfig: Path, collector: Collector, injector: Injector, namespace: "Namespace"
-) -> Iterator[Callable[..., Controller]]:
-    """Starts a controller of this test's namespace; all end with the test, without a stack in their logs."""
-    started: list[Controller] = []
-
-    def begin(*options: str) -> Controller:
-        place = tmp_path / f"controller-{len(started)}"
-        place.mkdir()
-        one = Controller(
-            place, kubeconfig, collector.url, "--namespaces", namespace.name, "--remediation", "true",
-            "--injector-url", injector.url, *options,
-        )  # fmt: skip
-        started.append(one)
-        one.wait_ready()
-        return one
-
-    yield begin
-    for one in started:
-        one.stop()
-        assert "Traceback" not in one.log.read_text(), one.log.read_text()
-
-
-def profile(
-    namespace: "Namespace", mode: str, *, windows: str = "[]", action: str = "Evict", hourly: int = 20
-) -> None:
-    namespace.apply(PROFILE, mode=mode, windows=windows, action=action, hourly=hourly)
-
-
-def deploy(namespace: "Namespace", image: str, name: str, **given: object) -> None:
-    usual = {"replicas": 2, "kind": "Deployment", "more": "", "container": SLEEPS, "grace": 0}
-    namespace.apply(WORKLOAD, image=image, name=name, **usual | given)
-
-
-def workload(
-    namespace: "Namespace",
-    image: str,
-    name: str = "web",
-    *,
-    replicas: int = 3,
-    kind: str = "Deployment",
-    more: str = "",
-    container: str = SLEEPS,
-    grace: int = 0,
-) -> list[dict[str, Any]]:
-    """Its pods, once all are ready; by name."""
-    deploy(namespace, image, name, replicas=replicas, kind=kind, more=more, container=container, grace=grace)
-    return ready(namespace, name, replicas)
-
-
-def ready(namespace: "Namespace", name: str, count: int) -> list[dict[str, Any]]:
-    def look() -> list[dict[str, Any]]:
-        from cluster.testing.namespace import is_ready
-
-        found = [one for one in namespace.pods(f"app={name}") if "deletionTimestamp" not in one["metadata"]]
-        assert [is_ready(one) for one in found] == [True] * count, [one["metadata"]["name"] for one in found]
-        return sorted(found, key=lambda one: one["metadata"]["name"])
-
-    return eventually(f"{count} ready pods of {name}", look, PATIENCE)
-
-
-def uids(pods: list[dict[str, Any]]) -> set[str]:
-    return {one["metadata"]["uid"] for one in pods}
-
-
-def status(namespace: "Namespace") -> dict[str, Any]:
-    return namespace.read("MemoryProfile", "shop", names.API_VERSION).get("status") or {}
-
-
-def decided(
-    namespace: "Namespace", label: str, result: str, reason: str = names.DECIDED, seconds: float = PATIENCE
-) -> dict[str, Any]:
-    """The newest such decision on a workload, once there is one."""
-
-    def look() -> dict[str, Any]:
-        told = status(namespace)
-        found = [one for one in told.get("remediations", ()) if one["workload"] == label]
-        same = [one for one in found if (one["result"], one["reason"]) == (result, reason)]
-        assert same, told
-        return same[-1]
-
-    return eventually(f"{label}: {result}, {reason}", look, seconds)
-
-
-def acted(namespace: "Namespace", label: str) -> list[dict[str, Any]]:
-    found = [one for one in status(namespace).get("actions", ()) if one["workload"] == label]
-    return found[0].get("acted", []) if found else []
 
 
 def test_a_dry_run_says_what_would_be_done_and_touches_nothing(

@@ -27,6 +27,9 @@ NOT_HERE: frozenset[Right] = frozenset(
         ("memwarden-controller", "memwarden.dev", "memoryprofiles/status", "update"),
         # Where a profile asks for remediation: none does here.
         ("memwarden-controller", "apps", "deployments", "get"),
+        # Where there is a HeapSnapshot: none is made here.
+        ("memwarden-controller", "memwarden.dev", "heapsnapshots", "delete"),
+        ("memwarden-controller", "memwarden.dev", "heapsnapshots/status", "patch"),
     )
 )
 FOR_ALERTS: Final = ("memoryalertpolicies", "memoryalertpolicies/status", "configmaps")
