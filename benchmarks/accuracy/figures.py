@@ -4,9 +4,11 @@ Runs of one program are alike, so intervals are drawn by program: a bootstrap ov
 2008), and where nothing went wrong, the exact bound of Clopper and Pearson (1934) on the number of programs.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -17,6 +19,7 @@ ROUNDS: Final = 2000
 SEED: Final = 20261121
 FAST_PERCENT: Final = 1.0
 FAST_SAMPLES: Final = 10
+WEEK: Final = 7 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,36 @@ def _bootstrap(
     ]
     low, high = np.quantile(drawn, (0.025, 0.975))
     return float(low), float(high)
+
+
+def leaked_megabytes(outcomes: Sequence[Outcome]) -> Figure:
+    """What had leaked when the leak was called: the median, in 10⁶ bytes."""
+    return quantile([one for one in outcomes if one.leaked_bytes is not None], _leaked, 0.5)
+
+
+def _leaked(outcome: Outcome) -> float:
+    return (outcome.leaked_bytes or 0.0) / 1e6
+
+
+def false_alarms_a_week(outcomes: Sequence[Outcome]) -> Figure:
+    """How often a week a healthy program is newly called leaking. Only long series have weeks; where it never happened,
+    the bound is that of a Poisson count of none."""
+    healthy = [one for one in outcomes if not one.truth.leak]
+    weeks = sum(one.seconds for one in healthy) / WEEK
+    if weeks < 1:
+        return Figure(None, None, None, len(healthy))
+    alarms = _grouped(healthy, _alarms_begun)
+    if not any(map(any, alarms)):
+        return Figure(0.0, 0.0, -math.log(0.05) / weeks, len(healthy))
+    lower, upper = _bootstrap(
+        alarms, lambda drawn: sum(map(sum, drawn)) / sum(map(len, drawn)) * len(healthy) / weeks
+    )
+    return Figure(sum(map(sum, alarms)) / weeks, lower, upper, len(healthy))
+
+
+def _alarms_begun(outcome: Outcome) -> float:
+    leaking = [one.kind == "Leaking" for one in outcome.verdicts]
+    return float(sum(now and not before for before, now in pairwise([False, *leaking])))
 
 
 def sites(outcomes: Sequence[Outcome]) -> tuple[Figure, Figure]:

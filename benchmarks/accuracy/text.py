@@ -43,15 +43,19 @@ def summary(outcomes: Sequence[Outcome], title: str) -> list[str]:
     first, third = figures.sites(outcomes)
     covered, error = figures.coverage(outcomes)
     bins, distance = figures.calibration(outcomes)
+    leaked, alarms = figures.leaked_megabytes(outcomes), figures.false_alarms_a_week(outcomes)
     lines += [
         f"right line first {shown(first)}, among three {shown(third)}; last verdict right "
         f"{shown(figures.right_at_the_end(outcomes))}",
         f"forecast: P10–P90 holds {shown(covered)} of {covered.count}; median error of P50 "
         + ("none asked" if error is None else f"{100 * error:.0f} %"),
+        f"leaked when called, median: {plain(leaked)} MB",
         "confidence said → right: "
         + ", ".join(f"{100 * item.confidence:.0f} → {100 * item.right:.0f} % ({item.runs})" for item in bins)
         + ("" if distance is None else f"; mean distance {100 * distance:.0f} points"),
     ]
+    if alarms.value is not None:
+        lines.append(f"false alarms a week and healthy program: {shown(alarms)}")
     for truth, counted in figures.confusion(outcomes).items():
         told = ", ".join(f"{kind} {count}" for kind, count in counted.most_common())
         lines.append(f"{truth} runs ended as: {told}")
@@ -68,6 +72,8 @@ def document(parts: Mapping[str, Sequence[Outcome]]) -> dict[str, Any]:
                 "site_top1": asdict(figures.sites(outcomes)[0]),
                 "site_top3": asdict(figures.sites(outcomes)[1]),
                 "right_at_the_end": asdict(figures.right_at_the_end(outcomes)),
+                "leaked_megabytes": asdict(figures.leaked_megabytes(outcomes)),
+                "false_alarms_a_week": asdict(figures.false_alarms_a_week(outcomes)),
                 "forecast_coverage": asdict(figures.coverage(outcomes)[0]),
                 "forecast_median_error": figures.coverage(outcomes)[1],
                 "calibration": [asdict(item) for item in figures.calibration(outcomes)[0]],

@@ -13,9 +13,9 @@ from corpus.labels import CORPUS, SPLITS
 HEADER = """\
 # Which programs a judge may be tuned on (train) and which it is only scored on (test). By program, never by run; a leak
 # and its repair stay together. Written by `python -m corpus.split`, which never moves what is here.
-# On 2026-11-21 the first test half was scored once and looked at; since then it is training. The present test part was
-# written after that, without a look at the judge's code, thresholds or scores;
-# fourteen programs of 2026-11-22 by who knew it.
+# What was scored and then looked at is training from then on: the first test half since 2026-11-21, fourteen programs
+# of 2026-11-22 since the same day. The 28 of the test part of 2026-11-21 were written without a look at the judge's
+# code, thresholds or scores, and nothing was tuned on them.
 """
 
 

@@ -14,9 +14,11 @@ def advice(kind: Kind, findings: Findings, site: Site | None, at_risk: bool) -> 
     if kind in (Kind.LEAKING, Kind.GROWING) and site is not None:
         place = f"{short_path(site.file)}:{site.line} {site.function}()"
         verb = "Look at" if kind is Kind.GROWING else "Find"
+        holder = findings.beside.container
+        keeps = f"whether {holder.name} keeps" if holder is not None else "what keeps"
         found.append(
             Advice(
-                f"{verb} what keeps the objects made at {place}: give that container a bound, "
+                f"{verb} {keeps} the objects made at {place}: give that container a bound, "
                 "remove entries when they are done with, or hold them weakly.",
                 site.live_bytes,
             )
@@ -31,6 +33,15 @@ def advice(kind: Kind, findings: Findings, site: Site | None, at_risk: bool) -> 
         )
         found.append(
             Advice("Try MALLOC_ARENA_MAX=2 once: if growth stops, it was the allocator's arenas.", grown)
+        )
+    opened = findings.beside.descriptors
+    if kind in (Kind.LEAKING, Kind.GROWING) and opened:
+        found.append(
+            Advice(
+                f"Close what is opened: {opened} more file descriptors are open than when the growth began, one by one "
+                "with it (files, sockets, connections).",
+                grown,
+            )
         )
     if kind is Kind.FRAGMENTED:
         held = findings.held_bytes or grown

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from memwarden_core.attribution import Attribution
+from memwarden_core.companions import in_step, seen_since
 from memwarden_core.containers import Cache, caches
 from memwarden_core.growth import Growth
-from memwarden_core.recording import FloatArray, MemoryLimit, Recording, Series
+from memwarden_core.recording import MemoryLimit, Recording, Series
 from memwarden_core.settings import JudgeSettings
 from memwarden_core.verdict import Site
 
@@ -45,7 +46,7 @@ def filling(
     for cache in caches(recording, float(memory.time[-1])):
         if cache.bound is None or _is_long_full(cache, recording.interval, settings):
             continue
-        entries = _since(cache.entries, growth.since, recording.interval)
+        entries = seen_since(cache.entries, growth.since, recording.interval)
         gained = float(entries.value[-1] - entries.value[0]) if entries.value.size > 1 else 0.0
         if gained <= 0 or not _explains(cache, entries, sites, memory, settings):
             continue
@@ -71,12 +72,6 @@ def _is_long_full(cache: Cache, interval: float, settings: JudgeSettings) -> boo
     return bool(cache.entries.time[-1] - since >= settings.stop_ticks * max(interval, 1e-3))
 
 
-def _since(series: Series, since: float, interval: float) -> Series:
-    """Censuses are far apart: the last one before the growth began counts as its beginning."""
-    first = max(0, int(np.searchsorted(series.time, since + interval, side="right")) - 1)
-    return Series(series.time[first:], series.value[first:])
-
-
 def _explains(
     cache: Cache, entries: Series, sites: Attribution | None, memory: Series, settings: JudgeSettings
 ) -> bool:
@@ -88,7 +83,7 @@ def _explains(
     # telling name: that may be chance.
     sure = cache.kind == "deque" or bool(cache.file)
     points = settings.census_points if sure else 2 * settings.census_points
-    return _in_step(entries, memory, points, settings)
+    return in_step(entries, memory, points, settings)
 
 
 def _passes_through(site: Site, cache: Cache) -> bool:
@@ -101,13 +96,3 @@ def _passes_through(site: Site, cache: Cache) -> bool:
     return any(
         file == cache.file and line >= cache.line and function in names for file, function, line in frames
     )
-
-
-def _in_step(entries: Series, memory: Series, points: int, settings: JudgeSettings) -> bool:
-    """Whether memory is a straight line of the number of entries, over enough censuses."""
-    if entries.time.size < points:
-        return False
-    held: FloatArray = np.interp(entries.time, memory.time, memory.value)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        correlation = float(np.corrcoef(entries.value, held)[0, 1])
-    return bool(np.isfinite(correlation)) and correlation**2 >= settings.census_fit

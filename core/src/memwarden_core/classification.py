@@ -35,6 +35,7 @@ def classify(findings: Findings, found: tuple[Gate, ...], settings: JudgeSetting
         (name, text)
         for name, text in (
             ("still-growing", "growth became slower lately: it may come to an end"),
+            ("no-new-threads", ""),
             ("load", "the load rises too and may explain it"),
             ("strong-drift", ""),
             ("lasting", ""),

@@ -11,6 +11,7 @@ _ORDER = (
     "no-known-bound",
     "no-life-before",
     "still-growing",
+    "no-new-threads",
     "load",
     "strong-drift",
     "lasting",

@@ -6,6 +6,7 @@ import numpy as np
 
 from memwarden_core.attribution import Attribution, attribute
 from memwarden_core.bounds import Filling, filling
+from memwarden_core.companions import NOBODY, Companions, companions
 from memwarden_core.floors import floors
 from memwarden_core.growth import Growth, growth
 from memwarden_core.lives import Rested, rested_before
@@ -17,6 +18,7 @@ from memwarden_core.settings import JudgeSettings
 from memwarden_core.signals import Signal, scope_memory, segment_signal
 from memwarden_core.trend import theil_sen
 from memwarden_core.wording import duration
+from memwarden_core.work import SlowerWork, slower_work
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,10 @@ class Findings:
     """A cache with a known bound that this growth goes into."""
     rested: Rested | None
     """A level that the life before this one kept to, and that is not reached again yet."""
+    beside: Companions
+    """What rises together with memory."""
+    slower: SlowerWork | None
+    """Where growth slowed because the program got less done."""
     limit: MemoryLimit | None
 
     @property
@@ -94,6 +100,8 @@ def examine(recording: Recording, at: float, settings: JudgeSettings) -> Finding
     sites: Attribution | None = None
     into: Filling | None = None
     rested: Rested | None = None
+    beside = NOBODY
+    slower: SlowerWork | None = None
     if signal is not None and measured is not None and not trouble:
         until = float(signal.time[-1])
         slope = heap_slope(signal, measured.since, interval, settings)
@@ -102,6 +110,9 @@ def examine(recording: Recording, at: float, settings: JudgeSettings) -> Finding
         sites = attribute(recording, measured.since, until + interval, slope, settings)
         seen = Series(signal.time, signal.anon)
         into = filling(recording, measured, sites, seen, recording.limit, settings)
+        if measured.trend.rise > 0:
+            slower = slower_work(recording, measured, until, settings)
+        beside = companions(recording, measured, seen, settings)
         if chosen is not None:
             rested = _not_reached(
                 rested_before(found_segments, chosen, memory, interval, settings), memory, settings
@@ -125,6 +136,8 @@ def examine(recording: Recording, at: float, settings: JudgeSettings) -> Finding
         attribution=sites,
         filling=into,
         rested=rested,
+        beside=beside,
+        slower=slower,
         limit=recording.limit,
     )
 

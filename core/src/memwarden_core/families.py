@@ -168,6 +168,37 @@ def _pool(generator: np.random.Generator) -> Shape:
     return Shape([SyntheticProcess(_service(generator), 50 * MB, float(at)) for at in (0, *begin)])
 
 
+def _threads(generator: np.random.Generator) -> Shape:
+    """A pool that takes on one thread after another; each brings a table of its own and stays."""
+    starts = np.cumsum(generator.uniform(4, 9, generator.integers(12, 30))) + 5
+    size = generator.uniform(0.8, 3) * MB
+
+    def table(tick: FloatArray) -> FloatArray:
+        return size * (np.searchsorted(starts, tick + 1) - np.searchsorted(starts, tick)).astype(np.float64)
+
+    process = SyntheticProcess(
+        [*_service(generator), SyntheticSite("serve", table, for_ever)],
+        generator.uniform(30, 120) * MB,
+        threads=lambda tick: 3.0 + np.searchsorted(starts, tick).astype(np.float64),
+    )
+    return Shape([process])
+
+
+def _slowing(generator: np.random.Generator) -> Shape:
+    """A leak that each request has to walk through: as busy as ever, it gets less done."""
+    tau = generator.uniform(40, 80)
+    size, request = generator.uniform(1.0, 3.0) * MB, generator.uniform(20, 40) * MB
+
+    def pace(tick: FloatArray) -> FloatArray:
+        return 1 / (1 + tick / tau)
+
+    sites = [
+        SyntheticSite("handle_request", lambda tick: request * pace(tick), after(0.6)),
+        SyntheticSite("remember", lambda tick: size * pace(tick), for_ever),
+    ]
+    return Shape([SyntheticProcess(sites, generator.uniform(30, 120) * MB)])
+
+
 def _leaky_workers(generator: np.random.Generator) -> Shape:
     rate = generator.uniform(0.3, 0.8) * MB
     sites = [*_service(generator), SyntheticSite("remember", constant(rate, 4), for_ever)]
@@ -213,6 +244,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("leak-staircase", True, 280, _staircase, 200),
     Family("leak-native", True, 200, _native, 110),
     Family("leak-in-workers", True, 200, _leaky_workers, 100),
+    Family("leak-that-slows", True, 300, _slowing, 250),
     Family("leak-with-gap", True, 240, _leak((0.5, 1.5), gaps=[(40, 52)]), 130),
     Family("white-noise", False, 300, _wander(0.0, 5)),
     Family("wandering-0.95", False, 300, _wander(0.95, 6)),
@@ -228,6 +260,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("shrink", False, 300, _shrink),
     Family("short-workers", False, 300, _workers),
     Family("pool-starts", False, 300, _pool),
+    Family("threads-start", False, 300, _threads),
     Family("restarting", False, 300, _restarting),
     Family("fragmenting", False, 300, _fragmenting),
     Family("one-peak", False, 300, _one_peak),

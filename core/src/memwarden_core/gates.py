@@ -25,6 +25,7 @@ NAMES: Final = (
     "not-slowing",
     "no-known-bound",
     "no-life-before",
+    "no-new-threads",
     "load",
     *SITE_GATES,
     "strong-drift",
@@ -64,8 +65,8 @@ def gates(
     found += _trend_gates(growth, settings)
     sites = _site_gates(findings, settings)
     attributed = all(gate.passed for gate in sites)
-    found += _shape_gates(growth, attributed, settings)
-    found += [_no_known_bound(findings), _no_life_before(findings)]
+    found += _shape_gates(findings, growth, attributed, settings)
+    found += [_no_known_bound(findings), _no_life_before(findings), _no_new_threads(findings)]
     found.append(_load(findings))
     found += sites
     found.append(_strong_drift(growth, attributed, allowed_chance, settings))
@@ -160,9 +161,10 @@ def _trend_gates(growth: Growth, settings: JudgeSettings) -> list[Gate]:
     ]  # fmt: skip
 
 
-def _shape_gates(growth: Growth, attributed: bool, settings: JudgeSettings) -> list[Gate]:
+def _shape_gates(findings: Findings, growth: Growth, attributed: bool, settings: JudgeSettings) -> list[Gate]:
     needed = settings.still_growing if attributed else settings.still_growing_unattributed
-    s = growth.shape
+    slower = findings.slower
+    s = growth.shape if slower is None else slower.shape
     slows = s.slows(settings)
     ratio = min(s.late_over_early, 9.0)
     return [
@@ -174,7 +176,10 @@ def _shape_gates(growth: Growth, attributed: bool, settings: JudgeSettings) -> l
             "not-slowing", not slows, s.end_over_start, settings.slowing_ratio, "ratio",
             f"growth slows as a filling cache does: a curve towards {amount(s.bound)} fits better than a line"
             if slows
-            else "growth does not slow towards a bound",
+            else "growth does not slow towards a bound"
+            if slower is None
+            else f"growth slows only as the program does: it gets {percent(slower.pace)} of the work done that it "
+            "did before, and grows by as much with each piece of it",
         ),
     ]  # fmt: skip
 
@@ -202,6 +207,15 @@ def _no_life_before(findings: Findings) -> Gate:
         f"{duration(rested.until - rested.since)}: that is not reached yet"
     )
     return Gate("no-life-before", False, rested.level, None, "By", text)
+
+
+def _no_new_threads(findings: Findings) -> Gate:
+    threads = findings.beside.threads
+    if threads is None:
+        text = "memory does not rise step by step with the number of threads"
+        return Gate("no-new-threads", True, None, None, "threads", text)
+    text = f"it comes with {threads.more} new threads, {amount(threads.bytes_each)} each: a pool that starts is no leak"
+    return Gate("no-new-threads", False, threads.more, None, "threads", text)
 
 
 def _load(findings: Findings) -> Gate:

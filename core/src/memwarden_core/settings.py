@@ -129,12 +129,22 @@ class JudgeSettings:
     bound is that of a class outside the standard library."""
     census_fit: float = 0.95
     """… and so much of the memory's movement they must explain (R²)."""
+    crew_threads: int = 8
+    """So many new threads, with memory in step, are a pool that starts …"""
+    pool_threads: int = 64
+    """… up to so many. More are none: threads without end are a leak themselves."""
     load_rise: float = 0.2
     """CPU time and allocation rate must rise by so much to count as a reason."""
     load_correlation: float = 0.8
     """… and go along with memory so closely."""
     load_excess: float = 1.5
     """Memory that rises by more than so many times the load's rise is not the load's."""
+    work_excess: float = 5.0
+    """Allocations count as work where there are so many times more of them than growth: else they are the growth."""
+    slower_share: float = 0.8
+    """The program got less done: its last third's work is at most this share of the first third's …"""
+    rest_share: float = 0.25
+    """… and at least this share of it: below, it has come to rest."""
     heap_share: float = 0.5
     """The live heap must explain this share of the growth, else the growth is not attributed."""
     flat_heap_share: float = 0.2

@@ -5,6 +5,7 @@ import numpy as np
 from memwarden_core.attribution import Attribution
 from memwarden_core.code import short_path
 from memwarden_core.examination import Findings
+from memwarden_core.growth import Growth
 from memwarden_core.recording import MemoryLimit
 from memwarden_core.verdict import Forecast, Kind, Site
 from memwarden_core.wording import amount, clock, duration, duration_range, limit_name, percent, rate
@@ -88,10 +89,28 @@ def _steady(findings: Findings, now: float) -> str:
 
 
 def cause(kind: Kind, findings: Findings, attributed: bool, sites: Attribution | None) -> str:
-    """Who allocates what grows, in one sentence; "" where there is nothing to explain."""
+    """Who allocates what grows, and what rises with it; "" where there is nothing to explain."""
     growth = findings.growth
     if growth is None or kind in (Kind.HEALTHY, Kind.UNKNOWN, Kind.WARMING_UP):
         return ""
+    return _allocated(kind, findings, growth, attributed, sites) + _in_step(findings)
+
+
+def _in_step(findings: Findings) -> str:
+    """The container that most likely holds it: nobody asked who points at whom, so no more than this is said."""
+    container = findings.beside.container
+    if container is None:
+        return ""
+    pace = container.growth / max(float(np.ptp(container.entries.time)), 1e-9)
+    return (
+        f" In step with it grows {container.name} ({container.type}): {container.size:.0f} entries, "
+        f"{60 * pace:+.0f} a minute."
+    )
+
+
+def _allocated(
+    kind: Kind, findings: Findings, growth: Growth, attributed: bool, sites: Attribution | None
+) -> str:
     top = sites.top if sites is not None else None
     if attributed and top is not None:
         where = f" in {top.processes} processes" if top.processes > 1 else ""

@@ -28,6 +28,7 @@ from memwarden_core.signals import (
     HEAP_LIVE,
     MEMORY_ANON,
     PROCESS_MEMORY_ANON,
+    PROCESS_THREAD_COUNT,
 )
 
 OBJECT_BYTES = 16 * 1024
@@ -84,6 +85,8 @@ class SyntheticProcess:
     begin: float = 0.0
     end: float = np.inf
     hooked: bool = True
+    threads: RateOf | None = None
+    """How many threads it has, by tick; None: nobody counts."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,8 @@ def record(shape: Shape, ticks: int, seed: int, interval: float = 1.0, profile_t
         if not seen.any():
             continue
         series[SeriesKey(PROCESS_MEMORY_ANON, index)] = Series(time[seen], own[seen])
+        if process.threads is not None:
+            series[SeriesKey(PROCESS_THREAD_COUNT, index)] = Series(time[seen], process.threads(tick)[seen])
         if process.hooked:
             series[SeriesKey(HEAP_LIVE, index)] = Series(time[seen], heap[seen])
             series[SeriesKey(HEAP_ALLOCATED, index)] = Series(time[seen], allocated[seen])

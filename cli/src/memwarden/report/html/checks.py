@@ -32,7 +32,7 @@ GROUPS: Final = (
     ),
     Group(
         "Could it be a cache, or more work?",
-        ("still-growing", "not-slowing", "no-known-bound", "no-life-before", "load"),
+        ("still-growing", "not-slowing", "no-known-bound", "no-life-before", "no-new-threads", "load"),
     ),
     Group("Is it known who keeps it?", ("heap-explains", "site-samples", "site-ages", "sites-explain")),
     Group("Is it certain enough to say leak?", ("strong-drift", "lasting", "confirmed")),
@@ -101,6 +101,11 @@ WORDS: Final = {
         "Is it more than it needed in its life before?",
         "A process that was started again fills up again. Where its life before came to rest at more memory than is "
         "held now, growth up to there is expected. The number is that level.",
+    ),
+    "no-new-threads": Words(
+        "Does it grow without new threads?",
+        "A pool that starts one thread after another takes more memory with each, and is complete some day. The number "
+        "is how many were started.",
     ),
     "load": Words(
         "Does it grow without more work to do?",
