@@ -131,6 +131,15 @@ def test_our_containers_never_ask_for_more_than_they_may_use_and_qos_stays(
     assert is_guaranteed(everyone) == is_guaranteed(users)
 
 
+@pytest.mark.nightly
+def test_both_hold_for_other_pods_each_night() -> None:
+    often = settings(max_examples=5_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    injecting = test_injecting_twice_is_injecting_once_and_nothing_of_the_user_s_goes.hypothesis.inner_test
+    asking = test_our_containers_never_ask_for_more_than_they_may_use_and_qos_stays.hypothesis.inner_test
+    often(given(any_pod, environments, any_limits)(injecting))()
+    often(given(any_pod, any_limits)(asking))()
+
+
 # ── By example ───────────────────────────────────────────────────────────────────────────────────────────
 def test_a_pod_gets_probes_a_native_sidecar_and_three_variables() -> None:
     made = injected(pod())
