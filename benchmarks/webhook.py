@@ -227,7 +227,7 @@ def measure(folder: Path, seconds: float) -> int:
     servers = {"bare": Server.start(folder, "bare", [__file__, "--serve", "bare", *files])}
     command = ["-m", "memwarden_operator", "injector", "--listen=127.0.0.1:0", "--health-listen=127.0.0.1:0"]
     command += [f"--tls-cert={certificate}", f"--tls-key={key}", f"--api-server=http://127.0.0.1:{api.port}"]
-    command += ["--sidecar-image=s:1", "--probes-image=p:1", "--collector=https://c:4318", "--drain=1ms"]
+    command += ["--sidecar-image=s:1", "--collector=https://c:4318", "--drain=1ms"]
     command += [f"--collector-ca-file={certificate}"]
     servers["injector"] = Server.start(folder, "injector", command)
     try:

@@ -4,7 +4,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from cluster.testing.waiting import eventually
-from installation import INJECT, WAIT_SECONDS, profile
+from installation import INJECT, PROFILE_API, WAIT_SECONDS, profile
 
 if TYPE_CHECKING:
     from cluster.testing.namespace import Namespace
@@ -16,6 +16,9 @@ SAYS = (
 )
 FOLDER = "/opt/memwarden/python/inject"
 RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+LEAK, LEAKING_LINE = "sessions_kept", '{"id": number'
+ROOM = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "1Gi"}}
+"""For half an hour of that leak."""
 SELECTED = {"part-of": "shop", INJECT: "true"}
 
 
@@ -41,10 +44,10 @@ def spec(image: str, *command: str, **container: Any) -> dict[str, Any]:
 class Pods:
     """Makes objects in a namespace with a profile, and says what their containers said."""
 
-    def __init__(self, namespace: "Namespace", image: str) -> None:
+    def __init__(self, namespace: "Namespace", image: str, **profile_spec: Any) -> None:
         self.namespace = namespace
         self.image = image
-        profile(namespace, "shop", {"matchLabels": {"part-of": "shop"}})
+        profile(namespace, "shop", {"matchLabels": {"part-of": "shop"}}, **profile_spec)
 
     def tried(self) -> tuple[bool, float]:
         """By a dry run: whether a labelled pod would be injected now, and how many seconds that took."""
@@ -73,6 +76,25 @@ class Pods:
         }
         deployments = self.namespace.resources.resources.get(api_version="apps/v1", kind="Deployment")
         deployments.create(body=body, namespace=self.namespace.name)
+
+    def status(self) -> dict[str, Any]:
+        """What the profile says by now."""
+        found: dict[str, Any] = self.namespace.read("MemoryProfile", "shop", PROFILE_API).get("status") or {}
+        return found
+
+    def leaking(self) -> dict[str, Any]:
+        """The one workload of the profile that leaks; an AssertionError while there is none."""
+        found = self.status().get("workloads") or ()
+        (leaking,) = [one for one in found if one["verdict"] == "Leaking"] or [None]
+        assert leaking is not None, found
+        return dict(leaking)
+
+    def unharmed(self, pod: dict[str, Any]) -> None:
+        """It is the same pod, and none of its containers has started again."""
+        after = self.namespace.read("Pod", pod["metadata"]["name"])
+        assert after["metadata"]["uid"] == pod["metadata"]["uid"]
+        every = [*after["status"]["containerStatuses"], *after["status"]["initContainerStatuses"]]
+        assert {one["name"]: one["restartCount"] for one in every} == {one["name"]: 0 for one in every}
 
     def said(self, pod: str, container: str = "app") -> str:
         def look() -> str:

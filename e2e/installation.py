@@ -22,7 +22,7 @@ INSTALL_SECONDS = 900
 PROFILE_API = "memwarden.dev/v1alpha1"
 INJECT = "memwarden.dev/inject"
 WAIT_SECONDS = 300.0
-IMAGES = ("collector", "operator", "sidecar", "probes")
+IMAGES = ("collector", "operator", "sidecar")
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,13 @@ class Installation:
     helm: list[str]
     image: Callable[[str], str]
     folder: Path
+    charts: Path = CHARTS
+    images: tuple[str, ...] = IMAGES
 
     def values(self) -> dict[str, Any]:
         """What a trial without storage sets, with the images of this checkout."""
         images: dict[str, Any] = {"registry": ""}  # each has its own below
-        for name in IMAGES:
+        for name in self.images:
             repository, _, tag = self.image(f"memwarden-{name}").rpartition(":")
             images[name] = {"repository": repository, "tag": tag}
         database = {"image": self.image("postgresql-17"), "dataFolder": "/data", "userId": 10001}
@@ -52,13 +54,17 @@ class Installation:
         if not self.is_there():
             self.install()
 
+    def prepare(self) -> None:
+        """The kinds, and the namespace, into which a user may put a Secret of his own first."""
+        self._run("upgrade", "--install", KINDS, self.charts / "memwarden-crds", "--create-namespace")
+
     def install(self, **more: Any) -> None:
         """Install or upgrade, and wait until all pods are ready."""
         file = self.folder / "values.yaml"
         file.write_text(yaml.safe_dump({**self.values(), **more}))
-        self._run("upgrade", "--install", KINDS, CHARTS / "memwarden-crds", "--create-namespace")
+        self.prepare()
         wait = ("--wait", f"--timeout={INSTALL_SECONDS}s")
-        self._run("upgrade", "--install", RELEASE, CHARTS / "memwarden", "--values", file, *wait)
+        self._run("upgrade", "--install", RELEASE, self.charts / "memwarden", "--values", file, *wait)
 
     def test(self) -> str:
         """`helm test`; what it says. Its pod is gone where all is well."""
@@ -79,9 +85,9 @@ class Installation:
         return ended
 
 
-def profile(namespace: "Namespace", name: str, selector: dict[str, Any]) -> None:
-    """Make a MemoryProfile that says nothing but whom it selects."""
+def profile(namespace: "Namespace", name: str, selector: dict[str, Any], **spec: Any) -> None:
+    """Make a MemoryProfile that says whom it selects, and nothing else unless it is given."""
     kind = {"apiVersion": PROFILE_API, "kind": "MemoryProfile"}
-    body = {**kind, "metadata": {"name": name}, "spec": {"selector": selector}}
+    body = {**kind, "metadata": {"name": name}, "spec": {"selector": selector, **spec}}
     resource = namespace.resources.resources.get(api_version=PROFILE_API, kind="MemoryProfile")
     resource.create(body=body, namespace=namespace.name)

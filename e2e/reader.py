@@ -1,7 +1,8 @@
 """Asks the collector of an installed release, with no more rights than to look at the profiles of one namespace."""
 
 import ssl
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 import httpx
@@ -24,6 +25,13 @@ metadata: {name: reader}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: memwarden-view}
 subjects: [{kind: ServiceAccount, name: reader, namespace: $namespace}]
 """
+
+
+class Judgement(NamedTuple):
+    """Of a moment, as the container's samples have it."""
+
+    at: float
+    verdict: str
 
 
 class Reader:
@@ -53,9 +61,22 @@ class Reader:
         found: list[dict[str, Any]] = answer.json()["items"]
         return found
 
-    def moments(self) -> list[float]:
-        """When the one container of the namespace was measured."""
+    def moments(self, scope: str = "") -> list[float]:
+        """When a container was measured: this one, or the only one of the namespace."""
+        path = f"/scopes/{quote(scope or self._only())}/series?metric={names.MEMORY_ANON}&points=10000"
+        return sorted({moment for series in self.ask(path) for moment in series["times"]})
+
+    def judgements(self, scope: str = "") -> list[Judgement]:
+        """What was said of it by and by: a verdict that stays is kept twice a minute."""
+        wanted = scope or self._only()
+        verdicts = self.ask(f"/verdicts?namespace={self.namespace.name}")
+        history = [entry for one in verdicts if one["scope"] == wanted for entry in one["history"]]
+        assert history, f"{wanted} is not judged yet"
+        return [
+            Judgement(datetime.fromisoformat(entry["at"]).timestamp(), entry["verdict"]) for entry in history
+        ]
+
+    def _only(self) -> str:
         scopes = self.ask(f"/scopes?namespace={self.namespace.name}")
         assert len(scopes) == 1, scopes
-        path = f"/scopes/{quote(scopes[0]['scope'])}/series?metric={names.MEMORY_ANON}"
-        return sorted({moment for series in self.ask(path) for moment in series["times"]})
+        return str(scopes[0]["scope"])

@@ -3,8 +3,9 @@
     sudo .venv/bin/python benchmarks/in_cluster/pod_start.py [--pods 20] [--keep FILE]
 
 From the request that makes the pod to the first line of a Python program in it, by one clock: webhook, volumes, the
-container that copies the probes, the sidecar's start, and the probe's own. Images are on the node. The test cluster
-(docs/operations/test-cluster.md) and Memwarden in it are used where they are there, else made, and removed at the end.
+sidecar's start with the copy of the probes, the container that looks at the app's image, and the probe's own. Images
+are on the node. The test cluster (docs/operations/test-cluster.md) and Memwarden in it are used where they are there,
+else made, and removed at the end.
 Target: 1.5 s at the median of the differences, of each injected pod to the one without before it.
 """
 
@@ -188,7 +189,7 @@ def main() -> int:
     was_up = cluster.status().up
     cluster.up(say)
     try:
-        wanted = ("memwarden-collector", "memwarden-operator", "memwarden-sidecar", "memwarden-probes")
+        wanted = ("memwarden-collector", "memwarden-operator", "memwarden-sidecar")
         references = {
             name: images.provide(cluster, settings, name, say)
             for name in (*wanted, "postgresql-17", "python-3.11")

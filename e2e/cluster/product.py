@@ -80,15 +80,23 @@ def _uv(*words: str | Path) -> str:
     return run(python, "-m", "uv", *words, environment=environment, folder=ROOT, timeout=INSTALL_SECONDS)
 
 
+def sidecar_and_probes(context: Path) -> None:
+    # The names of memwarden-api are all that a sidecar imports: they need no pydantic.
+    python_site("memwarden-sidecar", ("memwarden-api", "memwarden-sidecar"), ("pydantic",), context)
+    probe_files(context)
+
+
 BUILT_BY = ("images/python_image.py", "images/rootfs.py", "images/sbom.py")
 # name: (what the build sees, what else it is made from, what puts the rest of the context together)
 Recipe = tuple[tuple[str, ...], tuple[str, ...], Callable[[Path], None]]
 IMAGES: dict[str, Recipe] = {
     "memwarden-sidecar": (
         ("images/sidecar", *BUILT_BY),
-        ("sidecar/src", "sidecar/pyproject.toml", "crds/src", "crds/pyproject.toml", "uv.lock"),
-        # The names of memwarden-api are all that a sidecar imports: they need no pydantic.
-        partial(python_site, "memwarden-sidecar", ("memwarden-api", "memwarden-sidecar"), ("pydantic",)),
+        (
+            *("sidecar/src", "sidecar/pyproject.toml", "crds/src", "crds/pyproject.toml", "uv.lock"),
+            *(*(f"probes/python/{part}" for part in PROBE_PARTS), "probes/native/lib"),
+        ),
+        sidecar_and_probes,
     ),
     "memwarden-collector": (
         ("images/collector", *BUILT_BY),
@@ -116,10 +124,5 @@ IMAGES: dict[str, Recipe] = {
             ("memwarden-api", "memwarden-kube", "memwarden-operator"),
             ("memwarden-core",),
         ),
-    ),
-    "memwarden-probes": (
-        ("images/probes", "images/sbom.py"),
-        (*(f"probes/python/{part}" for part in PROBE_PARTS), "probes/native/lib"),
-        probe_files,
     ),
 }

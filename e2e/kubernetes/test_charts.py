@@ -272,7 +272,6 @@ def test_images_come_from_where_they_are_said_to_be(charts: Helm) -> None:
         "containers"
     ]
     assert f"--sidecar-image={mirror}-sidecar:1.2.3" in injector["args"]
-    assert f"--probes-image={mirror}-probes:1.2.3" in injector["args"]
     for pod in templates(objects):
         assert pod["spec"]["imagePullSecrets"] == [{"name": "mirror"}]
 

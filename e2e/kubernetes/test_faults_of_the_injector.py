@@ -2,17 +2,15 @@
 
 import re
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from cluster.testing.network import cut_from_api_server
 from cluster.testing.waiting import eventually
 from injected_pods import Pods, spec
-from installation import PROFILE_API, WAIT_SECONDS
+from installation import WAIT_SECONDS
 from release import Release
+from under_load import asked_all_the_time
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -85,7 +83,7 @@ def test_its_certificate_expired_and_made_anew(pods: Pods, release_parts: Releas
 def test_its_certificate_rotated_under_load(pods: Pods, release_parts: Release) -> None:
     before = release_parts.secret("injector-tls", "tls.crt")
     release_parts.wait_served("injector", WEBHOOK_PORT)
-    with load(pods) as seen:
+    with asked_all_the_time(lambda: pods.tried()[0]) as seen:
         release_parts.put_certificate("injector", days=5)  # due: the writer makes another
         release_parts.renew_certificates()
         assert release_parts.secret("injector-tls", "tls.crt") != before
@@ -94,31 +92,6 @@ def test_its_certificate_rotated_under_load(pods: Pods, release_parts: Release) 
         at_rotation = len(seen)
         eventually("pods after it", lambda: len(seen) >= at_rotation + 10, WAIT_SECONDS)
     assert set(seen) == {True}, f"{seen.count(False)} of {len(seen)} pods were let through unchanged"
-
-
-@contextmanager
-def load(pods: Pods) -> Iterator[list[bool]]:
-    """Pods are made all the time, by two; gives whether each was injected, as it happens."""
-    seen: list[bool] = []
-    over = threading.Event()
-
-    def make() -> None:
-        while not over.is_set():
-            try:
-                seen.append(pods.tried()[0])
-            except Exception:
-                seen.append(False)
-                raise
-
-    threads = [threading.Thread(target=make) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join(60)
 
 
 def test_killed_during_a_rollout_and_away_for_a_while(pods: Pods, release_parts: Release) -> None:
@@ -141,7 +114,7 @@ def test_killed_during_a_rollout_and_away_for_a_while(pods: Pods, release_parts:
     assert "missed" in without
 
     def told() -> bool:
-        status = pods.namespace.read("MemoryProfile", "shop", PROFILE_API).get("status") or {}
+        status = pods.status()
         coverage = status.get("coverage") or {}
         skipped = {one["pod"]: one["reason"] for one in coverage.get("skipped") or ()}
         assert skipped == dict.fromkeys(without, "NotSeenByInjector"), status

@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -12,10 +12,12 @@ import pytest
 from cluster.local.way import LocalCluster
 from cluster.testing.network import reached_only_by, traffic_cut
 from cluster.testing.waiting import eventually
-from injected_pods import Pods, spec
-from installation import NAMESPACE, PROFILE_API, WAIT_SECONDS, Installation
+from harness import line_of
+from injected_pods import LEAK, LEAKING_LINE, ROOM, SAYS, Pods, spec
+from installation import NAMESPACE, WAIT_SECONDS, Installation
 from reader import Reader
 from release import Release
+from under_load import asked_all_the_time
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -25,7 +27,14 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600)]
 
 OUTAGE_SECONDS = 60.0
 GAP_SECONDS = OUTAGE_SECONDS / 2
-"""Samples are 15 s apart on a quiet machine. What an outage has cost would leave a gap of all its length."""
+"""Samples are a second apart on a quiet machine. What an outage has cost would leave a gap of all its length."""
+VERDICT_SECONDS = 1200.0
+HTTP_PORT = 4318
+BEGINS = "/tmp/begins"
+LEAK_ONCE_TOLD = (
+    f"{SAYS}; import os, runpy, time\nwhile not os.path.exists('{BEGINS}'): time.sleep(0.1)\n"
+    f"runpy.run_path('/apps/{LEAK}.py', run_name='__main__')"
+)
 DENIED = """
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -57,11 +66,20 @@ def stopped(cluster: LocalCluster, program: str) -> Iterator[None]:
         os.kill(process, signal.SIGCONT)
 
 
-def test_outages_of_collector_database_and_api_server_harm_no_app_and_leave_no_gap(
-    local: LocalCluster, pods: Pods, release_parts: Release
+@pytest.fixture
+def sampled_finely(watched: "Namespace", image: Callable[[str], str]) -> Pods:
+    """Pods of which there is a sample a second, so that the judge needs minutes."""
+    made = Pods(watched, image("python-3.11"), sampling={"interval": "1s"})
+    made.injectable()
+    return made
+
+
+def test_outages_of_collector_database_and_api_server_harm_no_app_leave_no_gap_and_hide_no_leak(
+    local: LocalCluster, sampled_finely: Pods, release_parts: Release
 ) -> None:
+    pods = sampled_finely
     reader = Reader(pods.namespace, release_parts)
-    pods.make(spec(pods.image))
+    pods.make(spec(pods.image, "python3", "-c", LEAK_ONCE_TOLD, resources=ROOM))
     (pod,) = pods.namespace.wait_ready("one")
     eventually("the first samples", lambda: len(reader.moments()) >= 3, WAIT_SECONDS)
     (database,) = release_parts.addresses("database")
@@ -73,6 +91,8 @@ def test_outages_of_collector_database_and_api_server_harm_no_app_and_leave_no_g
     began = time.time()
     for name, outage in outages.items():
         with outage:
+            if name == "collector":
+                pods.namespace.execute("one", "touch", BEGINS)
             time.sleep(OUTAGE_SECONDS)
         over = time.time()
 
@@ -83,19 +103,56 @@ def test_outages_of_collector_database_and_api_server_harm_no_app_and_leave_no_g
             assert max(gaps) < GAP_SECONDS, sorted(gaps)[-3:]
             return True
 
+        def judged(over: float = over) -> bool:
+            last = max(entry.at for entry in reader.judgements())
+            assert last > over, f"{over - last:.0f} s before its end"
+            return True
+
         eventually(f"the gap of the {name} to be closed", closed, WAIT_SECONDS)
-    after = pods.namespace.read("Pod", "one")
-    assert after["metadata"]["uid"] == pod["metadata"]["uid"]
-    every = [*after["status"]["containerStatuses"], *after["status"]["initContainerStatuses"]]
-    assert {one["name"]: one["restartCount"] for one in every} == {one["name"]: 0 for one in every}
+        eventually(f"a judgement after the {name} is back", judged, WAIT_SECONDS)
+
+    told = eventually("the leak that began while the collector was away", pods.leaking, VERDICT_SECONDS)
+    assert told["site"].endswith(f"{LEAK}.py:{line_of(LEAK, LEAKING_LINE)}"), told
+    pods.unharmed(pod)
     # The API server's outage is none of theirs either.
     for part in ("injector", "controller"):
         release_parts.wait_ready(part)
     assert pods.tried()[0]
 
 
+def test_the_collectors_certificate_rotated_under_load(sampled_finely: Pods, release_parts: Release) -> None:
+    pods = sampled_finely
+    reader = Reader(pods.namespace, release_parts)
+    pods.make(spec(pods.image))
+    (pod,) = pods.namespace.wait_ready("one")
+    eventually("the first samples", lambda: len(reader.moments()) >= 3, WAIT_SECONDS)
+    before = release_parts.secret("collector-tls", "tls.crt")
+    release_parts.wait_served("collector", HTTP_PORT)
+    began = time.time()
+    # Each question is a connection of its own, checked against the authority.
+    with asked_all_the_time(lambda: bool(reader.moments())) as answered:
+        release_parts.put_certificate("collector", days=5)  # due: the writer makes another
+        release_parts.renew_certificates()
+        assert release_parts.secret("collector-tls", "tls.crt") != before
+        release_parts.sync("collector")
+        release_parts.wait_served("collector", HTTP_PORT)
+        rotated, at_rotation = time.time(), len(answered)
+        eventually("answers after it", lambda: len(answered) >= at_rotation + 10, WAIT_SECONDS)
+    assert set(answered) == {True}, f"{answered.count(False)} of {len(answered)} were not answered"
+
+    def went_on() -> bool:
+        moments = [moment for moment in reader.moments() if moment >= began]
+        assert moments[-1] > rotated + GAP_SECONDS, "nothing since the rotation"
+        gaps = [later - earlier for earlier, later in pairwise(moments)]
+        assert max(gaps) < GAP_SECONDS, sorted(gaps)[-3:]
+        return True
+
+    eventually("what the sidecar sends over the new one", went_on, WAIT_SECONDS)
+    pods.unharmed(pod)
+
+
 def condition(pods: Pods, kind: str) -> dict[str, Any]:
-    status = pods.namespace.read("MemoryProfile", "shop", PROFILE_API).get("status") or {}
+    status = pods.status()
     found = [one for one in status.get("conditions") or () if one["type"] == kind]
     assert found, status
     return found[0]
@@ -127,21 +184,21 @@ def test_an_image_of_ours_that_is_nowhere_leaves_the_app_running_without_us(
     installed: Installation, pods: Pods, release_parts: Release
 ) -> None:
     images = installed.values()["images"]
-    images["probes"]["tag"] = "not-there"
+    images["sidecar"]["tag"] = "not-there"
     installed.install(images=images)
     try:
         release_parts.wait_ready("injector")
         pods.deploy("web", spec(pods.image))
 
         def told() -> dict[str, Any]:
-            status = pods.namespace.read("MemoryProfile", "shop", PROFILE_API).get("status") or {}
+            status = pods.status()
             stopped = {one["workload"]: one for one in status.get("injectionStopped") or ()}
             assert "Deployment/web" in stopped, status
             return stopped["Deployment/web"]
 
         entry = eventually("the breaker", told, WAIT_SECONDS)
         assert entry["reason"] == "ImageNotPulled"
-        assert "memwarden-probes" in entry["message"]
+        assert "memwarden-sidecar" in entry["message"]
 
         def runs_without_us() -> bool:
             (pod,) = pods.namespace.pods("app=web")

@@ -61,7 +61,6 @@ class Memwarden:
             program=program,
             memory=memory,
             app_image=self.image(f"python-{python}"),
-            probes_image=self.image("memwarden-probes"),
             sidecar_image=self.image("memwarden-sidecar"),
         )
 

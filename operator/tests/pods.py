@@ -15,7 +15,6 @@ TRUST = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 INSTALLATION = Installation(
     version="1.2.3",
     sidecar_image="memwarden-sidecar:1",
-    probes_image="memwarden-probes:1",
     collector="https://collector:4318",
     trust=TRUST,
     environment="Variables",

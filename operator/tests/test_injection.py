@@ -150,9 +150,11 @@ def test_a_pod_gets_probes_a_native_sidecar_and_three_variables() -> None:
         "PYTHONPATH": "/opt/memwarden/python/inject",
     }
     assert all(mount["readOnly"] for mount in app["volumeMounts"])
-    copy_container, sidecar = made["spec"]["initContainers"]
-    assert (copy_container["name"], sidecar["name"]) == ("memwarden-probes", "memwarden")
-    assert sidecar["restartPolicy"] == "Always"
+    [sidecar] = made["spec"]["initContainers"]
+    assert (sidecar["name"], sidecar["restartPolicy"]) == ("memwarden", "Always")
+    [*_, target] = sidecar["lifecycle"]["postStart"]["exec"]["command"]
+    mounted = {mount["mountPath"]: mount["name"] for mount in sidecar["volumeMounts"]}
+    assert mounted[target] == "memwarden-probes"
     assert "--containers=app" in sidecar["args"]
     assert "startupProbe" not in sidecar, "the app must not wait for the sidecar"
     assert made["metadata"]["labels"][names.INJECTED] == "shop"
@@ -175,8 +177,8 @@ def test_each_image_is_looked_into_as_the_app_runs_in_it() -> None:
         container("own", image="own:1", env=[{"name": "LD_PRELOAD", "value": "/own.so"}]),
     )
     made = injected(given, choice(injection={"environment": "Preload"}))
-    _, first, second, sidecar = made["spec"]["initContainers"]
-    assert sidecar["name"] == "memwarden"
+    sidecar, first, second = made["spec"]["initContainers"]
+    assert sidecar["name"] == "memwarden", "first: it brings what the others run"
     assert [(one["name"], one["image"]) for one in (first, second)] == [
         ("memwarden-image-1", "shop:1"),
         ("memwarden-image-2", "log:1"),
@@ -185,10 +187,9 @@ def test_each_image_is_looked_into_as_the_app_runs_in_it() -> None:
     assert second["securityContext"]["runAsUser"] == 0, "the image may want it"
     assert second["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert first["command"] == ["/opt/memwarden/lib/memwarden-look"]
-    assert (
-        injected(given, choice(injection={"environment": "Variables"}))["spec"]["initContainers"][1]
-        == sidecar
-    )
+    assert injected(given, choice(injection={"environment": "Variables"}))["spec"]["initContainers"] == [
+        sidecar
+    ]
 
 
 def test_the_sidecar_is_told_whose_pod_it_is_and_how_it_is_to_be_judged() -> None:
@@ -258,10 +259,11 @@ def test_a_guaranteed_pod_stays_guaranteed_and_the_sidecar_is_not_starved() -> N
     assert sidecar_of(made)["resources"]["requests"] == {"cpu": "100m", "memory": "96Mi"}
 
 
-def test_the_container_that_copies_costs_the_pod_nothing() -> None:
+def test_the_container_that_looks_costs_the_pod_nothing() -> None:
     given = pod(container(**resources("500m", "512Mi")))
-    [copying, _] = injected(given)["spec"]["initContainers"]
-    assert copying["resources"] == given["spec"]["containers"][0]["resources"]
+    made = injected(given, choice(injection={"environment": "Preload"}))
+    [_, looking] = made["spec"]["initContainers"]
+    assert looking["resources"] == given["spec"]["containers"][0]["resources"]
 
 
 def test_an_app_with_a_limit_on_its_disk_does_not_pay_for_ours() -> None:
@@ -271,7 +273,8 @@ def test_an_app_with_a_limit_on_its_disk_does_not_pay_for_ours() -> None:
 
 def test_a_pod_with_resources_as_a_whole_gets_none_for_ours() -> None:
     given = pod(resources={"limits": {"memory": "1Gi", "cpu": "1"}})
-    assert [one["resources"] for one in injected(given)["spec"]["initContainers"]] == [{}, {}]
+    made = injected(given, choice(injection={"environment": "Preload"}))
+    assert [one["resources"] for one in made["spec"]["initContainers"]] == [{}, {}]
 
 
 def limit_range(**item: Any) -> NamespaceLimits:
@@ -370,8 +373,23 @@ def test_host_network_where_the_profile_wants_it() -> None:
 def test_a_pod_made_from_another_s_live_manifest_gets_its_parts_anew_in_their_places() -> None:
     copied = injected(pod(), choice(sampling={"interval": "1m"}))
     made = injected(copied, choice(sampling={"interval": "5s"}))
-    assert [one["name"] for one in made["spec"]["initContainers"]] == ["memwarden-probes", "memwarden"]
+    assert [one["name"] for one in made["spec"]["initContainers"]] == ["memwarden"]
     assert "--interval=5" in sidecar_of(made)["args"]
+
+
+def test_what_another_version_of_us_has_put_there_goes_and_the_user_s_stays_before_ours() -> None:
+    preload = choice(injection={"environment": "Preload"})
+    copied = injected(pod(initContainers=[container("migrate")]), preload)
+    migrate, sidecar, looker = copied["spec"]["initContainers"]
+    copied["spec"]["initContainers"] = [
+        migrate,
+        {"name": "memwarden-probes", "image": "p:0"},
+        looker,
+        sidecar,
+    ]
+    copied["metadata"]["annotations"][names.INJECTION] = "0.0.1 other"
+    made = injected(copied, preload)
+    assert made["spec"]["initContainers"] == [migrate, sidecar, looker]
 
 
 def test_what_others_and_the_api_server_make_of_our_parts_meanwhile_stays() -> None:

@@ -24,7 +24,7 @@ from memwarden_operator.certificates.authority import State, renewed
 
 PATIENCE_SECONDS = 120.0
 ASKING = {"labels": {names.INJECT: "true"}}
-OURS = ["memwarden-probes", "memwarden-image-1", "memwarden"]
+OURS = ["memwarden", "memwarden-image-1"]
 
 
 class Injector:
@@ -39,7 +39,7 @@ class Injector:
             *(sys.executable, "-m", "memwarden_operator", "injector"),
             *("--listen=127.0.0.1:0", "--health-listen=127.0.0.1:0", f"--api-server={api.url}"),
             *(f"--tls-cert={folder / 'tls.crt'}", f"--tls-key={folder / 'tls.key'}"),
-            *("--sidecar-image=s:1", "--probes-image=p:1", "--collector=https://collector:4318"),
+            *("--sidecar-image=s:1", "--collector=https://collector:4318"),
             *(f"--collector-ca-file={folder / 'trust.crt'}", "--drain=100ms"),
             *options,
         ]
@@ -325,7 +325,7 @@ def test_a_certificate_that_comes_later_is_waited_for(api: ApiServer, tmp_path: 
     command = [
         *(sys.executable, "-m", "memwarden_operator", "injector", f"--api-server={api.url}"),
         *(f"--tls-cert={tmp_path / 'tls.crt'}", f"--tls-key={tmp_path / 'tls.key'}", "--listen=127.0.0.1:0"),
-        *("--sidecar-image=s", "--probes-image=p", "--collector=http://c:1", "--health-listen=127.0.0.1:0"),
+        *("--sidecar-image=s", "--collector=http://c:1", "--health-listen=127.0.0.1:0"),
         "--drain=1ms",
     ]
     log = tmp_path / "log"
@@ -369,7 +369,6 @@ def test_a_setting_that_can_t_be_used_is_named(tmp_path: Path, option: str, name
         *(f"--tls-cert={tmp_path / 'tls.crt'}", f"--tls-key={tmp_path / 'tls.key'}", "--listen=127.0.0.1:0"),
         *(
             "--sidecar-image=s",
-            "--probes-image=p",
             "--collector=http://c:1",
             "--health-listen=127.0.0.1:0",
             option,

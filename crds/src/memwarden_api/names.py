@@ -179,7 +179,7 @@ TRUST: Final = "memwarden.dev/trust"  # annotation, ours: PEM of who may sign th
 AUDIENCE: Final = "memwarden-collector"  # of the service account tokens that the collector takes
 
 # ── What a pod is given: names in its spec, and where things are in its containers ───────────────────────
-CONTAINER_PROBES: Final = "memwarden-probes"  # init container that copies the probes, and their volume
+CONTAINER_PROBES: Final = "memwarden-probes"  # volume of the probes; once an init container, too
 CONTAINER_SIDECAR: Final = "memwarden"  # native sidecar, and the volume of sockets and spool
 CONTAINERS_IMAGE: Final = tuple(f"memwarden-image-{number}" for number in range(1, 33))
 """Init containers of the app's own images, one an image, which say what their image preloads."""

@@ -32,6 +32,7 @@ _PULL: Final = frozenset(
 _CREATE: Final = frozenset(
     ("CreateContainerError", "CreateContainerConfigError", "RunContainerError", "PreCreateHookError")
 )
+_FAILS: Final = frozenset(("CrashLoopBackOff", "PostStartHookError"))
 _PASSING: Final = frozenset((names.STOP_IMAGE, names.STOP_QUOTA))
 
 
@@ -107,7 +108,7 @@ def _obstacle(container: Container) -> str:
         return names.STOP_IMAGE
     if container.waiting in _CREATE:
         return names.STOP_CONTAINER
-    if container.waiting == "CrashLoopBackOff" or (
+    if container.waiting in _FAILS or (
         container.name == names.CONTAINER_PROBES and container.end is not None and container.end.crashed
     ):
         return names.STOP_OURS_FAILS

@@ -28,8 +28,8 @@ from memwarden_kube.watch import Followed, follow
 
 CONTROLLER: Final = "memwarden.dev/controller"
 """How our events name who reports them."""
-PAGE: Final = 500
-"""Pods of a page of metadata."""
+PAGE: Final = 250
+"""Of metadata: some 3 kB each as text, several times that when read: it is most of the peak."""
 WHOLE_PAGE: Final = 50
 """Whole pods of a page: some 10 kB each as text, several times that when read."""
 _ALIVE: Final = "status.phase!=Succeeded,status.phase!=Failed"

@@ -11,7 +11,7 @@ from memwarden_operator.injector.profile import Profile
 from memwarden_operator.injector.selection import select
 from memwarden_operator.injector.skips import Skip
 
-_ANY: Final = Installation(version="", sidecar_image="", probes_image="", collector="")
+_ANY: Final = Installation(version="", sidecar_image="", collector="")
 """What is installed where decides nothing over whether a pod can be changed."""
 
 

@@ -116,8 +116,8 @@ def _stuck(observed: Observed, now: datetime) -> tuple[tuple[Pod, ...], tuple[To
 def _orphan(pod: Pod, reason: str) -> Told:
     note = (
         f"{reason}: the pod does not start or live with Memwarden, and nobody would make it anew. To have it without: "
-        f"kubectl get pod {pod.name} -n {pod.namespace} -o yaml > pod.yaml, remove the containers "
-        f"{names.CONTAINER_PROBES} and {names.CONTAINER_SIDECAR} and their volumes, add the label "
+        f"kubectl get pod {pod.name} -n {pod.namespace} -o yaml > pod.yaml, remove the init "
+        f"containers and volumes whose names begin with {names.CONTAINER_SIDECAR}, add the label "
         f'{names.INJECT}: "false", then kubectl replace --force -f pod.yaml'
     )
     return Told(

@@ -19,7 +19,7 @@ from memwarden_operator.injector.installation import PRELOAD, Installation
 from memwarden_operator.injector.namespace_limits import NONE, NamespaceLimits
 from memwarden_operator.injector.parts import OUR_VOLUMES, Object, Parts, mounts_of, parts
 from memwarden_operator.injector.patch import Operation, Patch, pointer
-from memwarden_operator.injector.resources import is_guaranteed, of_copy, of_sidecar
+from memwarden_operator.injector.resources import is_guaranteed, of_looker, of_sidecar
 from memwarden_operator.injector.selection import Choice
 from memwarden_operator.injector.skips import Skip
 
@@ -60,13 +60,13 @@ def inject(
     resources = of_sidecar(choice.profile, spec["containers"], guaranteed, limits)
     if isinstance(resources, Skip):
         return resources
-    copy_resources = of_copy(chosen)
+    looker_resources = of_looker(chosen)
     if spec.get("resources"):
         # Resources of the pod as a whole bound all containers; ours would have to fit in between.
-        resources, copy_resources = {}, {}
+        resources, looker_resources = {}, {}
     called = [container["name"] for container in chosen]
-    made = parts(pod, choice.profile, installation, called, resources, copy_resources)
-    looking = lookers(chosen, copy_resources) if environment == PRELOAD else []
+    made = parts(pod, choice.profile, installation, called, resources)
+    looking = lookers(chosen, looker_resources) if environment == PRELOAD else []
     operations = _patch(pod, chosen, made, looking, choice, installation, environment)
     return Injected(operations, tuple(left_out))
 
@@ -110,19 +110,30 @@ def _patch(
     spec, metadata = pod["spec"], pod["metadata"]
     called = {container["name"] for container in chosen}
     done = f"{installation.version} {_hash(sorted(called), made, looking, choice, environment)}"
-    patch = Patch(keep=(metadata.get("annotations") or {}).get(names.INJECTION) == done)
+    keep = (metadata.get("annotations") or {}).get(names.INJECTION) == done
+    patch = Patch(keep=keep)
     for place, container in enumerate(spec["containers"]):
         if container["name"] in called:
             _patch_container(patch, pointer("spec", "containers", place), container, choice, environment)
     patch.set_items("/spec/volumes", spec.get("volumes"), made.volumes)
-    copy, sidecar = made.init_containers
-    ours = [copy, *looking, sidecar]
-    patch.set_items("/spec/initContainers", spec.get("initContainers"), ours)
+    present = spec.get("initContainers") or []
+    patch.set_list("/spec/initContainers", present, _with_ours(present, [made.sidecar, *looking], keep))
     annotations = {names.INJECTION: done} | ({names.TRUST: installation.trust} if installation.trust else {})
     patch.set_entries("/metadata/annotations", metadata.get("annotations"), annotations)
     label = {names.INJECTED: choice.profile.name[:LABEL_LENGTH].rstrip("-.")}
     patch.set_entries("/metadata/labels", metadata.get("labels"), label)
     return patch.operations
+
+
+def _with_ours(present: list[Object], ours: Sequence[Object], keep: bool) -> list[Object]:
+    """The user's init containers, then ours in their order: what looks at an image is a file that the sidecar copies.
+
+    What another version of us has put there goes. `keep`: what is there by name is good as it is."""
+    there = {one["name"]: one for one in present}
+    if keep and all(one["name"] in there for one in ours):
+        return present
+    users = [one for one in present if one["name"] not in names.OUR_CONTAINERS]
+    return users + [there.get(one["name"], one) if keep else one for one in ours]
 
 
 def _patch_container(patch: Patch, at: str, container: Container, choice: Choice, environment: str) -> None:

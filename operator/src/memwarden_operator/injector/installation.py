@@ -15,7 +15,6 @@ class Installation:
 
     version: str
     sidecar_image: str
-    probes_image: str
     collector: str
     """URL that sidecars push to."""
     trust: str = ""

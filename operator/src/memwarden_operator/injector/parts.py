@@ -1,7 +1,9 @@
-"""What a pod is given: two init containers, three volumes, and for each watched container mounts and variables.
+"""What a pod is given: a native sidecar, three volumes, and for each watched container mounts and variables.
 
-Everything of ours obeys Pod Security `restricted`. No startup probe: the app must not wait for the sidecar, and a probe
-that finds no socket tries again.
+The sidecar's image has the probes, and its start copies them: the kubelet starts the next container of a pod when it
+has seen the one before start or end, for which it looks once a second, so each container of ours that the app waits for
+costs it about a second. Everything of ours obeys Pod Security `restricted`. No startup probe: the app must not wait for
+the sidecar to listen, and a probe that finds no socket tries again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,6 +27,9 @@ SOCKETS_SIZE: Final = "64Mi"
 SPOOL_LIMIT: Final = "40m"
 """Below 80 % of the volume's size: over it the kubelet evicts the pod."""
 _COPY_TARGET: Final = "/memwarden"
+_IN_IMAGE: Final = "/usr/lib/memwarden-probes"
+_COPY: Final = {"exec": {"command": [f"{_IN_IMAGE}/copy", f"{_IN_IMAGE}/files", _COPY_TARGET]}}
+"""After the sidecar's start; until it is over the kubelet starts no other container, and where it fails, none."""
 
 Object = dict[str, Any]
 FrozenResources = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
@@ -41,7 +46,7 @@ KEPT: Final = 256
 class Parts:
     """All that is added to a pod, but for what each watched container gets. Shared by pods: not to be changed."""
 
-    init_containers: list[Object]
+    sidecar: Object
     volumes: list[Object]
     digest: str
     """Of both: the same wherever and whenever they are made."""
@@ -52,12 +57,10 @@ def parts(
     profile: Profile,
     installation: Installation,
     containers: Sequence[str],
-    sidecar_resources: Resources,
-    copy_resources: Resources,
+    resources: Resources,
 ) -> Parts:
     is_root = (pod["spec"].get("securityContext") or {}).get("runAsUser") == 0
-    amounts = _frozen(sidecar_resources), _frozen(copy_resources)
-    return _parts(workload_of(pod), is_root, profile, installation, tuple(containers), *amounts)
+    return _parts(workload_of(pod), is_root, profile, installation, tuple(containers), _frozen(resources))
 
 
 @lru_cache(maxsize=KEPT)
@@ -67,19 +70,12 @@ def _parts(
     profile: Profile,
     installation: Installation,
     containers: tuple[str, ...],
-    sidecar_resources: FrozenResources,
-    copy_resources: FrozenResources,
+    resources: FrozenResources,
 ) -> Parts:
-    security = _security(is_root)
-    copy = {
-        "name": names.CONTAINER_PROBES,
-        "image": installation.probes_image,
-        "imagePullPolicy": installation.pull_policy,
-        "volumeMounts": [{"name": names.CONTAINER_PROBES, "mountPath": _COPY_TARGET}],
-        "resources": _thawed(copy_resources),
-        "securityContext": security,
-    }
-    mounts: list[Object] = [{"name": names.CONTAINER_SIDECAR, "mountPath": names.SOCKET_FOLDER}]
+    mounts: list[Object] = [
+        {"name": names.CONTAINER_SIDECAR, "mountPath": names.SOCKET_FOLDER},
+        {"name": names.CONTAINER_PROBES, "mountPath": _COPY_TARGET},
+    ]
     volumes: list[Object] = [
         {"name": names.CONTAINER_PROBES, "emptyDir": {"sizeLimit": PROBES_SIZE}},
         {"name": names.CONTAINER_SIDECAR, "emptyDir": {"sizeLimit": SOCKETS_SIZE}},
@@ -94,22 +90,18 @@ def _parts(
         "restartPolicy": "Always",
         "args": _arguments(profile, installation, containers),
         "env": _identity(workload, profile),
+        "lifecycle": {"postStart": _COPY},
         "volumeMounts": mounts,
-        "resources": _thawed(sidecar_resources),
-        "securityContext": security,
+        "resources": {part: dict(values) for part, values in resources},
+        "securityContext": _security(is_root),
     }
-    init_containers: list[Object] = [copy, sidecar]
     # Made in one order by one function: its text is the same wherever it is made.
-    digest = blake2b(repr((init_containers, volumes)).encode(), digest_size=8).hexdigest()
-    return Parts(init_containers, volumes, digest)
+    digest = blake2b(repr((sidecar, volumes)).encode(), digest_size=8).hexdigest()
+    return Parts(sidecar, volumes, digest)
 
 
 def _frozen(resources: Resources) -> FrozenResources:
     return tuple((part, tuple(values.items())) for part, values in resources.items())
-
-
-def _thawed(resources: FrozenResources) -> Resources:
-    return {part: dict(values) for part, values in resources}
 
 
 def mounts_of(container: str) -> list[Object]:

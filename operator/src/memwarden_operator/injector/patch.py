@@ -26,6 +26,18 @@ class Patch:
             if present.get(key) != value:
                 self.operations.append({"op": "add", "path": path + pointer(key), "value": value})
 
+    def set_list(
+        self, path: str, present: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """A whole list; what is only added at its end is only that."""
+        if not present:
+            self.operations.append({"op": "add", "path": path, "value": list(wanted)})
+        elif list(wanted[: len(present)]) == list(present):
+            more = wanted[len(present) :]
+            self.operations += [{"op": "add", "path": f"{path}/-", "value": item} for item in more]
+        else:
+            self.operations.append({"op": "replace", "path": path, "value": list(wanted)})
+
     def set_items(
         self,
         path: str,

@@ -1,6 +1,6 @@
 """What our containers request and may use, so that the pod stays what it was: its QoS class, and valid.
 
-The sidecar takes what the profile says; in a Guaranteed pod requests are limits. The container that copies the probes
+The sidecar takes what the profile says; in a Guaranteed pod requests are limits. A container that looks at an image
 takes what a container of the app takes: it runs before them, and a pod is counted by the larger of both.
 """
 
@@ -17,7 +17,7 @@ DISK: Final = "ephemeral-storage"
 SIDECAR_DISK: Final = "112Mi"
 """Both volumes at their largest, and the log: an app with a limit of its own must not pay for them."""
 SIDECAR_DISK_REQUEST: Final = "16Mi"
-COPY_DEFAULT: Final = {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}}
+LOOKER_DEFAULT: Final = {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}}
 _COPIED: Final = ("cpu", "memory", DISK)
 
 Resources = dict[str, dict[str, str]]
@@ -58,15 +58,15 @@ def of_sidecar(
     return _room_in_pod(made, app, limits) or _room_in_quota(made, app, limits) or made
 
 
-def of_copy(containers: list[Mapping[str, Any]]) -> Resources:
-    """Of the container that copies the probes: what one of the app's has, which its namespace has admitted."""
+def of_looker(containers: list[Mapping[str, Any]]) -> Resources:
+    """Of a container that looks at an image: what one of the app's has, which its namespace has admitted."""
     found = containers[0].get("resources") or {}
     made = {
         part: {name: str(value) for name, value in (found.get(part) or {}).items() if name in _COPIED}
         for part in ("requests", "limits")
     }
     return {part: values for part, values in made.items() if values} or {
-        part: dict(values) for part, values in COPY_DEFAULT.items()
+        part: dict(values) for part, values in LOOKER_DEFAULT.items()
     }
 
 

@@ -229,7 +229,6 @@ def _installation(settings: Settings) -> Installation:
     return Installation(
         version=VERSION,
         sidecar_image=settings.sidecar_image,
-        probes_image=settings.probes_image,
         collector=settings.collector,
         pull_policy=settings.image_pull_policy,
         environment=settings.environment,

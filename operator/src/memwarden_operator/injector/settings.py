@@ -29,7 +29,6 @@ class Settings:
     tls_cert: Path
     tls_key: Path
     sidecar_image: str
-    probes_image: str
     image_pull_policy: str
     collector: str
     collector_ca_file: Path | None
@@ -60,13 +59,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--tls-cert", required=True, type=Path, metavar="FILE", help="the webhook's certificate, PEM")
     add("--tls-key", required=True, type=Path, metavar="FILE", help="its key")
-    add("--sidecar-image", required=True, metavar="IMAGE", help="image of the sidecar")
-    add("--probes-image", required=True, metavar="IMAGE", help="image of the probes")
+    add(
+        "--sidecar-image",
+        required=True,
+        metavar="IMAGE",
+        help="image of the sidecar, which has the probes too",
+    )
     add(
         "--image-pull-policy",
         default="IfNotPresent",
         choices=("IfNotPresent", "Always", "Never"),
-        help="of both (%(default)s)",
+        help="of it (%(default)s)",
     )
     add("--collector", required=True, metavar="URL", help="the collector, as pods reach it")
     add(
@@ -118,7 +121,6 @@ def from_arguments(arguments: argparse.Namespace) -> Settings:
         tls_cert=arguments.tls_cert,
         tls_key=arguments.tls_key,
         sidecar_image=arguments.sidecar_image,
-        probes_image=arguments.probes_image,
         image_pull_policy=arguments.image_pull_policy,
         collector=arguments.collector,
         collector_ca_file=arguments.collector_ca_file,
