@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from harness import ROOT
 
-LOOK = ROOT / "images" / "probes" / "look.c"
+LOOK = ROOT / "images" / "sidecar" / "look.c"
 
 
 @pytest.fixture(scope="module")
 def look(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("gcc") is None:
-        pytest.skip("needs gcc, as the image of the probes does")
+        pytest.skip("needs gcc, as the image of the sidecar does")
     program = tmp_path_factory.mktemp("look") / "look"
     subprocess.run(["gcc", "-static", "-Wall", "-Wextra", "-Werror", "-o", program, LOOK], check=True)
     return program

@@ -64,7 +64,9 @@ def print_pieces(namespace: "Namespace", release: Release, applied: float, told:
     states = [*pod["status"]["initContainerStatuses"], *pod["status"]["containerStatuses"]]
     pieces = {f"{one['name']} had started": began_at(one["state"]) for one in states}
     (scope,) = [
-        one["scope"] for one in reader.ask(f"/scopes?namespace={namespace.name}") if "/leaking-" in one["scope"]
+        one["scope"]
+        for one in reader.ask(f"/scopes?namespace={namespace.name}")
+        if "/leaking-" in one["scope"]
     ]
     pieces["first sample"] = reader.moments(scope)[0]
     for entry in reader.judgements(scope):
