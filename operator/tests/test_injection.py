@@ -91,7 +91,8 @@ def test_injecting_twice_is_injecting_once_and_nothing_of_the_user_s_goes(
 
 
 def assert_all_kept(before: Any, after: Any, is_ours: bool) -> None:
-    """Each value is where it was; lists only grow; of variables that are lists, ours has joined."""
+    """Each value is where it was; lists only grow; of variables that are lists, ours has joined. Where we have been
+    before, the user's init containers keep their order, and ours come after them."""
     ours = {names.CONTAINER_PROBES, names.CONTAINER_SIDECAR, names.VOLUME_TOKEN} if is_ours else set()
     if isinstance(before, dict):
         if before.get("name") in ours | {names.ENV_SOCKET}:
@@ -101,13 +102,19 @@ def assert_all_kept(before: Any, after: Any, is_ours: bool) -> None:
             assert before.get("valueFrom") == after.get("valueFrom")
             return
         for key, value in before.items():
-            if not (is_ours and key in (names.INJECTION, "mountPath", "name")):
+            if is_ours and key == "initContainers":
+                assert_all_kept(users_of(value), users_of(after[key]), is_ours)
+            elif not (is_ours and key in (names.INJECTION, "mountPath", "name")):
                 assert_all_kept(value, after[key], is_ours)
     elif isinstance(before, list):
         for place, value in enumerate(before):
             assert_all_kept(value, after[place], is_ours)
     else:
         assert before == after
+
+
+def users_of(containers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [one for one in containers if one["name"] not in names.OUR_CONTAINERS]
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
