@@ -22,8 +22,8 @@ def app(restarts: int = 0, ended: End | None = None, started: bool = True, waiti
     return Container("app", "shop:1", restarts, started, waiting, "", ended)
 
 
-def ours(waiting: str = "", ended: End | None = None, name: str = names.CONTAINER_PROBES) -> Container:
-    return Container(name, "memwarden/probes:1", 0, not waiting, waiting, "", ended)
+def ours(waiting: str = "", ended: End | None = None, name: str = names.CONTAINER_SIDECAR) -> Container:
+    return Container(name, "memwarden/sidecar:1", 0, not waiting, waiting, "", ended)
 
 
 def looked(found: str, waiting: str = "") -> Container:
@@ -66,8 +66,8 @@ CASES = (
         "the name of our image is wrong", (pod(70, ours("InvalidImageName"), WAITS),), None, names.STOP_IMAGE
     ),
     Case(
-        "the sidecar's image can't be pulled",
-        (pod(70, ours(), ours("ErrImagePull", name=names.CONTAINER_SIDECAR), WAITS),),
+        "in a pod of before: the sidecar's image can't be pulled",
+        (pod(70, ours(name=names.CONTAINER_PROBES), ours("ErrImagePull"), WAITS),),
         None,
         names.STOP_IMAGE,
     ),
@@ -77,7 +77,14 @@ CASES = (
         None,
         names.STOP_CONTAINER,
     ),
-    Case("our copy fails", (pod(70, ours("CrashLoopBackOff", end(10)), WAITS),), None, names.STOP_OURS_FAILS),
+    Case("our copy fails", (pod(70, ours("PostStartHookError"), WAITS),), None, names.STOP_OURS_FAILS),
+    Case("… and is tried again", (pod(70, ours("CrashLoopBackOff"), WAITS),), None, names.STOP_OURS_FAILS),
+    Case(
+        "in a pod of before: our copy fails",
+        (pod(70, ours(ended=end(10), name=names.CONTAINER_PROBES), WAITS),),
+        None,
+        names.STOP_OURS_FAILS,
+    ),
     Case(
         "the app's image can't be pulled",
         (pod(300, ours(), app(started=False, waiting="ErrImagePull")),),
