@@ -27,16 +27,17 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
         self._command = [program(name), f"--web.listen-address={self.address}", *options]
 
-    def start(self) -> None:
+    def start(self, ready: int = 200) -> None:
+        """`ready`: what it answers then; 401 where it asks who asks."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(self._command, stderr=log, stdout=log)
-        eventually(f"{self._command[0]} to be ready", self._is_ready, 120)
+        eventually(f"{self._command[0]} to be ready", lambda: self._answers(ready), 120)
 
-    def _is_ready(self) -> bool:
+    def _answers(self, status: int) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, self.log.read_text()
         try:
-            return httpx.get(f"{self.url}/-/ready", trust_env=False).status_code == 200
+            return httpx.get(f"{self.url}/-/ready", trust_env=False).status_code == status
         except httpx.TransportError:
             return False
 

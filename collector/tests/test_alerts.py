@@ -76,6 +76,42 @@ def test_one_that_fires_again_is_another_entry_with_the_same_fingerprint(shared:
     assert [one["fingerprint"] for one in read(shared, status="resolved")] == [first["fingerprint"]]
 
 
+SILENCE = {"id": "s-1", "created_by": "ada", "comment": "the fix is on its way", "ends_at": ONE}
+
+
+def current(shared: Shared, *items: dict[str, Any], complete: bool = True) -> None:
+    answer = shared.client.put("/api/v1/alerts/current", json={"items": list(items), "complete": complete})
+    assert answer.status_code == 204, answer.text
+
+
+def firing(shared: Shared, number: int, *silences: dict[str, Any]) -> dict[str, Any]:
+    """As the controller tells one that Alertmanager has."""
+    found = alert(shared.scope, number)
+    about = {"fingerprint": found["fingerprint"], "starts_at": NOON, "labels": found["labels"]}
+    return {**about, "annotations": found["annotations"], "silences": list(silences)}
+
+
+def test_what_is_silenced_stands_in_the_history_with_who_did_it(shared: Shared) -> None:
+    post(shared, alert(shared.scope, 1))
+    for _ in range(2):
+        current(shared, firing(shared, 1, SILENCE), firing(shared, 2, SILENCE))
+    never_told, told = read(shared)
+    assert (told["silences"], told["receivers"]) == ([SILENCE], ["shop/chat"])
+    assert (never_told["silences"], never_told["receivers"], never_told["status"]) == (
+        [SILENCE],
+        [],
+        "firing",
+    )
+    assert never_told["labels"]["workload"] == "web-2"
+    current(shared, firing(shared, 1))
+    current(shared, firing(shared, 2), complete=False)
+    assert [one["silences"] for one in read(shared)] == [[], []], "the silence has ended"
+    over, firing_still = read(shared)
+    assert (over["status"], firing_still["status"]) == ("resolved", "firing"), (
+        "its end is for Alertmanager to post"
+    )
+
+
 def test_pages_go_from_the_newest_to_the_oldest(shared: Shared) -> None:
     post(shared, *(alert(shared.scope, number) for number in range(5)))
     seen, cursor = [], None

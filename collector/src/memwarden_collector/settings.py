@@ -251,6 +251,9 @@ class Retention(_Model):
     alerts_days: float = Field(
         default=90, gt=0, description="Days that alerts are kept after the last word of them"
     )
+    decisions_days: float = Field(
+        default=400, gt=0, description="Days that decisions about pods that leak are kept"
+    )
     events_days: float = Field(default=30, gt=0, description="Days that events of sidecars are kept")
     max_events: int = Field(
         default=1_000_000, ge=1, description="Events of sidecars that are kept, the newest"

@@ -44,6 +44,34 @@ class AlertMessage(_Posted):
     alerts: tuple[PostedAlert, ...] = Field(max_length=1000)
 
 
+class Silence(Model):
+    """One of Alertmanager's that holds an alert back: somebody knows of it."""
+
+    id: ShortText
+    created_by: ShortText
+    comment: Text
+    ends_at: Moment
+
+
+class CurrentAlert(Model):
+    """An alert as Alertmanager has it now."""
+
+    fingerprint: Name
+    starts_at: Moment
+    labels: dict[Name, Text] = Field(max_length=64)
+    annotations: dict[Name, LongText] = Field(default_factory=dict, max_length=64)
+    silences: tuple[Silence, ...] = Field((), max_length=16)
+
+
+class CurrentAlerts(Model):
+    """All that fire. `PUT /api/v1/alerts/current`: what was silenced stands in the history, too, and by whom."""
+
+    items: tuple[CurrentAlert, ...] = Field(max_length=1000)
+    complete: bool = Field(
+        description="There are no more: what is known to fire and is not among them is over"
+    )
+
+
 class Alert(Model):
     """One time that an alert fired."""
 
@@ -60,6 +88,9 @@ class Alert(Model):
     ends_at: datetime | None = Field(description="null while it fires")
     receivers: tuple[str, ...] = Field(
         description="Whose messages were posted here, as Alertmanager calls them"
+    )
+    silences: tuple[Silence, ...] = Field(
+        (), description="What holds it back in Alertmanager, or did when it ended; empty: nothing is known to"
     )
     first_posted_at: datetime
     last_posted_at: datetime

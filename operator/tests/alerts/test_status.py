@@ -8,12 +8,13 @@ import pytest
 import yaml
 
 from memwarden_api import names
-from memwarden_api.v1alpha1 import MemoryAlertPolicyStatus
+from memwarden_api.v1alpha1 import MemoryAlertPolicyStatus, MemoryProfile
 from memwarden_api.v1alpha1.alert_policy import MemoryAlertPolicy
 from memwarden_operator.alerts import acceptance
 from memwarden_operator.alerts.fragment import fragment
 from memwarden_operator.alerts.objects import Kinds, is_of, wanted
 from memwarden_operator.alerts.policies import read
+from memwarden_operator.alerts.profiles import is_about_nobody, resolved
 from memwarden_operator.alerts.rules import rule_groups
 from memwarden_operator.alerts.selection import Placed, refusal
 from memwarden_operator.alerts.status import status_of
@@ -68,6 +69,31 @@ def test_a_spec_of_a_newer_version_is_told_by_its_field() -> None:
     assert (known.key, known.policy.metadata.generation) == (("shop", "shop"), 3)
     good = {"metadata": about, "spec": {"rules": [{"name": "a", "verdict": "Leaking", "moon": 1}]}}
     assert read(good | {"status": {"accepted": "Perhaps"}}).policy.status == MemoryAlertPolicyStatus()
+
+
+# ── Which profiles it is about ───────────────────────────────────────────────────────────────────────────
+def labelled(name: str, **labels: str) -> MemoryProfile:
+    return MemoryProfile.from_cluster({"metadata": {"name": name, "namespace": "shop", "labels": labels}})
+
+
+def test_profiles_are_chosen_by_their_labels_and_none_is_not_all() -> None:
+    profiles = [labelled("web", team="a", tier="1"), labelled("jobs", team="a"), labelled("other", team="b")]
+    of_team = policy(EACH_RULE[:1], profileSelector={"matchLabels": {"team": "a"}})
+    chosen = resolved(of_team, profiles)
+    assert chosen.spec.profiles == ("jobs", "web")
+    [group] = rule_groups(chosen)["groups"]
+    assert 'profile=~"jobs|web"' in group["rules"][0]["expr"]
+    narrow = policy(
+        EACH_RULE[:1], profileSelector={"matchExpressions": [{"key": "tier", "operator": "Exists"}]}
+    )
+    assert resolved(narrow, profiles).spec.profiles == ("web",)
+    of_nobody = resolved(of_team, profiles[2:])
+    assert is_about_nobody(of_nobody)
+    [group] = rule_groups(of_nobody)["groups"]
+    assert 'profile="-"' in group["rules"][0]["expr"]
+    by_name = policy(EACH_RULE[:1], profiles=["web"])
+    assert resolved(by_name, profiles) == by_name
+    assert not is_about_nobody(resolved(policy(EACH_RULE[:1]), profiles))
 
 
 # ── Who selects it ───────────────────────────────────────────────────────────────────────────────────────

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from memwarden_api.cluster import Coverage, Owner, Restart, Rollout, SkippedPod
+from memwarden_api.v1alpha1 import MemoryProfile
 from memwarden_api.workloads import WorkloadChanges
 from memwarden_operator.controller.collector import CollectorDoor, _model
 from memwarden_operator.controller.errors import CollectorAway, CollectorRefuses
+from memwarden_operator.controller.facts import decisions_of
 from memwarden_operator.controller.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "collector" / "tests"))
@@ -84,6 +86,42 @@ def test_facts_are_told_twice_and_stand_once(collector: Collector, tmp_path: Pat
         return await door.reporting("shop")
 
     assert told(collector.url, tmp_path, forget) == {}
+
+
+def test_decisions_of_a_status_are_told_twice_and_stand_once(collector: Collector, tmp_path: Path) -> None:
+    decided = {
+        "time": "2026-11-22T12:00:00Z", "workload": "Deployment/web", "pod": "web-1", "action": "Evict",
+        "result": "Done", "reason": "ConditionsHold",
+        "evidence": {"snapshot": "shop-1", "path": "/api/v1/evidence/1/recording"},
+    }  # fmt: skip
+    later = decided | {"time": "2026-11-22T13:00:00Z", "pod": "", "result": "Refused", "evidence": None}
+    status = {"remediations": [decided, later, decided | {"workload": "StatefulSet/db"}]}
+    about = {"name": "my-profile", "namespace": "shop", "uid": "1"}
+    profile = MemoryProfile.from_cluster({"metadata": about, "status": status})
+
+    async def tell(door: CollectorDoor) -> None:
+        for _ in range(2):
+            await door.tell_decisions(tuple(decisions_of(profile)))
+
+    told(collector.url, tmp_path, tell)
+    query = {"namespace": "shop", "kind": "Deployment", "name": "web", "limit": "1"}
+    found: list[dict[str, Any]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = collector.client.get(
+            "/api/v1/decisions", params=query | ({"cursor": cursor} if cursor else {})
+        ).json()
+        found += page["items"]
+        cursor = page["next_cursor"]
+    assert [(one["at"][11:13], one["result"], one["pod"]) for one in found] == [
+        ("13", "Refused", ""),
+        ("12", "Done", "web-1"),
+    ]
+    assert [(one["snapshot"], one["recording"]) for one in found] == [
+        ("", ""),
+        ("shop-1", "/api/v1/evidence/1/recording"),
+    ]
+    assert len(collector.client.get("/api/v1/decisions", params={"namespace": "shop"}).json()["items"]) == 3
 
 
 def test_a_token_that_is_not_taken_is_said_with_what_it_needs(collector: Collector, tmp_path: Path) -> None:

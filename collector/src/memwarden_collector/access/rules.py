@@ -66,7 +66,7 @@ _RULES: Final[tuple[_Rule, ...]] = (
     ("GET", r"/commands/next", lambda _, query: OfPod(query.get("pod_uid", ""))),
     ("POST", r"/commands/[^/]+/result", lambda _, __: OfPod("")),
     # Each of these filters by `namespace`. What doesn't must not be here.
-    ("GET", r"/(scopes|verdicts|workloads(/changes)?|leaks|alerts)", _listed),
+    ("GET", r"/(scopes|verdicts|workloads(/changes)?|leaks|alerts|decisions)", _listed),
     ("POST", r"/alerts", lambda _, __: POST_ALERTS),
     ("GET", r"/cluster/(owners|rollouts|restarts|coverage)", _listed),
     ("GET|POST", rf"/scopes/(?P<id>.+?)/({_LAST})(/.*)?", _one_scope),

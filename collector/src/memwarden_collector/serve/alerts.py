@@ -24,6 +24,13 @@ def add_alert_routes(router: APIRouter, database: Database) -> None:
                 alerts.write(connection, message)
         return Response(status_code=204)
 
+    @router.put("/alerts/current", operation_id="putCurrentAlerts", status_code=204, responses=_WRITTEN)
+    def put_current(now: api.CurrentAlerts) -> Response:
+        """For the controller: what fires now in Alertmanager, and which silences hold it back."""
+        with database.lend() as connection:
+            alerts.note_current(connection, now)
+        return Response(status_code=204)
+
     @router.get("/alerts", operation_id="listAlerts")
     def list_alerts(
         namespace: _Chosen = None,
@@ -34,7 +41,7 @@ def add_alert_routes(router: APIRouter, database: Database) -> None:
         ] = None,
         limit: Annotated[int, Query(ge=1, le=_MAX_PAGE, description="Items of a page")] = 100,
     ) -> api.AlertPage:
-        """Alerts that were posted, the newest first."""
+        """Alerts that were posted or silenced, the newest first."""
         with database.lend() as connection:
             found = alerts.page(
                 connection,
@@ -52,5 +59,11 @@ def _alert(row: dict[str, Any]) -> api.Alert:
     number = row.pop("alert_id")
     status = "firing" if row["ends_at"] is None else "resolved"
     return api.Alert.model_validate(
-        {**row, "id": str(number), "status": status, "receivers": tuple(row["receivers"])}
+        {
+            **row,
+            "id": str(number),
+            "status": status,
+            "receivers": tuple(row["receivers"]),
+            "silences": tuple(row["silences"]),
+        }
     )

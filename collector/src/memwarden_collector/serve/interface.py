@@ -17,6 +17,7 @@ from memwarden_collector.serve import cursors
 from memwarden_collector.serve.alerts import add_alert_routes
 from memwarden_collector.serve.cluster import add_cluster_routes
 from memwarden_collector.serve.commands import add_command_routes
+from memwarden_collector.serve.decisions import add_decision_routes
 from memwarden_collector.serve.downsample import downsample
 from memwarden_collector.serve.evidence import add_evidence_routes
 from memwarden_collector.serve.flames import add_flame_routes
@@ -170,6 +171,7 @@ def _routes(database: Database, analyst: Analyst, services: Services) -> APIRout
     add_flame_routes(router, database)
     add_cluster_routes(router, database)
     add_alert_routes(router, database)
+    add_decision_routes(router, database)
     add_command_routes(router, database, services)
     add_snapshot_routes(router, database, services)
     add_evidence_routes(router, database, analyst, services)

@@ -1,4 +1,4 @@
-"""Alerts as Alertmanager posted them: a row for each time that one fired, however often it is told."""
+"""Alerts as Alertmanager posted them, or as it has them: a row for each time that one fired, however often told."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -7,7 +7,7 @@ from typing import Any, Final
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from memwarden_api.alerts import AlertMessage
+from memwarden_api.alerts import AlertMessage, CurrentAlerts
 from memwarden_collector.store.connection import Connection
 
 _DELETED_AT_ONCE: Final = 10_000
@@ -44,6 +44,30 @@ def write(connection: Connection, message: AlertMessage) -> None:
         )
 
 
+def note_current(connection: Connection, now: CurrentAlerts) -> None:
+    """Silences of those that fire. One that nobody was told of, since it was silenced, is a row as well; it is over
+    when Alertmanager has it no more. Of others the end is what Alertmanager posts.
+    """
+    items = [one.model_dump(mode="json") for one in now.items]
+    with connection.transaction():
+        connection.execute(
+            "insert into alert (fingerprint, starts_at, namespace, name, labels, annotations, receivers, silences)"
+            " select fingerprint, starts_at, coalesce(labels->>'namespace', ''), coalesce(labels->>'alertname', ''),"
+            " labels, annotations, '{}', silences from jsonb_to_recordset(%s) v(fingerprint text,"
+            " starts_at timestamptz, labels jsonb, annotations jsonb, silences jsonb)"
+            " order by fingerprint, starts_at on conflict (fingerprint, starts_at) do update set"
+            " silences = excluded.silences where alert.silences <> excluded.silences",
+            [Jsonb(list({(one["fingerprint"], one["starts_at"]): one for one in items}.values()))],
+        )
+        if now.complete:
+            connection.execute(
+                "update alert set ends_at = now() where ends_at is null and receivers = '{}'"
+                " and (fingerprint, starts_at) not in (select fingerprint, starts_at from jsonb_to_recordset(%s)"
+                " v(fingerprint text, starts_at timestamptz))",
+                [Jsonb(items)],
+            )
+
+
 def page(
     connection: Connection,
     *,
@@ -57,7 +81,7 @@ def page(
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             "select alert_id, fingerprint, starts_at, ends_at, namespace, name, labels, annotations, receivers,"
-            " first_posted_at, last_posted_at from alert"
+            " silences, first_posted_at, last_posted_at from alert"
             " where (%(namespace)s::text is null or namespace = %(namespace)s)"
             " and (%(fingerprint)s::text is null or fingerprint = %(fingerprint)s)"
             " and (%(firing)s::boolean is null or (ends_at is null) = %(firing)s)"

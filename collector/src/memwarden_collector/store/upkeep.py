@@ -20,6 +20,7 @@ from memwarden_collector.store import (
     cluster,
     columnstore,
     commands,
+    decisions,
     events,
     evidence,
     hypertables,
@@ -159,6 +160,7 @@ class Upkeep:
                 connection, timedelta(days=self._retention.events_days), self._retention.max_events
             )
             done.deleted += commands.delete_old(connection, timedelta(days=self._retention.commands_days))
+            done.deleted += decisions.delete_old(connection, timedelta(days=self._retention.decisions_days))
             done.deleted += evidence.delete_old(connection)
             before = now - timedelta(days=self._retention.verdicts_days)
             done.deleted += workloads.forget(connection, before, _VERDICTS)

@@ -17,6 +17,7 @@ from memwarden_api.v1alpha1.fields import (
 )
 from memwarden_api.v1alpha1.fields import Rule as Validation
 from memwarden_api.v1alpha1.profile import Metadata
+from memwarden_api.v1alpha1.selector import LabelSelector
 
 CONDITIONS = (
     "verdict",
@@ -132,6 +133,11 @@ class MemoryAlertPolicySpec(Object):
         description="Names of the MemoryProfiles whose pods it is about. Empty: all of the namespace",
         json_schema_extra={"x-kubernetes-list-type": "set"},
     )
+    profile_selector: LabelSelector | None = Field(
+        default=None,
+        description="Labels of the MemoryProfiles whose pods it is about, those that come later too; instead of names",
+        json_schema_extra={"x-kubernetes-map-type": "atomic"},
+    )
     rules_: tuple[AlertRule, ...] = Field(
         alias="rules",
         min_length=1,
@@ -158,6 +164,11 @@ class MemoryAlertPolicySpec(Object):
     )
 
     rules: ClassVar = (
+        Validation(
+            "!(has(self.profileSelector) && has(self.profiles) && self.profiles.size() > 0)",
+            "profiles and profileSelector exclude each other: give one of them",
+            lambda self: not (self.profile_selector is not None and self.profiles),
+        ),
         names_differ("rules", lambda self: self.rules_),
         names_differ("receivers", lambda self: self.receivers),
         names_differ("muteWindows", lambda self: self.mute_windows),

@@ -199,6 +199,7 @@ class Metadata(Object):
     uid: str = ""
     generation: int = 0
     resource_version: str = ""
+    labels: dict[str, str] = Field(default_factory=dict)
 
 
 class MemoryProfile(Object):

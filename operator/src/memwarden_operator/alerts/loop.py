@@ -3,6 +3,7 @@
 1. Which kinds there are, what Prometheus and Alertmanager have loaded, and who selects what: once for all policies.
 2. For each policy: objects applied where they are not as they should be known to be, what is no longer wanted removed.
 3. Its status, written where it says something else than before.
+4. What of it fires in Alertmanager, and which silences hold it back, is told to the collector.
 
 Nothing is kept that can't be had again. What somebody changes of our objects by hand is put right in `RENEW_SECONDS`.
 """
@@ -16,20 +17,24 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from memwarden_api import names
+from memwarden_api.alerts import CurrentAlerts
+from memwarden_api.v1alpha1 import MemoryProfile
 from memwarden_api.v1alpha1.alert_policy import MemoryAlertPolicy
 from memwarden_api.v1alpha1.alert_policy_status import Generated
 from memwarden_kube.errors import Conflict, Forbidden, KubeError, NotFound
 from memwarden_kube.objects import Object
-from memwarden_operator.alerts import acceptance, selection
+from memwarden_operator.alerts import acceptance, selection, silences
 from memwarden_operator.alerts.acceptance import Groups
 from memwarden_operator.alerts.monitoring import MonitoringAway, MonitoringDoor
 from memwarden_operator.alerts.objects import Kinds, Wanted, wanted
 from memwarden_operator.alerts.policies import KnownPolicy, read
+from memwarden_operator.alerts.profiles import is_about_nobody, resolved
 from memwarden_operator.alerts.selection import Placed
 from memwarden_operator.alerts.status import status_of
 from memwarden_operator.alerts.workshop import Workshop
 from memwarden_operator.controller import metrics
 from memwarden_operator.controller.conditions import Said
+from memwarden_operator.controller.errors import CollectorError
 from memwarden_operator.controller.heart import Heart
 from memwarden_operator.controller.profiles import Key
 
@@ -63,7 +68,12 @@ class AlertLoop:
         patience: timedelta,
         heart: Heart,
         now: Callable[[], datetime],
+        tell: Callable[[CurrentAlerts], Awaitable[None]],
+        profiles: Callable[[str], Sequence[MemoryProfile]],
     ) -> None:
+        self._profiles = profiles
+        self._tell_current = tell
+        self._untold = ""
         self._workshop = workshop
         self._monitoring = monitoring
         self._labels = labels
@@ -99,6 +109,7 @@ class AlertLoop:
                 except KubeError as error:
                     metrics.ERRORS.labels("alerts", type(error).__name__).inc()
                     _log.warning("%s", error)
+                await self._history()
             self._count()
             try:
                 await asyncio.wait_for(self._wake.wait(), ROUND_SECONDS)
@@ -123,6 +134,19 @@ class AlertLoop:
                 metrics.ERRORS.labels("alerts", type(error).__name__).inc()
                 _log.warning("memoryalertpolicy %s/%s: %s", *key, error)
 
+    async def _history(self) -> None:
+        if self._monitoring.alertmanager is None:
+            return
+        try:
+            await self._tell_current(silences.current(*await self._monitoring.current()))
+        except (MonitoringAway, CollectorError) as error:
+            metrics.ERRORS.labels("silences", type(error).__name__).inc()
+            if self._untold != str(error):
+                _log.warning("what is silenced is not in the history: %s", error)
+            self._untold = str(error)
+        else:
+            self._untold = ""
+
     async def _surroundings(self) -> Surroundings:
         door = self._monitoring
         kinds = await self._workshop.kinds()
@@ -142,14 +166,14 @@ class AlertLoop:
 
     # ── One policy ─────────────────────────────────────────────────────────────────────────────────────
     async def _one(self, known: KnownPolicy, around: Surroundings) -> None:
-        policy = known.policy
+        policy = resolved(known.policy, self._profiles(known.key[0]))
         if known.stalled:
             said = [Said(_RULES, "False", names.REASON_SPEC_NOT_READABLE, known.stalled)]
             await self._tell(policy, said, policy.status.generated)
             return
         objects = wanted(policy, around.kinds, self._labels)
         try:
-            await self._make(known, objects)
+            await self._make(policy, objects)
         except (NotFound, Conflict):
             raise
         except KubeError as error:
@@ -161,14 +185,15 @@ class AlertLoop:
         said = [self._of_rules(policy, around, placed[0]), self._of_routes(policy, around, placed[1:])]
         await self._tell(policy, said, [one.generated for one in objects])
 
-    async def _make(self, known: KnownPolicy, objects: tuple[Wanted, ...]) -> None:
-        made = self._made.get(known.key)
+    async def _make(self, policy: MemoryAlertPolicy, objects: tuple[Wanted, ...]) -> None:
+        key = policy.metadata.namespace, policy.metadata.name
+        made = self._made.get(key)
         if made is None or made[0] != objects or time.monotonic() >= made[1]:
-            await self._workshop.make(known.policy, objects)
-            self._made[known.key] = objects, time.monotonic() + RENEW_SECONDS
-        left = set(known.policy.status.generated) - {one.generated for one in objects}
+            await self._workshop.make(policy, objects)
+            self._made[key] = objects, time.monotonic() + RENEW_SECONDS
+        left = set(policy.status.generated) - {one.generated for one in objects}
         if left:
-            await self._workshop.clear(known.policy, sorted(left, key=lambda one: one.name))
+            await self._workshop.clear(policy, sorted(left, key=lambda one: one.name))
 
     async def _placed(self, policy: MemoryAlertPolicy, made: Wanted, around: Surroundings) -> Placed:
         namespace = policy.metadata.namespace
@@ -182,7 +207,13 @@ class AlertLoop:
             return _not_selected(_RULES, "PrometheusRule", "Prometheus", why, placed.labels)
         if isinstance(around.groups, str):
             return _not_asked(_RULES, around.groups)
-        return acceptance.of_rules(policy, around.groups)
+        said = acceptance.of_rules(policy, around.groups)
+        if said.status == "True" and is_about_nobody(policy):
+            text = (
+                "No MemoryProfile of the namespace has the labels of spec.profileSelector: no alert can fire"
+            )
+            return Said(_RULES, "Unknown", names.REASON_NO_PROFILE, text)
+        return said
 
     def _of_routes(self, policy: MemoryAlertPolicy, around: Surroundings, made: Sequence[Placed]) -> Said:
         by_kind = around.kinds.routes

@@ -14,7 +14,9 @@ from urllib.parse import quote
 import aiohttp
 from pydantic import BaseModel, ValidationError
 
+from memwarden_api.alerts import CurrentAlerts
 from memwarden_api.cluster import Coverage, CoveragePage, Owner, Owners, Restart, Restarts, Rollout, Rollouts
+from memwarden_api.decisions import Decision, Decisions
 from memwarden_api.evidence import Evidence, EvidenceRequest
 from memwarden_api.workloads import WorkloadChanges
 from memwarden_operator.controller.errors import CollectorAway, CollectorError, CollectorRefuses
@@ -79,6 +81,14 @@ class CollectorDoor:
 
     async def tell_coverage(self, namespace: str, profile: str, coverage: Coverage) -> None:
         await self._tell(f"/cluster/coverage/{quote(namespace)}/{quote(profile)}", coverage)
+
+    async def tell_decisions(self, decisions: Sequence[Decision]) -> None:
+        for start in range(0, len(decisions), BATCH):
+            told = Decisions(items=tuple(decisions[start : start + BATCH]))
+            await self._ask("POST", "/decisions", body=told.model_dump_json().encode())
+
+    async def tell_alerts(self, now: CurrentAlerts) -> None:
+        await self._tell("/alerts/current", now)
 
     async def forget_coverage(self, namespace: str, profile: str) -> None:
         """The profile is gone; that nothing was known of it is no error."""

@@ -1,12 +1,15 @@
-"""What the collector is told of pods: owners, versions, ends of containers. Pure: pods and owners to the models.
+"""What the collector is told of pods: owners, versions, ends of containers; and what was decided about them. Pure.
 
 All of it is idempotent: the collector replaces what it has of the same pod, version or start.
 """
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from memwarden_api.cluster import Owner, Restart, Rollout
+from memwarden_api.decisions import Decision
+from memwarden_api.v1alpha1 import MemoryProfile
 from memwarden_operator.controller.owners import Owned, Workload
 from memwarden_operator.controller.pods import Pod
 
@@ -75,3 +78,26 @@ def _rollout(workload: Workload, version: str, pods: Sequence[Pod], owned: Owned
         started_at=about.started_at if about and about.started_at else started,
         finished_at=max(ready) if alone and ready and len(ready) == len(pods) else None,
     )
+
+
+def decisions_of(profile: MemoryProfile) -> Iterator[Decision]:
+    """The last ones, as its status has them."""
+    about = profile.metadata
+    for one in profile.status.remediations:
+        kind, _, name = one.workload.partition("/")
+        said = (about.uid, one.time.isoformat(), one.workload, one.pod, one.result, one.reason)
+        yield Decision(
+            id=hashlib.sha256("\0".join(said).encode()).hexdigest()[:32],
+            namespace=about.namespace,
+            profile=about.name,
+            kind=kind,
+            name=name,
+            pod=one.pod,
+            action=one.action,
+            result=one.result,
+            reason=one.reason,
+            message=one.message,
+            snapshot=one.evidence.snapshot if one.evidence else "",
+            recording=one.evidence.path if one.evidence else "",
+            at=one.time,
+        )

@@ -1,4 +1,4 @@
-"""Tells the collector what only the cluster knows: whose pods are, versions, ends of containers, coverage.
+"""Tells the collector what only the cluster knows: whose pods are, versions, ends of containers, coverage, decisions.
 
 What changed is told within seconds, everything every ten minutes and whenever the collector is back: it may have
 another database. What could not be told stays to be told; nothing is kept beyond the pods that are there.
@@ -15,7 +15,7 @@ from memwarden_api.cluster import Coverage, Owner, Restart, Rollout, SkippedPod
 from memwarden_operator.controller import metrics
 from memwarden_operator.controller.collector import BATCH, CollectorDoor
 from memwarden_operator.controller.errors import CollectorError
-from memwarden_operator.controller.facts import owner_of, restarts_of, rollouts_of
+from memwarden_operator.controller.facts import decisions_of, owner_of, restarts_of, rollouts_of
 from memwarden_operator.controller.heart import Heart
 from memwarden_operator.controller.loops import Troubles
 from memwarden_operator.controller.owners import Workload
@@ -52,6 +52,8 @@ class FactsLoop:
         self._pods: set[tuple[str, str]] = set()
         self._coverage: set[Key] = set()
         self._gone: set[Key] = set()
+        self._decisions: set[str] = set()
+        """Ids of those that were told, as long as a status has them."""
         self._all_due = time.monotonic() + ALL_EVERY
         self._reporting_due = 0.0
         self._heard: set[str] = set()
@@ -74,6 +76,7 @@ class FactsLoop:
     def everything(self) -> None:
         self._pods |= {pod.key for pod in self._world.pods}
         self._coverage |= {known.key for known in self._world.profiles}
+        self._decisions.clear()
 
     async def run(self) -> None:
         while True:
@@ -85,6 +88,7 @@ class FactsLoop:
                     self._all_due = time.monotonic() + ALL_EVERY
                 await self._tell_pods()
                 await self._tell_coverage()
+                await self._tell_decisions()
                 await self._ask_reporting()
                 self._troubles.over("facts")
             except CollectorError as error:
@@ -168,6 +172,14 @@ class FactsLoop:
                 await self._door.tell_coverage(*key, coverage)
                 metrics.COLLECTOR_ITEMS.labels("coverage").inc()
             self._coverage.discard(key)
+
+    async def _tell_decisions(self) -> None:
+        there = {one.id: one for known in self._world.profiles for one in decisions_of(known.profile)}
+        new = [one for id, one in there.items() if id not in self._decisions]
+        if new:
+            await self._door.tell_decisions(new)
+            metrics.COLLECTOR_ITEMS.labels("decisions").inc(len(new))
+        self._decisions = set(there)
 
     async def _ask_reporting(self) -> None:
         """From how many pods data comes, of each namespace with a profile."""

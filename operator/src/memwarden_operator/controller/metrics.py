@@ -72,7 +72,7 @@ SNAPSHOTS = Gauge(
 COLLECTOR_UP = Gauge("memwarden_controller_collector_up", "1 while the collector answers", registry=REGISTRY)
 COLLECTOR_ITEMS = Counter(
     "memwarden_controller_collector_items_total",
-    "What the collector was told, by kind: owners, rollouts, restarts, coverage",
+    "What the collector was told, by kind: owners, rollouts, restarts, coverage, decisions",
     ("kind",),
     registry=REGISTRY,
 )

@@ -14,7 +14,7 @@ def metadata(about: Mapping[str, Any]) -> dict[str, Any]:
     """What is kept of it."""
     return {
         key: about[key]
-        for key in ("name", "namespace", "uid", "generation", "resourceVersion")
+        for key in ("name", "namespace", "uid", "generation", "resourceVersion", "labels")
         if key in about
     }
 

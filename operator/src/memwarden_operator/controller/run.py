@@ -15,6 +15,7 @@ from typing import Any
 
 import kopf
 
+from memwarden_api.v1alpha1 import MemoryProfile
 from memwarden_kube.client import connect
 from memwarden_kube.errors import KubeError
 from memwarden_kube.objects import ALERT_POLICIES, PROFILES, SNAPSHOTS
@@ -56,7 +57,12 @@ async def run(settings: Settings) -> None:
         )
         door = await stack.enter_async_context(CollectorDoor(settings))
         monitoring = await stack.enter_async_context(
-            MonitoringDoor(settings.prometheus_url, settings.alertmanager_url)
+            MonitoringDoor(
+                settings.prometheus_url,
+                settings.alertmanager_url,
+                settings.prometheus_credentials,
+                settings.alertmanager_credentials,
+            )
         )
         controller = Controller(settings, Cluster(client), door, Workshop(client), monitoring)
         runner = await health.serve(settings.address, controller.heart, controller.missing)
@@ -124,7 +130,16 @@ class Controller:
             now,
         )
         patience = timedelta(seconds=settings.alert_patience_seconds)
-        self._alerts = AlertLoop(workshop, monitoring, settings.labels_of_alerts, patience, self.heart, now)
+        self._alerts = AlertLoop(
+            workshop,
+            monitoring,
+            settings.labels_of_alerts,
+            patience,
+            self.heart,
+            now,
+            door.tell_alerts,
+            self._profiles_of,
+        )
         self.heart.expect("alerts")
         self._snapshots = SnapshotLoop(
             self.world, cluster, door, self.heart, self._worker.namespace_soon, now
@@ -137,6 +152,9 @@ class Controller:
         ]
         for kind in self._kinds[1:]:
             self.heart.expect(kind.following.name)
+
+    def _profiles_of(self, namespace: str) -> list[MemoryProfile]:
+        return [known.profile for known in self.world.profiles.in_namespace(namespace)]
 
     def _followings(self) -> list[Following]:
         """The kinds that are looked after, MemoryProfile first."""

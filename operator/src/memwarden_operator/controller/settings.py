@@ -66,6 +66,11 @@ class Settings(BaseModel):
     alertmanager_url: str | None = Field(
         default=None, description="Alertmanager, which is asked whether it has their routes"
     )
+    prometheus_credentials: Path | None = Field(
+        default=None,
+        description="Folder with token, or username and password, and ca.crt, for Prometheus; read before each request",
+    )
+    alertmanager_credentials: Path | None = Field(default=None, description="The same for Alertmanager")
     alert_labels: tuple[str, ...] = Field(
         default=(),
         max_length=32,
