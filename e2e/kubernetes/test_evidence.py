@@ -7,9 +7,7 @@ import io
 import json
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "collector" / "tests"))
 
 from collector_processes import Collector
 from leaking_pods import leak
-from reporting_pod import Pod
+from obeying_sidecars import obeying, sidecar_of
 
 if TYPE_CHECKING:
     from cluster.testing.namespace import Namespace
@@ -39,34 +37,6 @@ kind: HeapSnapshot
 metadata: {name: $name}
 spec: $spec
 """
-
-
-def sidecar_of(collector: Collector, pod: dict[str, Any]) -> Pod:
-    """What stands for it; it has told of itself."""
-    about = pod["metadata"]
-    made = Pod(collector.client, about["name"], about["uid"], about["namespace"])
-    made.profile()
-    made.histogram()
-    return made
-
-
-@contextmanager
-def obeying(*pods: Pod) -> Iterator[None]:
-    """Their sidecars do what they are asked for."""
-    ends = threading.Event()
-
-    def run() -> None:
-        while not ends.wait(0.5):
-            for pod in pods:
-                pod.obey()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield
-    finally:
-        ends.set()
-        thread.join(60)
 
 
 def snapshots(namespace: "Namespace") -> list[dict[str, Any]]:

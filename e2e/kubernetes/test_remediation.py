@@ -2,7 +2,7 @@
 
 Controller and collector are processes beside the cluster; pods run and are ready, their memory is told to the collector
 as sidecars would. The injector's readiness is a page of the test's own.
-No evidence is asked for: test_evidence.py does that.
+Most ask for no evidence: see test_evidence.py.
 """
 
 import sys
@@ -36,6 +36,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "collector" / "tests"))
 
 from collector_processes import Collector
 from leaking_pods import leak
+from obeying_sidecars import obeying, sidecar_of
 from tcp_proxy import proxied
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def test_it_acts_until_the_leak_has_come_back_too_often_and_then_advises_the_ver
     namespace: "Namespace",
     image: Callable[[str], str],
 ) -> None:
-    profile(namespace, "Act")
+    profile(namespace, "Act", evidence="Required")
     before = workload(namespace, image("python-3.11"), container=drained_app.CONTAINER, grace=60)
     namespace.apply(BUDGET, unavailable=1)
     start()
@@ -86,8 +87,11 @@ def test_it_acts_until_the_leak_has_come_back_too_often_and_then_advises_the_ver
             def gone(uid: str = leaking["metadata"]["uid"]) -> bool:
                 return uid not in uids(namespace.pods("app=web"))
 
-            eventually("the pod that leaks to be evicted", gone, TO_THE_EVICTION if round_ == 0 else PATIENCE)
-            decided(namespace, "Deployment/web", "Done")
+            with obeying(sidecar_of(collector, leaking)):
+                eventually(
+                    "the pod that leaks to be evicted", gone, TO_THE_EVICTION if round_ == 0 else PATIENCE
+                )
+            assert decided(namespace, "Deployment/web", "Done")["evidence"]["path"], "evidence comes first"
             after = ready(namespace, "web", 3)
             (fresh,) = [one for one in after if one["metadata"]["uid"] not in uids(before)]
             before, leaking = after, fresh

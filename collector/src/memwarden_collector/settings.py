@@ -139,7 +139,7 @@ class Limits(_Model):
         default=1 << 30, ge=0, description="Bytes of all evidence in the database (NoSpaceForEvidence)"
     )
     max_pod_evidence: int = Field(
-        default=2, ge=0, description="Evidence taken of one pod in an hour (PodBudgetIsSpent)"
+        default=4, ge=0, description="Evidence taken of one pod in an hour (PodBudgetIsSpent)"
     )
     min_evidence_headroom_ratio: float = Field(
         default=1.0,

@@ -17,7 +17,7 @@ from controller_memory import Cluster as StandIn
 from controller_memory import kubeconfig, started
 
 from memwarden_api import names
-from memwarden_api.v1alpha1 import MemoryProfile
+from memwarden_api.v1alpha1 import HeapSnapshot, MemoryProfile
 from memwarden_kube.client import connect
 from memwarden_kube.errors import Unauthorized
 from memwarden_operator.controller.cluster import Cluster
@@ -27,7 +27,8 @@ from memwarden_operator.controller.profiles import Known
 from memwarden_operator.controller.settings import Settings
 from memwarden_operator.controller.world import World
 from memwarden_operator.remediation.acting import Remedies
-from memwarden_operator.remediation.decisions import Outcome, Remedied
+from memwarden_operator.remediation.decisions import Outcome, Remedied, settled
+from memwarden_operator.snapshots.known import read
 from remediation.cases import NOW, WEB, case, profile
 
 DEPLOYMENT = {
@@ -136,6 +137,54 @@ def test_what_the_api_server_says_to_an_eviction_is_what_is_told(tmp_path: Path)
         controlled.shop.says = 401
         with pytest.raises(Unauthorized):
             await controlled.act()
+
+    with_controller(tmp_path, test)
+
+
+def test_evidence_is_asked_for_by_a_snapshot_that_the_decision_names(tmp_path: Path) -> None:
+    async def test(controlled: Controlled) -> None:
+        for status in (201, 409):  # made, or there already
+            controlled.shop.says = status
+            assert await controlled.act(captureEvidence="Required") == [], "it is done in a later round"
+        made, again = controlled.shop.touched
+        assert made == again
+        method, path, body = made
+        assert (method, path) == ("POST", "/apis/memwarden.dev/v1alpha1/namespaces/shop/heapsnapshots")
+        assert body["spec"]["workload"] == {"kind": "Deployment", "name": "web"}
+        HeapSnapshot.from_cluster(body)
+
+        # Once it is there, it is found by its name, and the pod goes.
+        of, _ = await controlled.decide(profile(captureEvidence="Required"))
+        about = body["metadata"] | {"uid": "s1", "creationTimestamp": "2026-11-22T10:00:00Z"}
+        there = {"metadata": about, "spec": body["spec"], "status": {"phase": "Done", "path": "/somewhere"}}
+        controlled.world.snapshots.put(read(there))
+        of, said = await controlled.decide(of)
+        controlled.shop.there, controlled.shop.says = [of], 201
+        (outcome,) = await controlled.remedies.act(controlled.known(of), said.acts)
+        assert outcome.result == "Done"
+        (decision,) = settled(of, [outcome], NOW).remediations
+        assert decision.evidence is not None
+        assert (decision.evidence.snapshot, decision.evidence.path) == (about["name"], "/somewhere")
+
+    with_controller(tmp_path, test)
+
+
+def test_evidence_that_can_not_be_asked_for_is_told_or_done_without(tmp_path: Path) -> None:
+    async def test(controlled: Controlled) -> None:
+        for status in (403, 404, 422):
+            controlled.shop.says = status
+            (outcome,) = await controlled.act(captureEvidence="Required")
+            assert (outcome.result, outcome.reason) == ("Refused", names.REFUSED_EVIDENCE)
+            assert "the words of the server" in outcome.message
+        controlled.shop.touched.clear()
+        controlled.shop.says = 404  # the kind is not installed; the pod is gone
+        (outcome,) = await controlled.act(captureEvidence="BestEffort")
+        assert outcome.result == "Done"
+        assert "without evidence: " in outcome.message
+        assert [path.rpartition("/")[2] for _, path, _ in controlled.shop.touched] == [
+            "heapsnapshots",
+            "eviction",
+        ]
 
     with_controller(tmp_path, test)
 
