@@ -165,6 +165,20 @@ def test_the_end_of_the_run_does_not_change_the_verdict() -> None:
     assert last(record(shape, 118, 8)).kind is Kind.LEAKING
 
 
+def test_the_last_sample_of_a_program_that_has_gone_takes_no_leak_back() -> None:
+    """It is read as nothing before the end of the process is known."""
+    whole = record(Shape([SyntheticProcess([REQUESTS, LEAK], 60 * MB)]), 130, 8)
+    series = {
+        key: Series(one.time, np.where(one.time < one.time[-1] - 2.5, one.value, 0.0))
+        if key.metric in (MEMORY_ANON, PROCESS_MEMORY_ANON)
+        else one
+        for key, one in whole.series.items()
+    }
+    verdict = last(dataclasses.replace(whole, series=series))
+    assert verdict.kind is Kind.LEAKING
+    assert (verdict.anon_bytes or 0) > 100 * MB
+
+
 def test_c_memory_is_convicted_later_and_without_a_site() -> None:
     native = SyntheticSite("array", constant(1 * MB, 3), for_ever, sampled=False)
     verdicts = list(replay(record(service(native), 150, 9)))

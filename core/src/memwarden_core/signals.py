@@ -93,10 +93,14 @@ def held(series: Series, time: FloatArray, hold: float) -> FloatArray:
 
 
 def scope_memory(recording: Recording, until: float) -> Series:
-    """Anonymous memory of the whole scope, or where that is missing the sum over its processes."""
+    """Anonymous memory of the whole scope, or where that is missing the sum over its processes.
+
+    Nothing at all is what is read of a program that has just ended: no process runs on nothing, so such samples are
+    left out, lest a leak be taken for given back."""
     scope = clean(recording.series.get(SeriesKey(MEMORY_ANON), EMPTY), until)
     if scope.time.size:
-        return scope
+        alive = scope.value > 0
+        return Series(scope.time[alive], scope.value[alive]) if alive.any() else scope
     parts = by_process(recording, PROCESS_MEMORY_ANON, until)
     if not parts:
         return EMPTY
