@@ -19,12 +19,12 @@ _LONG: Final = 8
 """Watched for so many times the warm-up counts as long."""
 
 LINES: Final[Mapping[str, tuple[float, float]]] = {
-    "growing": (2.37, 0.66),  # worth 29.0 runs, 95 % right
-    "healthy": (1.85, 2.01),  # worth 45.5 runs, 93 % right
-    "leak that is kept": (2.44, 0.31),  # worth 1.4 runs, 100 % right
-    "leak with a site": (3.01, 1.08),  # worth 17.4 runs, 100 % right
-    "leak without a site": (2.26, 0.11),  # worth 1.0 runs, 94 % right
-    "slowing": (0.21, -0.30),  # worth 9.7 runs, 44 % right
+    "growing": (1.81, 0.66),  # worth 73.1 runs, 91 % right
+    "healthy": (1.06, 3.82),  # worth 100.2 runs, 92 % right
+    "leak that is kept": (2.40, 0.25),  # worth 1.1 runs, 100 % right
+    "leak with a site": (2.95, 0.92),  # worth 42.4 runs, 98 % right
+    "leak without a site": (2.62, 0.53),  # worth 7.2 runs, 98 % right
+    "slowing": (0.28, -0.38),  # worth 14.0 runs, 48 % right
 }
 """Class → log-odds at strength 0, and what strength 1 adds."""
 LEAST, MOST = 0.5, 0.98
