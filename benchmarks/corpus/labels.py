@@ -5,6 +5,7 @@ run may answer at its end; a leak's sites are the functions (and the lines marke
 stays is allocated. Whatever doesn't fit raises LabelError with the name of the program and of the field.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ VERDICTS: Final = frozenset(
 )
 LOADS: Final = ("steady", "light", "heavy", "bursty", "daily", "ramp")
 SPLITS: Final = ("train", "test")
+_PART: Final = re.compile(r"train|test(_\d{8}[a-z]?)?")
+"""Lists of split.toml; `test_20261122b` is a part of test that can be scored by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ class Program:
     together: str
     """Programs with the same word here are never parted by the split (a leak and its repair)."""
     split: str
+    part: str
+    """The list of split.toml that it is in: "train", "test" or a part of test such as "test_20261122b"."""
     note: str
 
     @property
@@ -162,7 +167,8 @@ def _program(runtime: str, name: str, table: Mapping[str, Any], parts: Mapping[s
         loads=fields.words("loads", LOADS),
         requests_per_second=fields.take("requests_per_second", float, 0.0),
         together=fields.take("together", str, name),
-        split=parts.get(name, ""),
+        split=side_of(parts.get(name, "")),
+        part=parts.get(name, ""),
         note=fields.take("note", str, ""),
     )
     fields.end()
@@ -202,7 +208,7 @@ def _fleet(name: str, table: Mapping[str, Any], parts: Mapping[str, str]) -> Fle
         limit_bytes=fields.size("limit", "256MiB"),
         sites=_sites(name, path, fields.take("sites", list)) if leak else (),
         requests_per_second=fields.take("requests_per_second", float, 0.0),
-        split=parts.get(name, ""),
+        split=side_of(parts.get(name, "")),
         note=fields.take("note", str, ""),
     )
     fields.end()
@@ -246,14 +252,20 @@ def _sites(name: str, path: Path, functions: list[str]) -> tuple[Site, ...]:
     return tuple(Site(path.name, function, tuple(marked[function])) for function in functions)
 
 
+def side_of(part: str) -> str:
+    """What a list of split.toml belongs to: "train", or "test" with its parts; "" stays ""."""
+    return part.partition("_")[0]
+
+
 def _split() -> dict[str, str]:
-    table = _read("split.toml")
     parts: dict[str, str] = {}
-    for side in SPLITS:
-        for name in table.get(side, []):
+    for part, names in _read("split.toml").items():
+        if not _PART.fullmatch(part):
+            raise LabelError(f"split.toml: {part!r} is neither train nor test nor test_YYYYMMDD")
+        for name in names:
             if name in parts:
                 raise LabelError(f"{name}: split.toml has it twice")
-            parts[name] = side
+            parts[name] = part
     return parts
 
 

@@ -1,14 +1,15 @@
 """`python -m corpus.split`: give programs that are in neither part of split.toml their place.
 
-What has a place keeps it for ever. New ones are taken in the order of a hash of their group's name (so that nobody
-chooses), and go to the part that has fewer of their family, then fewer of all.
+What has a place keeps it for ever, a part of test such as `test_20261122b` too. New ones are taken in the order of a
+hash of their group's name (so that nobody chooses), and go to the part that has fewer of their family, then fewer of
+all.
 """
 
 import hashlib
 import tomllib
 from collections import Counter, defaultdict
 
-from corpus.labels import CORPUS, SPLITS
+from corpus.labels import CORPUS, SPLITS, side_of
 
 HEADER = """\
 # Which programs a judge may be tuned on (train) and which it is only scored on (test). By program, never by run; a leak
@@ -16,6 +17,7 @@ HEADER = """\
 # What was scored and then looked at is training from then on: the first test half since 2026-11-21, fourteen programs
 # of 2026-11-22 since the same day. The 28 of the test part of 2026-11-21 were written without a look at the judge's
 # code, thresholds or scores, and nothing was tuned on them.
+# test_20261122b is test as well: written 2026-11-22 without a look at the judge, its thresholds or scores.
 """
 
 
@@ -25,9 +27,9 @@ def assign(known: dict[str, str], groups: dict[str, list[tuple[str, str]]]) -> d
     by_family: Counter[tuple[str, str]] = Counter()
     total: Counter[str] = Counter()
 
-    def count(members: list[tuple[str, str]], side: str) -> None:
+    def count(members: list[tuple[str, str]], part: str) -> None:
         for name, family in members:
-            result[name] = side
+            side = side_of(result.setdefault(name, part))
             by_family[family, side] += 1
             total[side] += 1
 
@@ -51,7 +53,7 @@ def assign(known: dict[str, str], groups: dict[str, list[tuple[str, str]]]) -> d
 def main() -> None:
     path = CORPUS / "split.toml"
     table = tomllib.loads(path.read_text()) if path.exists() else {}
-    known = {name: side for side in SPLITS for name in table.get(side, [])}
+    known = {name: part for part, names in table.items() for name in names}
     groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for programs in tomllib.loads((CORPUS / "labels.toml").read_text()).values():
         for name, label in programs.items():
@@ -62,14 +64,11 @@ def main() -> None:
             groups[label["program"]].append((name, "fleet"))
     parts = assign(known, groups)
     text = HEADER
-    for side in SPLITS:
-        names = sorted(name for name, part in parts.items() if part == side)
-        text += f"{side} = [\n" + "".join(f'  "{name}",\n' for name in names) + "]\n"
+    members = {part: sorted(name for name in parts if parts[name] == part) for part in (*SPLITS, *table)}
+    for part, names in members.items():
+        text += f"{part} = [\n" + "".join(f'  "{name}",\n' for name in names) + "]\n"
     path.write_text(text)
-    print(
-        f"{sum(part == 'train' for part in parts.values())} train, "
-        f"{sum(part == 'test' for part in parts.values())} test"
-    )
+    print(", ".join(f"{len(names)} {part}" for part, names in members.items()))
 
 
 if __name__ == "__main__":

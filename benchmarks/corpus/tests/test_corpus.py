@@ -67,6 +67,15 @@ def test_what_is_in_a_part_stays_there() -> None:
     assert parts["d"] == "train"  # the smaller part
 
 
+def test_a_part_of_test_is_test_and_keeps_its_own() -> None:
+    known = {"a": "test_20261122b", "b": "train"}
+    groups = {"a": [("a", "one"), ("c", "one")], "b": [("b", "one")], "d": [("d", "one")]}
+    parts = assign(known, groups)
+    assert parts == {"a": "test_20261122b", "b": "train", "c": "test_20261122b", "d": "train"}
+    named = [program for program in PROGRAMS if program.part == "test_20261122b"]
+    assert {program.split for program in named} == {"test"}
+
+
 def test_every_recording_has_a_label_and_every_label_its_recordings() -> None:
     expected = {run.target for run in RUNS}
     assert set(RECORDINGS.rglob("*.mwrec")) == expected
