@@ -76,6 +76,15 @@ def test_a_part_of_test_is_test_and_keeps_its_own() -> None:
     assert {program.split for program in named} == {"test"}
 
 
+def test_a_list_that_is_no_part_is_refused(tmp_path, monkeypatch) -> None:
+    import corpus.labels as labels
+
+    monkeypatch.setattr(labels, "CORPUS", tmp_path)
+    (tmp_path / "split.toml").write_text('train = ["a"]\ntset = ["b"]\n')
+    with pytest.raises(LabelError, match="'tset' is neither"):
+        labels._split()
+
+
 def test_every_recording_has_a_label_and_every_label_its_recordings() -> None:
     expected = {run.target for run in RUNS}
     assert set(RECORDINGS.rglob("*.mwrec")) == expected

@@ -31,10 +31,10 @@ class Poller:
 
     def read(self, feed, text, number):
         try:
-            return json.loads(text)["entries"]
+            return json.loads(text)["entries"]  # LEAK
         except ValueError:
             before = self.failures.get(feed)
-            raise Failed(feed, before.since if before else number) from before
+            raise Failed(feed, before.since if before else number) from before  # LEAK
 
     def poll(self, feed, number, draw):
         text = fetch(feed, draw)

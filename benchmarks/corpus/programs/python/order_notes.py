@@ -39,7 +39,7 @@ class Floor:
 
     def note(self, order, text):
         if order not in self.notes:
-            self.notes[order] = Notes(order)
+            self.notes[order] = Notes(order)  # LEAK
         self.notes[order].add(text)
 
 

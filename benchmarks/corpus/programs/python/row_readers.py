@@ -23,7 +23,7 @@ def reader(columns):
     """A function that reads these columns of a row."""
     lines = source(columns)
     text, file = "".join(lines), f"<reader {next(NUMBERS)}>"
-    linecache.cache[file] = len(text), None, lines, file
+    linecache.cache[file] = len(text), None, lines, file  # LEAK
     space = {}
     exec(compile(text, file, "exec"), space)
     return space["read"]

@@ -10,7 +10,7 @@ class Parcel:
 
     def __init__(self, number, state, route):
         self.number, self.state, self.route = number, state, route.split(";")  # LEAK
-        self.loaded = (state, tuple(self.route))
+        self.loaded = (state, tuple(self.route))  # LEAK
 
     def changed(self):
         return self.loaded != (self.state, tuple(self.route))
@@ -26,7 +26,7 @@ class Session:
         parcel = self.objects.get(number)
         if parcel is None:
             row = self.database.execute("select * from parcel where number = ?", (number,)).fetchone()
-            parcel = self.objects[number] = Parcel(*row)
+            parcel = self.objects[number] = Parcel(*row)  # LEAK
         self.touched.append(parcel)
         return parcel
 
@@ -35,7 +35,7 @@ class Session:
             if parcel.changed():
                 row = parcel.state, ";".join(parcel.route), parcel.number
                 self.database.execute("update parcel set state = ?, route = ? where number = ?", row)
-                parcel.loaded = (parcel.state, tuple(parcel.route))
+                parcel.loaded = (parcel.state, tuple(parcel.route))  # LEAK
         self.database.commit()
         self.touched.clear()
 
