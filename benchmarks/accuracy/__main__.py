@@ -35,6 +35,12 @@ def outcomes(jobs: list[cases.Job], sensitivity: Sensitivity, workers: int) -> l
         return [future.result() for future in waiting]
 
 
+def batches(members: list[Outcome]) -> dict[str, list[Outcome]]:
+    """By the list of split.toml, where there are several: programs that were written at the same time."""
+    names = sorted({one.truth.batch for one in members})
+    return {name: [one for one in members if one.truth.batch == name] for name in names if len(names) > 1}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, metavar="FILE")
@@ -52,6 +58,8 @@ def main() -> int:
     for part, members in parts.items():
         if members:
             print("\n".join(text.summary(members, PARTS[part])), end="\n\n")
+            for batch, some in batches(members).items():
+                print("\n".join(text.summary(some, f"Of these, {batch}")), end="\n\n")
             for one in mistakes(members):
                 said = "called leaking" if one.said_leaking else "not called"
                 allowed = "/".join(sorted(one.truth.verdicts))
@@ -66,7 +74,7 @@ def main() -> int:
     if absent:
         print(f"{len(absent)} runs are not recorded, so not scored: {', '.join(absent[:5])}, …")
     if chosen.json:
-        document = text.document(parts) | {"fleets": fleets.document(groups)}
+        document = text.document(parts, batches(parts.get("test", []))) | {"fleets": fleets.document(groups)}
         chosen.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     if chosen.html:
         chosen.html.write_text(page.render({PARTS[part]: members for part, members in parts.items()}, absent))

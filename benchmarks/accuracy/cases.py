@@ -67,7 +67,7 @@ def judged(job: Job, sensitivity: Sensitivity) -> Outcome:
     program = labels.program_named(job.program)
     truth = Truth(
         program.name, f"{program.name}.{job.load}", program.family, program.split, program.leak,
-        program.verdicts, program.begins, bool(program.sites),
+        program.verdicts, program.begins, bool(program.sites), program.part,
     )  # fmt: skip
     return outcome(read(job.file), truth, _is_site(program), settings)
 

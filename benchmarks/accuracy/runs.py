@@ -43,6 +43,8 @@ class Truth:
     begins: float
     """Seconds after the start at which a leak begins."""
     has_site: bool
+    batch: str = ""
+    """The list of split.toml that it is in: programs that were written at the same time."""
 
 
 @dataclass(frozen=True, slots=True)

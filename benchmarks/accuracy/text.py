@@ -62,8 +62,10 @@ def summary(outcomes: Sequence[Outcome], title: str) -> list[str]:
     return lines
 
 
-def document(parts: Mapping[str, Sequence[Outcome]]) -> dict[str, Any]:
-    """All figures of all parts, and every run."""
+def document(
+    parts: Mapping[str, Sequence[Outcome]], batches: Mapping[str, Sequence[Outcome]]
+) -> dict[str, Any]:
+    """All figures of all parts and of the batches of some of them, and every run once."""
     return {
         "schema": "memwarden.dev/accuracy/v1",
         "parts": {
@@ -79,7 +81,7 @@ def document(parts: Mapping[str, Sequence[Outcome]]) -> dict[str, Any]:
                 "calibration": [asdict(item) for item in figures.calibration(outcomes)[0]],
                 "confusion": {truth: dict(told) for truth, told in figures.confusion(outcomes).items()},
             }
-            for name, outcomes in parts.items()
+            for name, outcomes in (*parts.items(), *((f"of {name}", some) for name, some in batches.items()))
         },
         "runs": [_run(one) for outcomes in parts.values() for one in outcomes],
     }
