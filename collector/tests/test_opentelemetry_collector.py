@@ -220,12 +220,13 @@ def test_it_comes_again_when_the_database_is_back(
 
 @pytest.mark.parametrize("way", ["grpc-gzip", "http-zstd"])
 def test_it_waits_when_its_quota_is_used_up(begin: Begin, rows: Any, way: str) -> None:
-    # A request is six rows: the third finds nothing left, and waits for it.
-    collector, sender = begin((way,), "--max-points-per-second", "3", "--quota-burst-seconds", "3")
+    # A request is six rows: of four at once the third finds nothing left, and waits for it.
+    collector, sender = begin((way,), "--max-points-per-second", "2", "--quota-burst-seconds", "4.5")
     at = time.time()
-    for tick in range(4):
-        answer = sender.send(way, names.METRICS_PATH, otlp.metrics("run", at + tick))
-        assert answer.status_code == 200, answer.content
+    with ThreadPoolExecutor(4) as pool:
+        ticks = [otlp.metrics("run", at + tick) for tick in range(4)]
+        for answer in pool.map(lambda tick: sender.send(way, names.METRICS_PATH, tick), ticks):
+            assert answer.status_code == 200, answer.content
     assert rows("select count(*) from mem_sample") == [(8,)]
     assert 'reason="quota",status="429"' in own_numbers(collector)
 

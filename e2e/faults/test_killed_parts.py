@@ -85,7 +85,7 @@ def test_parts_killed_at_random_moments_again_and_again(watched: Start, seed: in
         part = chance.choice(list(PARTS))
         pid = run.hurt(part)
         kills += 1
-        wait_for(lambda part=part, pid=pid: run.pid_of(part) != pid, f"another {part}", 90)
+        wait_for(lambda part=part, pid=pid: run.pid_of(part) != pid, f"another {part}")
     finished = run.finish()
     finished.assert_undisturbed()
     finished.assert_accounted_for()

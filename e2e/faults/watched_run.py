@@ -15,7 +15,7 @@ from harness import TRACERS
 from memwarden_api.report import Report
 
 Found = TypeVar("Found")
-PATIENCE = 60.0
+PATIENCE = 240.0
 PARTS = {"database": "postgres -D", "collector": "memwarden_collector", "sidecar": "memwarden_sidecar"}
 # Works until its standard input ends; says then what it noticed: each turn is a piece of work and a short sleep.
 STEADY = """
@@ -94,7 +94,7 @@ class WatchedRun:
         words = command_line(self.pid_of("sidecar")).split()
         return Path(words[words.index("--spool") + 1]).parent
 
-    def finish(self, seconds: float = 3 * PATIENCE) -> "Finished":
+    def finish(self, seconds: float = PATIENCE) -> "Finished":
         out, err = self.process.communicate(timeout=seconds)
         assert self._report.exists(), (self.process.returncode, err)
         report = Report.model_validate(json.loads(self._report.read_text()))
