@@ -22,7 +22,7 @@ def offered(*typed: str) -> Sequence[str]:
         pytest.skip("there is no bash")
     ask = 'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _memwarden; printf "%s\\n" "${COMPREPLY[@]}"'
     command = ["bash", "--norc", "-c", f"{script('bash')}\n{ask}", "bash", "memwarden", *typed]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     assert done.stderr == ""
     return done.stdout.split()
 
@@ -63,11 +63,11 @@ def test_the_shell_can_read_it(shell: str, tmp_path: Path) -> None:
         pytest.skip(f"there is no {shell}")
     file = tmp_path / "script"
     file.write_text(script(shell))
-    done = subprocess.run([shell, "-n", str(file)], capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run([shell, "-n", str(file)], capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_it_is_printed_by_the_command() -> None:
     command = [sys.executable, "-P", "-m", "memwarden", "completion", "fish"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=240)
     assert done.stdout == script("fish")

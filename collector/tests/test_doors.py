@@ -174,7 +174,7 @@ def test_too_large_is_413_and_names_the_limit(start: Any, database_url: str) -> 
 
 def test_refused_by_its_length_before_a_byte_is_read(shared: Shared) -> None:
     host, port = shared.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(
             b"POST /v1/metrics HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\n"
             b"content-length: 999999999\r\nexpect: 100-continue\r\n\r\n"
@@ -381,7 +381,7 @@ def test_fifty_at_once(collector: Collector, rows: Any) -> None:
     stack = (("a.py", 1, "f"),)
 
     def send(number: int) -> None:
-        with httpx.Client(base_url=collector.url, timeout=30, trust_env=False, verify=False) as client:
+        with httpx.Client(base_url=collector.url, timeout=120, trust_env=False, verify=False) as client:
             for tick in range(4):
                 moment = at + tick + number / 1000
                 # Several senders know the same scope and the same process: names must not be made twice.
@@ -407,7 +407,7 @@ def test_two_collectors_on_one_database(start: Any, database_url: str, rows: Any
 
     def send(number: int) -> None:
         keys = [otlp.batch_id() for _ in range(10)]
-        with httpx.Client(timeout=30, trust_env=False, verify=False) as client:
+        with httpx.Client(timeout=120, trust_env=False, verify=False) as client:
             for tick, key in enumerate(keys):
                 body = otlp.metrics(f"run{tick}", at + number, pid=tick).SerializeToString()
                 for collector in both:  # each batch goes to both

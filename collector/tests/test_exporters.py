@@ -46,7 +46,7 @@ def said(app: subprocess.Popen[str]) -> str:
         _, text = app.communicate(timeout=SECONDS)
     finally:
         app.kill()
-        app.wait(10)
+        app.wait(60)
     assert app.returncode == 0, text
     return text
 

@@ -67,11 +67,11 @@ def test_a_certificate_is_exchanged_under_load_and_no_request_is_lost(
     ending = threading.Event()
 
     def load() -> None:
-        with httpx.Client(base_url=collector.url, verify=context, timeout=30, trust_env=False) as kept:
+        with httpx.Client(base_url=collector.url, verify=context, timeout=120, trust_env=False) as kept:
             while not ending.is_set():
                 answers.append(otlp.post_metrics(kept, otlp.metrics("run-tls", time.time())).status_code)
                 with httpx.Client(
-                    base_url=collector.url, verify=context, timeout=30, trust_env=False
+                    base_url=collector.url, verify=context, timeout=120, trust_env=False
                 ) as fresh:
                     answers.append(fresh.get("/healthz").status_code)
 
@@ -96,7 +96,7 @@ def test_a_certificate_is_exchanged_under_load_and_no_request_is_lost(
     with grpc.secure_channel(collector.grpc_address(), credentials) as channel:
         MetricsServiceStub(channel).Export(otlp.metrics("run-tls", time.time()), timeout=60)
     assert served(f"https://{collector.grpc_address()}", authority)[0] == served(collector.url, authority)[0]
-    with httpx.Client(base_url=collector.url, verify=context, trust_env=False, timeout=30) as client:
+    with httpx.Client(base_url=collector.url, verify=context, trust_env=False, timeout=120) as client:
         assert client.get("/api/v1/trust").text == authority.pem
         assert "memwarden_collector_certificate_expiry_seconds" in client.get("/metrics").text
     # And the sidecar gets on with it, and keeps what it is handed.
@@ -113,13 +113,13 @@ def test_older_tls_and_plain_text_are_refused(with_tls: Callable[..., Collector]
     collector = with_tls(authority, "--grpc-listen", "127.0.0.1:0")
     old = ssl.create_default_context(cadata=authority.pem)
     old.maximum_version = ssl.TLSVersion.TLSv1_2
-    with pytest.raises(httpx.ConnectError), httpx.Client(verify=old, trust_env=False, timeout=30) as client:
+    with pytest.raises(httpx.ConnectError), httpx.Client(verify=old, trust_env=False, timeout=120) as client:
         client.get(f"{collector.url}/healthz")
     host, _, port = collector.grpc_address().rpartition(":")
     old.set_alpn_protocols(["h2"])
     with pytest.raises(OSError), socket.create_connection((host, int(port)), 30) as raw:
         old.wrap_socket(raw, server_hostname=host)
-    with pytest.raises(httpx.TransportError), httpx.Client(trust_env=False, timeout=30) as client:
+    with pytest.raises(httpx.TransportError), httpx.Client(trust_env=False, timeout=120) as client:
         client.get(collector.url.replace("https", "http") + "/healthz")
     assert collector.client.get("/api/v1/trust").status_code == 404
 

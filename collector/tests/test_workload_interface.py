@@ -152,7 +152,7 @@ def test_a_collector_ends_although_somebody_waits(fleet: Fleet, start: Callable[
     thread.start()
     time.sleep(1)
     assert serving.stop() == 0
-    thread.join(30)
+    thread.join(120)
     assert ended
     assert "Traceback" not in serving.log.read_text(), serving.log.read_text()
 

@@ -78,12 +78,12 @@ class Injector:
         request = urllib.request.Request(
             f"https://localhost:{self.port}/mutate/{path}", body, {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=30, context=context) as answer:
+        with urllib.request.urlopen(request, timeout=120, context=context) as answer:
             return json.load(answer)
 
     def ask(self, path: str) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}{path}", timeout=30) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}{path}", timeout=120) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -296,7 +296,7 @@ def test_a_certificate_is_replaced_under_load_and_no_request_is_lost(
         while not ending.is_set():
             request = urllib.request.Request(f"https://localhost:{injector.port}/mutate/labelled-pod", body)
             try:
-                with urllib.request.urlopen(request, timeout=30, context=context) as answer:
+                with urllib.request.urlopen(request, timeout=120, context=context) as answer:
                     answered[0] += answer.status == 200
             except urllib.error.URLError as error:
                 # The one that this client believes is not served any more: that is what was waited for.
@@ -374,7 +374,7 @@ def test_a_setting_that_can_t_be_used_is_named(tmp_path: Path, option: str, name
             option,
         ),
     ]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert run.returncode == 125
     assert named in run.stderr
     assert "Traceback" not in run.stderr

@@ -136,7 +136,7 @@ def fetching(giver: Giver, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Fe
 def test_what_comes_twice_is_done_once_and_answered_twice(giver, fetching):
     fetcher, woken = fetching
     giver.answer = lambda poll: (200, {"Date": DATE}, body(item()) if poll in (2, 3, 5) else body())
-    assert woken.wait(30)
+    assert woken.wait(120)
     (order,) = fetcher.received()
     fetcher.answer(Result(order.id, True, "é"))
     wait_for(lambda: len(giver.results) == 3)
@@ -162,7 +162,7 @@ def test_after_faults_of_every_kind_it_asks_on(giver, fetching):
         return faults[poll - 1] if poll <= len(faults) else (200, {"Date": DATE}, body(item()))
 
     giver.answer = answer
-    assert woken.wait(30)
+    assert woken.wait(120)
     fetcher.answer(Result(fetcher.received()[0].id, False, "no"))
     wait_for(lambda: giver.results)
 

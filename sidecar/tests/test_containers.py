@@ -224,7 +224,7 @@ def test_listen_without_a_pod_or_with_a_socket_is_refused_in_words(tmp_path):
     def said(*options: str, **environment: str) -> str:
         command = [sys.executable, "-m", "memwarden_sidecar", "--collector", "http://127.0.0.1:1", *options]
         ended = subprocess.run(
-            command, capture_output=True, text=True, env=os.environ | environment, check=False, timeout=60
+            command, capture_output=True, text=True, env=os.environ | environment, check=False, timeout=240
         )
         assert ended.returncode == names.EXIT_FAILED
         return ended.stderr
@@ -258,7 +258,7 @@ class Life:
     def kill(self) -> None:
         """As the out-of-memory killer does: process 1 first, and so all of them."""
         os.kill(only_child(self.process.pid), signal.SIGKILL)
-        self.process.wait(30)
+        self.process.wait(120)
 
 
 needs_root = [

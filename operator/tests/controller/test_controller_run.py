@@ -97,7 +97,7 @@ async def look(folder: Path) -> tuple[Cloud, str, list[int]]:
     try:
         await until(all_is_told)
         async with httpx.AsyncClient(
-            base_url=f"http://{door.address}", trust_env=False, timeout=30
+            base_url=f"http://{door.address}", trust_env=False, timeout=120
         ) as client:
             health = [(await client.get(path)).status_code for path in ("/healthz", "/readyz")]
             numbers = (await client.get("/metrics")).text

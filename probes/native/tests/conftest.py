@@ -39,7 +39,7 @@ class Container:
         environment = {k: v for k, v in {**self.environment, **variables}.items() if v is not None}
         words = [str(word) for word in command]
         return subprocess.run(
-            words, env=environment, capture_output=True, text=True, check=False, timeout=120
+            words, env=environment, capture_output=True, text=True, check=False, timeout=400
         )
 
     def prints(self, *command, **variables):

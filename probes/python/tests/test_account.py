@@ -71,7 +71,7 @@ class Way:
     def run(self, environment, folder):
         return subprocess.run(
             self.command, env=environment, cwd=folder, input=self.stdin,
-            capture_output=True, text=True, timeout=120, check=False,
+            capture_output=True, text=True, timeout=400, check=False,
         )  # fmt: skip
 
 

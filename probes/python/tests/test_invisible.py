@@ -28,7 +28,9 @@ def outputs(version, environment, folder, options=(), source=WITNESS):
     script = folder / "witness.py"
     script.write_text(source)
     command = [interpreters.need(version), *options, str(script), "argument"]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=240, check=False
+    )
     return result.returncode, result.stdout, result.stderr
 
 
