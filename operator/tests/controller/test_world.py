@@ -86,6 +86,16 @@ def test_a_collector_that_is_made_anew_is_not_away() -> None:
     assert (told.answers, told.since, told.cause) == (False, NOW + SECOND, "connection refused")
 
 
+def test_soon_after_the_start_the_collector_is_neither_there_nor_away() -> None:
+    seen = world()
+    assert not seen.collector_is_known(NOW)
+    seen.collector_failed("no address yet", NOW)
+    assert not seen.collector_is_known(NOW + SECOND)
+    assert seen.collector_is_known(NOW + AWAY_AFTER)
+    seen.collector_answered(NOW + AWAY_AFTER + SECOND)
+    assert seen.collector_is_known(NOW + AWAY_AFTER + SECOND)
+
+
 def test_the_first_cause_stands_and_being_back_is_told_once() -> None:
     seen = world()
     seen.collector_failed("first", NOW)

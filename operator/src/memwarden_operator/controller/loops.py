@@ -278,7 +278,8 @@ class ChangesLoop:
         self._cursor = changes.cursor
         self._troubles.over("collector")
         metrics.COLLECTOR_UP.set(1)
-        if self._world.collector_answered(self._now()):
+        # What it says comes in pages: it has answered with the last of them.
+        if not changes.more and self._world.collector_answered(self._now()):
             _log.info("the collector answers")
             self._returned()
             self._worker.all_soon()

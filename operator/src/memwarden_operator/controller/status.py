@@ -232,7 +232,7 @@ def _collecting(observed: Observed, coverage: Coverage, now: datetime) -> Said:
     if coverage.injected == 0:
         return Said(kind, "Unknown", names.REASON_NONE_INJECTED, "No pod is injected: none can report")
     expected = observed.expected(now)
-    reporting = observed.reporting or 0
+    reporting = coverage.reporting if observed.reporting is None else observed.reporting
     if reporting >= len(expected) and reporting:
         return Said(
             kind, "True", names.REASON_SIDECARS_REPORT, f"{reporting} of {coverage.injected} pods report"

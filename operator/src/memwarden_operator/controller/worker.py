@@ -106,13 +106,18 @@ class Worker:
                 resync = time.monotonic() + RESYNC
             metrics.QUEUE.set(len(self._due))
             ready = [key for key, due in self._due.items() if due <= time.monotonic()]
-            if not ready or not (self._world.pods_listed or self._world.troubles):
+            if not ready or not self._is_ready():
                 await self._sleep()
                 continue
             for key in ready:
                 self._due.pop(key, None)
                 await self._one(key)
                 self._heart.beat("reconcile")
+
+    def _is_ready(self) -> bool:
+        """Before pods and verdicts are known nothing is said: what stands in the status is better than nothing."""
+        listed = self._world.pods_listed or self._world.troubles
+        return bool(listed) and self._world.collector_is_known(self._now())
 
     async def _sleep(self) -> None:
         self._wake.clear()

@@ -60,8 +60,15 @@ class World:
         if self.failing_since is None:
             self.failing_since, self.cause = now, cause
 
+    def collector_is_known(self, now: datetime) -> bool:
+        """Whether it answers, or has not for long enough to be called away: soon after our start it is neither."""
+        return self.answering_since is not None or self._is_away(now)
+
+    def _is_away(self, now: datetime) -> bool:
+        return self.failing_since is not None and now - self.failing_since >= AWAY_AFTER
+
     def collector(self, now: datetime) -> Collector:
-        if self.failing_since is not None and now - self.failing_since >= AWAY_AFTER:
+        if self.failing_since is not None and self._is_away(now):
             return Collector(False, self.failing_since, self.cause)
         if self.answering_since is None:
             return Collector(False, self.failing_since or now, self.cause)
