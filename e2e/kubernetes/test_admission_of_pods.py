@@ -150,7 +150,7 @@ def start(folder: Path, server: str) -> Running:
         *("--health-listen=127.0.0.1:0", f"--api-server={server}", f"--api-token-file={folder / 'token'}"),
         *(f"--api-ca-file={folder / 'api-ca.crt'}", f"--tls-cert={folder / 'tls.crt'}"),
         *(f"--tls-key={folder / 'tls.key'}", f"--collector-ca-file={folder / 'trust.crt'}"),
-        *("--sidecar-image=memwarden-sidecar:1"),
+        "--sidecar-image=memwarden-sidecar:1",
         *("--collector=https://memwarden-collector.memwarden-system.svc:4318", "--drain=1ms"),
     ]
     log = folder / "log"
