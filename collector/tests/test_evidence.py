@@ -121,8 +121,15 @@ def test_budgets_and_the_end(
     )
 
     rows("update evidence set expires_at = now() returning 1")
+    decision = dict.fromkeys(
+        ("id", "namespace", "profile", "kind", "name", "action", "result", "reason"), "x"
+    )
+    told = collector.client.post(
+        "/api/v1/decisions", json={"items": [decision | {"at": "2020-01-01T00:00:00Z"}]}
+    )
+    assert told.status_code == 204, told.text
     until = time.monotonic() + 60
-    while rows("select 1 from evidence"):
+    while rows("select 1 from evidence") or rows("select 1 from decision"):
         assert time.monotonic() < until, "what has expired is not deleted"
         time.sleep(0.05)
 
