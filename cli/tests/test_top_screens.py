@@ -235,9 +235,8 @@ def test_a_collector_is_asked_no_more_than_it_need_be(collector: Any) -> None:
         async with _app(there).run_test(size=(80, 24)) as pilot:
             await _until(lambda: bool(getattr(pilot.app.screen, "picture", None)))
             before, begun = there.requests, time.monotonic()
-            await _until(
-                lambda: there.requests >= before + 9
-            )  # two seconds, less what a busy machine made late
+            await _until(lambda: there.requests >= before + 9)
+            # Three looks: two seconds, less what a busy machine made late.
             assert time.monotonic() - begun > 1.0, "at most three requests a look, a look a second"
 
     asyncio.run(watch())
