@@ -249,6 +249,11 @@ def is_injected(made: dict[str, Any]) -> bool:
     return [one["name"] for one in made["spec"].get("initContainers", ())] == OURS
 
 
+def sidecar_of(made: dict[str, Any]) -> dict[str, Any]:
+    (found,) = [one for one in made["spec"]["initContainers"] if one["name"] == names.CONTAINER_SIDECAR]
+    return dict(found)
+
+
 def test_a_patched_pod_is_admitted_where_pod_security_is_restricted(
     injector: Running, namespace: "Namespace"
 ) -> None:
@@ -260,7 +265,7 @@ def test_a_patched_pod_is_admitted_where_pod_security_is_restricted(
     again = shop.tried({"metadata": {**made["metadata"], "resourceVersion": None}, "spec": made["spec"]})
     assert again["spec"] == made["spec"]
     assert again["metadata"]["annotations"] == made["metadata"]["annotations"]
-    assert made["spec"]["initContainers"][-1]["restartPolicy"] == "Always"
+    assert sidecar_of(made)["restartPolicy"] == "Always"
 
 
 def test_a_guaranteed_pod_stays_one(injector: Running, namespace: "Namespace") -> None:
@@ -304,7 +309,7 @@ def test_a_limit_range_is_kept_to(injector: Running, namespace: "Namespace") -> 
         # Whatever the injector knows of it already: a pod that is refused is an error here.
         made = shop.tried(pod("200m", "128Mi"))
         assert is_injected(made)
-        assert made["spec"]["initContainers"][-1]["resources"]["requests"] == {
+        assert sidecar_of(made)["resources"]["requests"] == {
             "cpu": "100m",
             "memory": "96Mi",
         }
@@ -312,7 +317,7 @@ def test_a_limit_range_is_kept_to(injector: Running, namespace: "Namespace") -> 
     eventually("the pod to be injected within its limits", lambda: look() is None, 60)
     sparing = shop.tried(pod())
     assert is_injected(sparing), "the pod's own defaults are those of the range"
-    ours = sparing["spec"]["initContainers"][-1]["resources"]
+    ours = sidecar_of(sparing)["resources"]
     assert ours["requests"] == {"cpu": "20m", "memory": "50Mi"}
     assert ours["limits"]["cpu"] == "1"
 
