@@ -23,7 +23,7 @@ spec:
   selector: {matchLabels: {part: shop}}
   sampling: {interval: 1s}
   remediation:
-    mode: $mode
+    mode: "$mode"
     captureEvidence: "$evidence"
     action: $action
     limits: {maxPerHour: $hourly, cooldown: 10s, windows: $windows}

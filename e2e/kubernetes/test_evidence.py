@@ -52,7 +52,9 @@ def comes_to(namespace: "Namespace", phase: str, reason: str = "") -> dict[str, 
     """The only HeapSnapshot of the namespace, once it is there."""
 
     def look() -> dict[str, Any]:
-        (found,) = snapshots(namespace)
+        there = snapshots(namespace)
+        assert len(there) == 1, there
+        found = there[0]
         told: dict[str, Any] = found.get("status") or {}
         assert told.get("phase") == phase, found
         assert reason in ("", told["reason"]), found
