@@ -1,5 +1,6 @@
 """Commands all the way: a collector, a sidecar that fetches them, a program with the probe."""
 
+import io
 import os
 import re
 import signal
@@ -10,11 +11,13 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from collector_processes import Collector
 
 from memwarden_api import cluster, names
+from memwarden_core.recording_file import read_recording
 
 PROBE = Path(__file__).parents[2] / "probes" / "python"
 POD = "k8s.namespace.name=shop,k8s.pod.name=web-1,k8s.pod.uid=3f2a-77,k8s.deployment.name=web"
@@ -158,6 +161,33 @@ def test_everything_that_can_be_asked_for(pod: Pod, collector: Collector) -> Non
 
 
 @pytest.mark.system  # a whole pod once more
+@pytest.mark.system  # dear: a sidecar and a program more
+def test_evidence_of_a_real_program_is_what_its_lines_hold_now(pod: Pod, collector: Collector) -> None:
+    scope = scope_of(collector)
+    url = f"/api/v1/evidence/{uuid4()}"
+    about = {
+        "namespace": "shop",
+        "pod": "web-1",
+        "pod_uid": "3f2a-77",
+        "container": "app",
+        "keep_seconds": 600,
+    }
+
+    def over() -> dict[str, Any] | None:
+        answer = collector.client.put(url, json=about)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found if found["state"] != "Capturing" else None
+
+    done = wait_for(over, "the evidence")
+    assert (done["state"], done["scope"]) == ("Done", scope), done
+    recording = read_recording(io.BytesIO(collector.client.get(f"{url}/recording").content))
+    newest = max(recording.profiles, key=lambda one: one.time)
+    frames = {frame for stack in newest.stacks for frame in recording.stacks[stack]}
+    assert "<string>" in {frame.file for frame in frames}, "the program is given to python -c"
+    assert any(key.metric == names.OBJECTS_COUNT for key in recording.series)
+
+
 def test_what_can_not_be_done_is_said(pod: Pod, collector: Collector) -> None:
     scope_of(collector)
     for more, why in (
