@@ -236,6 +236,29 @@ def test_what_leaks_is_touched_only_where_that_is_switched_on(charts: Helm) -> N
     assert "memwarden-controller-remediates" in roles
 
 
+def test_evidence_is_for_who_administers_a_namespace_where_that_is_switched_on(charts: Helm) -> None:
+    without, with_it = (
+        by_kind(charts.objects({"rbac": {"aggregate": False, "snapshots": on}}), "ClusterRole")
+        for on in (False, True)
+    )
+    assert set(with_it) - set(without) == {"memwarden-snapshots"}
+    role = with_it["memwarden-snapshots"]
+    assert role["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-admin"] == "true"
+    assert [rule["resources"] for rule in role["rules"]] == [["heapsnapshots"]]
+    views = [made for name, made in without.items() if not name.startswith("memwarden-controller")]
+    assert not any("heapsnapshots" in rule["resources"] for made in views for rule in made["rules"])
+
+
+def test_credentials_of_prometheus_and_alertmanager_are_mounted_from_secrets(charts: Helm) -> None:
+    given = {"alerts": {"prometheusSecret": "prom", "alertmanagerSecret": "alert"}}
+    spec = by_kind(charts.objects(given), "Deployment")["memwarden-controller"]["spec"]["template"]["spec"]
+    secrets = {one["name"]: one["secret"]["secretName"] for one in spec["volumes"] if "secret" in one}
+    assert {"prometheus": "prom", "alertmanager": "alert"}.items() <= secrets.items()
+    mounts = {one["name"]: one["mountPath"] for one in spec["containers"][0]["volumeMounts"]}
+    for who in ("prometheus", "alertmanager"):
+        assert f"--{who}-credentials={mounts[who]}" in spec["containers"][0]["args"]
+
+
 def test_the_controller_has_the_rights_that_its_code_names_and_no_other(charts: Helm) -> None:
     everything = {"rbac": {"remediation": True}, "alerts": {"configMaps": True}}
     roles = by_kind(charts.objects(everything), "ClusterRole")
