@@ -41,7 +41,7 @@ def steady(interval: float, leak_bytes: float) -> Recording:
         SeriesKey(HEAP_LIVE, 0): 0.7 * memory,
         SeriesKey(HEAP_ALLOCATED, 0): 5 * MB * TICK,
         SeriesKey(CPU_TIME): 0.2 * interval * TICK,
-        SeriesKey(PROCESS_THREAD_COUNT, 0): np.full(TICKS, 4.0),
+        SeriesKey(PROCESS_THREAD_COUNT, 0): 4 + TICK // 20,
         SeriesKey(MEMORY_LIMIT): np.full(TICKS, 512 * MB),
     }
     process = ProcessInfo(
@@ -189,6 +189,8 @@ def numbers(verdict: Verdict) -> list[float | None]:
     at=st.floats(0.05, 1.3),
 )
 @example(spoilings=[], interval=1.0, leak_bytes=0.0, at=1.0)
+@example(spoilings=[memory_is(1e300, 60, 200)], interval=1.0, leak_bytes=0.0, at=1.0)
+@example(spoilings=[memory_is(1e300, 200, 60)], interval=1.0, leak_bytes=0.5 * MB, at=1.0)
 def test_whatever_is_wrong_there_is_a_verdict_and_no_leak_where_nothing_grew(
     spoilings: list[Spoiling], interval: float, leak_bytes: float, at: float
 ) -> None:

@@ -6,6 +6,7 @@ threads without end are a leak themselves, so beyond `pool_threads` more they ar
 would not fit below the limit.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,8 +67,10 @@ def seen_since(series: Series, moment: float, interval: float) -> Series:
 def explained(first: FloatArray, second: FloatArray) -> float:
     """R² of a line; 0 where one falls as the other rises."""
     a, b = first - first.mean(), second - second.mean()
-    power, together = float(a @ a) * float(b @ b), float(a @ b)
-    return together**2 / power if power > 0 and together > 0 else 0.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        scale, together = math.sqrt(float(a @ a)) * math.sqrt(float(b @ b)), float(a @ b)
+    correlation = together / scale if 0 < scale < math.inf else 0.0
+    return correlation * correlation if correlation > 0 else 0.0
 
 
 def _new_threads(

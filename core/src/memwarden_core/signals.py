@@ -42,6 +42,7 @@ CONTAINER_NAME: Final = "memwarden.container.name"
 CONTAINER_ID: Final = "memwarden.container.id"
 
 EMPTY: Final = Series(np.empty(0), np.empty(0))
+_LARGEST: Final = 2.0**64
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +57,13 @@ class Signal:
 
 
 def clean(series: Series, until: float) -> Series:
-    """Finite values, none below nothing, up to `until` in strictly rising time: a clock that jumped back loses the
-    overlap."""
+    """Values that 64 bits can hold, none below nothing, up to `until` in strictly rising time: a clock that jumped back
+    loses the overlap."""
     time = np.asarray(series.time, dtype=np.float64)
     value = np.asarray(series.value, dtype=np.float64)
     size = min(time.size, value.size)
     time, value = time[:size], value[:size]
-    usable = np.isfinite(time) & np.isfinite(value) & (value >= 0)
+    usable = np.isfinite(time) & (value >= 0) & (value <= _LARGEST)
     time, value = time[usable], value[usable]
     if time.size:
         before = np.concatenate(([-np.inf], np.maximum.accumulate(time)[:-1]))
