@@ -8,6 +8,7 @@ import pytest
 from memwarden_core.discovery import false_discovery_bound, needed_alone, tail
 from memwarden_core.fleet import FleetVerdict, Pattern, Replica, judge_fleet, stouffer
 from memwarden_core.judge import judge
+from memwarden_core.recording import FloatArray
 from memwarden_core.settings import JudgeSettings
 from memwarden_core.synthetic import MB, Shape, SyntheticProcess, SyntheticSite, constant, for_ever, record
 from memwarden_core.verdict import Kind
@@ -127,3 +128,22 @@ def test_without_any_workload_nothing_is_called() -> None:
     assert false_discovery_bound([], 0.05) == 0.0
     assert false_discovery_bound([0.9, 0.8], 0.05) == 0.0
     assert needed_alone(10_000, 0.05) == pytest.approx(5e-6)
+
+
+def test_pools_that_start_in_all_replicas_do_not_convict_together() -> None:
+    starts = np.arange(10.0, 120, 6)
+
+    def brought(tick: FloatArray) -> FloatArray:
+        return 3 * MB * (np.searchsorted(starts, tick + 1) - np.searchsorted(starts, tick)).astype(float)
+
+    process = SyntheticProcess(
+        [SyntheticSite("serve", brought, for_ever)], threads=lambda tick: 2.0 + np.searchsorted(starts, tick)
+    )
+    replicas = []
+    for seed in range(4):
+        recording = record(Shape([process]), 110, seed)
+        replicas.append(Replica(f"shop-{seed}", "1.4", judge(recording, now=recording.ended)))
+    found = fleet(*replicas)
+    assert [one.verdict.kind for one in replicas] == 4 * [Kind.GROWING]
+    assert found.combined_z >= SETTINGS.walk_t_unattributed
+    assert found.kind is Kind.GROWING

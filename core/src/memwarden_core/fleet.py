@@ -56,6 +56,8 @@ class FleetVerdict:
 _SILENT = (Kind.UNKNOWN, Kind.WARMING_UP)
 _GROWS = (Kind.LEAKING, Kind.GROWING)
 _MOST = 2 / 3
+_SHARED = ("load", "no-new-threads")
+"""Gates whose reason all replicas may have at once."""
 _CERTAIN = 8.0
 """A single t counts no more than this: one replica alone must not carry the others."""
 
@@ -97,8 +99,8 @@ def _convict_together(judged: Sequence[Replica], z: float, settings: JudgeSettin
     growing = [one for one in judged if one.verdict.kind is Kind.GROWING]
     if len(judged) < 3 or len(growing) < _MOST * len(judged) or z < settings.walk_t_unattributed:
         return False
-    if any(gate.passed is False for one in growing for gate in one.verdict.gates if gate.name == "load"):
-        return False  # the same load rises for all of them
+    if any(gate.passed is False for one in growing for gate in one.verdict.gates if gate.name in _SHARED):
+        return False  # the same load rises for all of them, or the same pool starts
     code = Counter(
         (one.verdict.sites[0].file, one.verdict.sites[0].function) for one in growing if one.verdict.sites
     )
