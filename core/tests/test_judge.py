@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -314,18 +313,13 @@ def test_random_recordings_never_raise_and_hold_only_finite_numbers() -> None:
         assert gate is None or gate.passed is (verdict.kind is Kind.LEAKING)
 
 
-def test_a_judgement_of_an_hour_with_fifty_sites_takes_a_tenth_of_a_second() -> None:
+def test_of_fifty_busy_sites_over_an_hour_the_one_that_leaks_is_named() -> None:
+    """How long that takes is measured by benchmarks/judge_fleet.py."""
     sites = [SyntheticSite(f"site{number}", constant(0.05 * MB), after(60)) for number in range(49)]
     recording = record(Shape([SyntheticProcess([*sites, LEAK])], limit_bytes=8 * 2.0**30), 3600, 15)
-    judge(recording, now=recording.ended - 10)
-    took = []
-    for _ in range(5):
-        begun = time.process_time()
-        verdict = judge(recording, now=recording.ended)
-        took.append(time.process_time() - begun)
+    verdict = judge(recording, now=recording.ended)
     assert verdict.kind is Kind.LEAKING
-    # It is judged twice here, as there are no earlier verdicts; process time, for others use the machine too.
-    assert min(took) <= 0.2
+    assert verdict.sites[0].function == LEAK.function
 
 
 # ── Sites and fingerprints ───────────────────────────────────────────────────────────────────────────────
