@@ -1,5 +1,6 @@
 """What the tests of the whole way share: how a run is started, and which interpreters this machine has."""
 
+import atexit
 import glob
 import json
 import os
@@ -18,7 +19,6 @@ ROOT = Path(__file__).resolve().parent.parent
 APPS = ROOT / "e2e" / "apps" / "python"
 # Our own processes are traced, the user's are not: a tracer would be watched and judged with the app.
 TRACERS = [name for name in os.environ if name.startswith("COVERAGE")]
-_RESERVED: list[ReservedPort] = []
 WITHOUT_COVERAGE = ["env", *(word for name in TRACERS for word in ("-u", name))] if TRACERS else []
 
 
@@ -111,5 +111,6 @@ class Run:
 
 def free_port() -> int:
     """One on which only who is told may listen, as long as this process lives."""
-    _RESERVED.append(ReservedPort())
-    return int(_RESERVED[-1].address.rpartition(":")[2])
+    reserved = ReservedPort()
+    atexit.register(reserved.close)
+    return int(reserved.address.rpartition(":")[2])
