@@ -48,7 +48,7 @@ _log = logging.getLogger(__name__)
 _GROUP_ROWS: Final = 20_000
 _GATHER_SECONDS: Final = 0.05
 """Between the beginnings of two transactions: a dozen statements cost the same for one batch and for thirty."""
-_PAUSE_SECONDS: Final = 0.01
+_PAUSE_SECONDS: Final = 0.005
 """Nothing new for so long, and the group is whole: senders that wait for their answers send nothing meanwhile."""
 _TRIES: Final = 3
 _DAY: Final = 86_400
