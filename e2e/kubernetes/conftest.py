@@ -24,6 +24,16 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs the release comes after what must be alone: so it is installed once, and goes with the session."""
+    here = Path(__file__).parent
+
+    def needs_it(item: pytest.Item) -> bool:
+        return item.path.is_relative_to(here) and "installed" in getattr(item, "fixturenames", ())
+
+    items.sort(key=needs_it)
+
+
 @pytest.fixture(scope="session")
 def release(
     helm: list[str], image: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
@@ -65,8 +75,10 @@ def pods(watched: "Namespace", image: Callable[[str], str]) -> Pods:
 
 
 @pytest.fixture(scope="module")
-def kind(kubernetes_api: "ApiClient") -> Iterator[None]:
-    """Our kinds without a release."""
+def kind(kubernetes_api: "ApiClient", release: Installation) -> Iterator[None]:
+    """Our kinds without a release, whose controller would answer for the test's own."""
+    if release.is_there():
+        release.remove_all()
     with served(kubernetes_api):
         yield
 

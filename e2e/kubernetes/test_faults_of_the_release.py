@@ -209,3 +209,4 @@ def test_an_image_of_ours_that_is_nowhere_leaves_the_app_running_without_us(
         assert condition(pods, "Injected")["reason"] == "InjectionStoppedByBreaker"
     finally:
         installed.install()
+        release_parts.wait_ready("injector")  # one that is going still answers with the name that is nowhere
