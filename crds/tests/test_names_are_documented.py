@@ -14,7 +14,7 @@ PLACES = {
     "Conditions": ("CONDITION_", "REASON_"),
     "Why a pod is not watched": ("SKIP_", "MISSED_"),
     "Why injection of a workload was stopped": ("STOP_",),
-    "Why a pod that leaks is left alone": ("DECIDED", "REFUSED_"),
+    "Why a workload is left alone": ("DECIDED", "REFUSED_"),
     "How far a HeapSnapshot is": ("CAPTURE",),
     "Events": ("EVENT_",),
 }

@@ -274,8 +274,9 @@ STOP_PRELOADS: Final = "ImagePreloads"  # LD_PRELOAD of its image, or by envFrom
 
 EVENT_REMEDIATION: Final = "MemwardenRemediation"  # on the workload: what was decided, and why
 
-# ── Why a pod that leaks is left alone, or was not (reason of `status.remediations`) ──────────────────────
+# ── Why a workload is left alone, or was not (reason of `status.remediations`) ──────────────────────
 DECIDED: Final = "ConditionsHold"  # nothing forbids it
+DECIDED_MISSED: Final = "PodsWereMissed"  # the same, of a rollout that brings missed pods in
 REFUSED_NOT_SWITCHED_ON: Final = "NotSwitchedOn"
 REFUSED_COLLECTOR: Final = "CollectorDoesNotAnswer"
 REFUSED_STALE: Final = "VerdictIsOld"
@@ -297,6 +298,9 @@ REFUSED_BY_SERVER: Final = "EvictionFails"
 REFUSED_NO_RIGHT: Final = "NoRight"
 REFUSED_NO_LONGER: Final = "NoLongerAsked"
 REFUSED_EVIDENCE: Final = "EvidenceNotToBeHad"
+REFUSED_STRATEGY: Final = "PodsAreNotMadeAnew"  # by the workload's own update strategy
+REFUSED_TEMPLATE: Final = "TemplateIsNotInjected"
+REFUSED_NO_HELP: Final = "RolloutDidNotHelp"  # pods came back from it without Memwarden
 
 # ── How far a HeapSnapshot is, and why it can't be had (reason of its status and of its condition Ready) ───
 CAPTURED: Final = "Captured"

@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from memwarden_api import names
 from memwarden_api.v1alpha1 import MemoryProfile
-from memwarden_operator.controller.observed import Collector
+from memwarden_operator.controller.observed import Collector, Missed
 from memwarden_operator.controller.owners import Workload
 from memwarden_operator.controller.pods import Container, Pod, Reference
 from memwarden_operator.controller.verdicts import Share, Verdict
@@ -18,11 +19,16 @@ AROUND = Around(
 WEB = Workload("shop", "Deployment", "web")
 
 
-def profile(status: dict[str, Any] | None = None, **remediation: Any) -> MemoryProfile:
+def profile(
+    status: dict[str, Any] | None = None, missed_pods: str = "Report", **remediation: Any
+) -> MemoryProfile:
     return MemoryProfile.from_cluster(
         {
             "metadata": {"name": "shop", "namespace": "shop", "uid": "p1", "generation": 1},
-            "spec": {"remediation": {"mode": "Act", "captureEvidence": "Off"} | remediation},
+            "spec": {
+                "remediation": {"mode": "Act", "captureEvidence": "Off"} | remediation,
+                "injection": {"missedPods": missed_pods},
+            },
             "status": status or {},
         }
     )
@@ -56,6 +62,15 @@ def verdict(*shares: Share, workload: Workload = WEB, confidence: float = 0.9, a
         growth_bytes_per_second=1000.0, oom_forecast_seconds=None, leak="leak-1", site="",
         judged_at=NOW - timedelta(seconds=age), containers=len(shares), reported=frozenset(), shares=shares,
     )  # fmt: skip
+
+
+def missed(name: str = "late", version: str = "v1", age: float = 600) -> Missed:
+    """A pod that the injector did not see, and would change."""
+    made = NOW - timedelta(seconds=age)
+    about = Reference("apps/v1", "Deployment", "web", "uid-web")
+    return Missed(
+        name, names.MISSED_NOT_SEEN, "it was not seen", about, f"uid-{name}", version, made, curable=True
+    )
 
 
 def case(

@@ -10,8 +10,8 @@ from memwarden_api import names
 from memwarden_api.v1alpha1.remediation import Acted, WorkloadActions
 from memwarden_operator.controller.observed import Collector
 from memwarden_operator.controller.owners import Workload
-from memwarden_operator.remediation.case import Around, Case, Replicas
-from memwarden_operator.remediation.plan import Action, Refusal, plan
+from memwarden_operator.remediation.case import Action, Around, Case, Refusal, Replicas
+from memwarden_operator.remediation.plan import plan
 from remediation.cases import AROUND, NOW, case, pod, profile, share, verdict
 
 SET = Workload("shop", "StatefulSet", "db")
@@ -117,6 +117,17 @@ CASES = (
         "the injector is away", names.REFUSED_INJECTOR, around=replace(AROUND, injector="it does not answer")
     ),
     Row("the workload can't be read", names.REFUSED_UNKNOWN_STATE, replace(case(), replicas=None)),
+    Row(
+        "a set that waits for somebody to delete its pods",
+        names.REFUSED_STRATEGY,
+        case(replicas=Replicas(3, 3, rolling=False, held="OnDelete")),
+        {"action": "RolloutRestart"},
+    ),
+    Row(
+        "an eviction asks for no strategy",
+        "pod b",
+        case(replicas=Replicas(3, 3, rolling=False, held="OnDelete")),
+    ),
     Row("a rollout is in progress", names.REFUSED_ROLLOUT, case(replicas=Replicas(3, 3, rolling=True))),
     Row(
         "another pod is on its way out",
@@ -194,6 +205,7 @@ def test_every_reason_of_a_guard_is_in_the_table() -> None:
         names.REFUSED_NO_LONGER,
         names.REFUSED_EVIDENCE,
     }  # said of what is pending: test_decisions.py
+    later |= {names.REFUSED_TEMPLATE, names.REFUSED_NO_HELP}  # of missed pods: test_bringing_in.py
     assert {value for name, value in vars(names).items() if name.startswith("REFUSED_")} - later <= told
 
 

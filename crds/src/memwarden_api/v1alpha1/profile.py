@@ -115,9 +115,10 @@ class Injection(Object):
         description="Pods in the node's network too. Their names are resolved by the node unless their dnsPolicy is "
         "ClusterFirstWithHostNet: then the sidecar may not find the collector",
     )
-    missed_pods: Literal["Report"] = Field(
+    missed_pods: Literal["Report", "Rollout"] = Field(
         default="Report",
-        description="Pods that should have been changed and were not. Report: they are told in the status",
+        description="Pods that should have been changed and were not. Report: they are told in the status. Rollout: "
+        "their workload is restarted besides, within spec.remediation.limits, so that they come back changed",
     )
 
 

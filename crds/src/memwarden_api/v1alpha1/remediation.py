@@ -13,6 +13,7 @@ MAX_ACTIONS: Final = 20
 
 Mode = Literal["Off", "Recommend", "DryRun", "Act"]
 Action = Literal["Evict", "RolloutRestart"]
+Deed = Literal["Evict", "RolloutRestart", "RolloutToInject"]
 CaptureEvidence = Literal["Required", "BestEffort", "Off"]
 Result = Literal["Done", "WouldDo", "Refused", "Blocked", "Failed"]
 Day = Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
@@ -147,7 +148,10 @@ class Decision(Object):
     pod: Annotated[str, Field(max_length=253)] = Field(
         default="", description="The one that was meant; empty where it is all of them"
     )
-    action: Action = Field(description="What was meant to be done")
+    action: Deed = Field(
+        description="What was meant to be done. RolloutToInject: the workload makes all of its pods anew, so that "
+        "those that the injector missed are watched (spec.injection.missedPods)"
+    )
     result: Result = Field(
         description="Done; WouldDo: in DryRun; Refused: a guard forbids it; Blocked: a disruption budget keeps the "
         "pod; Failed: the API server did not do it. Of both it is tried again"
@@ -166,6 +170,9 @@ class Acted(Object):
     )
     dry_run: bool = Field(default=False, description="Nothing was touched: it counts for DryRun alone")
     returned: bool = Field(default=False, description="The pod had come instead of another one of these")
+    injects: bool = Field(
+        default=False, description="It was a RolloutToInject: a pod that came by it has not returned"
+    )
 
 
 class Pending(Object):
@@ -174,7 +181,7 @@ class Pending(Object):
     id: Annotated[str, Field(max_length=63)] = Field(description="Of the decision")
     pod: Annotated[str, Field(max_length=253)] = Field(default="", description="Empty: all of the workload's")
     pod_uid: Annotated[str, Field(max_length=63)] = Field(default="", description="That very pod's")
-    action: Action = Field(description="What is to be done")
+    action: Deed = Field(description="What is to be done")
     since: datetime = Field(description="When it was decided on")
     returned: bool = Field(default=False, description="The pod had come instead of an earlier one")
 

@@ -11,7 +11,7 @@ from typing import Any
 from memwarden_api import names
 from memwarden_operator.controller.moments import moment
 from memwarden_operator.controller.owners import Owned
-from memwarden_operator.controller.pods import Reference, controller_of
+from memwarden_operator.controller.pods import Reference, controller_of, version_of
 from memwarden_operator.controller.words import label_namespace, restart
 from memwarden_operator.injector.profile import Profile
 from memwarden_operator.injector.selection import Choice, select
@@ -47,6 +47,8 @@ class Meant:
     owner: Reference | None
     reason: str
     message: str
+    version: str
+    made_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,8 @@ def _meant(choice: Choice, metadata: Metadata, reason: str, message: str) -> Mea
         controller_of(metadata),
         reason,
         message,
+        version_of(metadata.get("labels") or {}),
+        moment(metadata["creationTimestamp"]),
     )
 
 

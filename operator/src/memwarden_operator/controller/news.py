@@ -30,13 +30,21 @@ _API_VERSIONS: Final = {
 def news(observed: Observed, after: MemoryProfileStatus) -> tuple[Told, ...]:
     """All that is new in `after`, in the order of the status."""
     before = observed.profile.status
-    references = {owned.workload: owned for owned in observed.owners.values()}
+    references = {owned.workload: owned for owned in observed.owners.values()} | _of_missed_pods(observed)
     told = [
         *_of_workloads(observed, before, after, references),
         *_of_stops(observed, before, after, references),
     ]
     told += _of_remediations(observed, before, after, references)
     return (*told, *_of_missed(observed, before))
+
+
+def _of_missed_pods(observed: Observed) -> dict[Workload, Owned]:
+    """Whose pods none may be injected of."""
+    namespace, missed = observed.profile.metadata.namespace, observed.scan.missed if observed.scan else ()
+    found = [one.workload for one in missed if one.workload is not None]
+    works = [Workload(namespace, one.kind, one.name) for one in found]
+    return {work: Owned(work, one) for work, one in zip(works, found, strict=True)}
 
 
 def _of_workloads(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from memwarden_api.v1alpha1 import MemoryProfile
@@ -11,6 +11,7 @@ from memwarden_operator.controller.owners import Owned, Workload
 from memwarden_operator.controller.pods import Pod, Reference
 from memwarden_operator.controller.verdicts import Verdict
 
+_NOT_SAID: Final = datetime.min.replace(tzinfo=UTC)
 REPORTING_AFTER: Final = timedelta(seconds=90)
 """So long after its app's start a pod is expected to have sent data."""
 
@@ -24,6 +25,16 @@ class Missed:
     message: str
     workload: Reference | None = None
     """What to tell of it; None: the pod itself."""
+    uid: str = ""
+    version: str = ""
+    """Of the template that it was made from."""
+    made_at: datetime = _NOT_SAID
+    curable: bool = False
+    """Made anew, it would be injected."""
+
+    @property
+    def name(self) -> str:
+        return self.pod
 
 
 @dataclass(frozen=True, slots=True)

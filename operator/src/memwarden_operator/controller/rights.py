@@ -61,7 +61,7 @@ REMEDIATION: Final = (
         "apps",
         ("deployments", "statefulsets", "daemonsets"),
         ("patch",),
-        "restarting them, where a profile says Act",
+        "restarting them, where a profile says Act, or Rollout of missed pods",
     ),
     Rule(GROUP, (PLURAL_SNAPSHOT,), ("create",), "evidence before that"),
 )

@@ -38,6 +38,7 @@ SIBLINGS: Final = 20
 """Pods without us that are enough to compare with."""
 LOOKED_AT: Final = 500
 NOT_EXAMINED: Final = "it was not injected; why is looked into within the next minutes"
+_CURABLE: Final = frozenset((names.MISSED_NOT_SEEN, names.MISSED_OLDER_THAN_PROFILE))
 _OWNERS: Final[Mapping[str, Resource]] = {
     "ReplicaSet": REPLICA_SETS, "StatefulSet": STATEFUL_SETS, "DaemonSet": DAEMON_SETS, "Job": JOBS,
 }  # fmt: skip
@@ -55,7 +56,7 @@ class Scanner:
         self, namespace: str, known: Sequence[Known], now: datetime
     ) -> tuple[dict[str, Scan], list[Told]]:
         """By profile, and what is to be told of pods that no profile can be said to mean."""
-        about = await self._about(namespace, known)
+        about = await namespace_of(self._cluster, namespace, known)
         injected: dict[str, int] = {}
         meant: list[Meant] = []
         homeless: list[Homeless] = []
@@ -70,15 +71,6 @@ class Scanner:
         told = [missed_pod(namespace, _about(one), one.skip.reason, one.skip.message) for one in homeless]
         return {one.key[1]: _scan(one, injected, found, now) for one in known}, told
 
-    async def _about(self, namespace: str, known: Sequence[Known]) -> Namespace:
-        labels = await self._cluster.namespace_labels(namespace)
-        return Namespace(
-            namespace,
-            labels.get(names.INJECT),
-            tuple(as_injector_reads(one.profile) for one in known if one.stalled is None),
-            {one.key[1]: one.created_at for one in known},
-        )
-
     async def _missed(
         self, about: Namespace, known: Sequence[Known], meant: Sequence[Meant]
     ) -> dict[str, list[Missed]]:
@@ -87,7 +79,7 @@ class Scanner:
         room = CANDIDATES
         for one in meant:
             owned = await self._owners.of(about.name, one.pod, one.uid, one.owner)
-            reason, message = one.reason, one.message
+            reason, message, why = one.reason, one.message, None
             if not reason:
                 generation = by_name[one.profile].profile.metadata.generation
                 why = self._examined.get((one.uid, generation))
@@ -97,7 +89,10 @@ class Scanner:
                     if why is None:
                         continue  # gone meanwhile
                 reason, message = why or (names.MISSED_NOT_SEEN, NOT_EXAMINED)
-            found.setdefault(one.profile, []).append(Missed(one.pod, reason, message, owned.reference))
+            curable = why is not None and reason in _CURABLE and owned.final
+            found.setdefault(one.profile, []).append(
+                Missed(one.pod, reason, message, owned.reference, one.uid, one.version, one.made_at, curable)
+            )
         return found
 
     async def _examine(
@@ -185,6 +180,17 @@ class Scanner:
                 if Selector.of((policy.get("spec") or {}).get("podSelector") or {}).matches(labels)
             )
         )
+
+
+async def namespace_of(cluster: Cluster, namespace: str, known: Sequence[Known]) -> Namespace:
+    """What of it decides over its pods; `known` are its profiles."""
+    labels = await cluster.namespace_labels(namespace)
+    return Namespace(
+        namespace,
+        labels.get(names.INJECT),
+        tuple(as_injector_reads(one.profile) for one in known if one.stalled is None),
+        {one.key[1]: one.created_at for one in known},
+    )
 
 
 def as_injector_reads(profile: MemoryProfile) -> Profile:

@@ -90,7 +90,8 @@ class Settings(BaseModel):
     )
 
     remediation: bool = Field(
-        default=False, description="Obey spec.remediation.mode Act; needs the rights for it (true, false)"
+        default=False,
+        description="Obey remediation.mode Act and missedPods Rollout of profiles; needs the rights (true, false)",
     )
     remediations_per_hour: int = Field(
         default=10,

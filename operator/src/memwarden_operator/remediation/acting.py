@@ -18,20 +18,23 @@ import aiohttp
 from memwarden_api import names
 from memwarden_api.v1alpha1 import MemoryProfile
 from memwarden_kube.errors import Conflict, Forbidden, Invalid, KubeError, NotFound
-from memwarden_kube.objects import PROFILES
+from memwarden_kube.objects import PODS, PROFILES
 from memwarden_operator.controller import metrics
 from memwarden_operator.controller.cluster import Cluster
-from memwarden_operator.controller.observed import Observed
+from memwarden_operator.controller.observed import Missed, Observed
 from memwarden_operator.controller.owners import Workload
+from memwarden_operator.controller.pods import Reference
 from memwarden_operator.controller.profiles import Known, read
+from memwarden_operator.controller.scan import namespace_of
 from memwarden_operator.controller.settings import Settings
 from memwarden_operator.controller.world import World
 from memwarden_operator.remediation import evidence, ledger
-from memwarden_operator.remediation.case import Around, Case, Replicas
-from memwarden_operator.remediation.decisions import Act, Outcome, Remedied, decide, unchanged
+from memwarden_operator.remediation.bringing_in import TO_INJECT, is_asked_for
+from memwarden_operator.remediation.case import Around, Case
+from memwarden_operator.remediation.decisions import Act, Outcome, Remedied, because, decide, unchanged
 from memwarden_operator.remediation.evidence import Taken
 from memwarden_operator.remediation.plan import meant
-from memwarden_operator.remediation.replicas import RESOURCES, replicas_of
+from memwarden_operator.remediation.replicas import RESOURCES, replicas_of, template_of
 
 _ASK_INJECTOR_EVERY: Final = 10.0
 _PATIENCE: Final = aiohttp.ClientTimeout(total=5)
@@ -48,17 +51,20 @@ class Remedies:
         self._injector = (0.0, "it has not been asked yet")
 
     async def decide(self, known: Known, observed: Observed, now: datetime) -> Remedied:
-        """Nothing is asked of the cluster for a profile without a pod that `when` holds for."""
+        """Nothing is asked of the cluster for a profile without a pod that `when` holds for or that was missed."""
         if not self._world.pods_listed:
             return unchanged(known.profile.status)  # a pod that is not known yet is not gone
         spec, mode = known.profile.spec, known.profile.spec.remediation.mode
         waiting = {entry.workload for entry in known.profile.status.actions if entry.pending is not None}
         cases = [
-            await self._with_replicas(case) if mode in ("DryRun", "Act") else case
+            case
             for case in _cases(observed)
-            if case.workload.label in waiting or (meant(case, spec, now) and mode != "Off")
+            if case.workload.label in waiting or case.missed or (mode != "Off" and meant(case, spec, now))
         ]
-        injector = await self._injector_says() if cases and mode in ("DryRun", "Act") else ""
+        injector = ""
+        if cases and (mode in ("DryRun", "Act") or spec.injection.missed_pods == "Rollout"):
+            cases = [await self._looked_at(case, known) for case in cases]
+            injector = await self._injector_says()
         around = Around(self._settings.remediation, observed.collector, injector, self._cluster_left(now))
         living = frozenset(pod.uid for pod in observed.pods if not pod.over)
         return decide(known.profile, cases, living, around, now, self._evidence(known))
@@ -69,7 +75,8 @@ class Remedies:
         fresh = await self._fresh(namespace, name)
         if fresh is None or fresh.metadata.uid != known.profile.metadata.uid:
             return []
-        if fresh.spec.remediation.mode != "Act":
+        acts = [act for act in acts if is_asked_for(act.pending.action, fresh.spec)]
+        if not acts:
             return []
         pending = {entry.pending.id for entry in fresh.status.actions if entry.pending is not None}
         self._injector = (time.monotonic(), await self._asked())
@@ -109,9 +116,9 @@ class Remedies:
                 return Outcome(act, "Refused", names.REFUSED_EVIDENCE, why)
             act = replace(act, without=why)
         try:
-            if act.pending.action == "RolloutRestart":
-                return await self._restart(act)
-            return await self._evict(act)
+            if act.pending.action == "Evict":
+                return await self._evict(act)
+            return await self._restart(act)
         except Forbidden as error:
             return Outcome(act, "Failed", names.REFUSED_NO_RIGHT, str(error))
         except Invalid as error:
@@ -134,7 +141,10 @@ class Remedies:
             await self._cluster.restart(RESOURCES[work.kind], work.namespace, work.name, about.uid, template)
         except (NotFound, Conflict) as error:
             return Outcome(act, "Failed", names.REFUSED_UNKNOWN_STATE, str(error))
-        return Outcome(act, "Done", names.DECIDED, "the workload makes all of its pods anew" + _lacks(act))
+        text = "the workload makes all of its pods anew"
+        if act.pending.action == TO_INJECT:
+            text += f"; {len(act.case.missed)} of them were not injected"
+        return Outcome(act, "Done", because(act.pending.action), text + _lacks(act))
 
     # ── Evidence ───────────────────────────────────────────────────────────────────────────────────────
     def _evidence(self, known: Known) -> dict[str, Taken]:
@@ -159,18 +169,39 @@ class Remedies:
             return str(error)
         return ""
 
-    async def _with_replicas(self, case: Case) -> Case:
+    # ── The workload ───────────────────────────────────────────────────────────────────────────────────
+    async def _looked_at(self, case: Case, known: Known) -> Case:
+        """With what its object says of its pods, and of the missed ones only what is still so."""
         work = case.workload
         resource = RESOURCES.get(work.kind)
-        replicas: Replicas | None = None
-        if resource is not None:
-            try:
-                found = await self._cluster.whole(resource, work.namespace, work.name)
-                if found["metadata"].get("uid") == case.reference.uid:
-                    replicas = replicas_of(work.kind, found)
-            except KubeError as error:
-                _log.warning("%s can't be read, so nothing is done to it: %s", work.label, error)
-        return Case(case.workload, case.reference, case.verdicts, case.pods, replicas, case.injection_stopped)
+        try:
+            missed = case.missed if await self._is_there(case) else ()
+            case = replace(case, missed=missed)
+            if resource is None:
+                return case
+            found = await self._cluster.whole(resource, work.namespace, work.name)
+            if found["metadata"].get("uid") != case.reference.uid:
+                return case
+            template = None
+            if missed:
+                about = self._world.profiles.in_namespace(work.namespace)
+                namespace = await namespace_of(self._cluster, work.namespace, about)
+                template = template_of(work, found, known.key[1], known.profile.metadata.uid, namespace)
+            return replace(case, replicas=replicas_of(work.kind, found), template=template)
+        except KubeError as error:
+            _log.warning("%s can't be read, so nothing is done to it: %s", work.label, error)
+            return case
+
+    async def _is_there(self, case: Case) -> bool:
+        """The newest of the missed pods: since the scan somebody else may have made all of them anew."""
+        if not case.missed:
+            return False
+        newest = case.missed[0]
+        try:
+            about = (await self._cluster.metadata(PODS, case.workload.namespace, newest.name))["metadata"]
+        except NotFound:
+            return False
+        return about.get("uid") == newest.uid and "deletionTimestamp" not in about
 
     async def _injector_says(self) -> str:
         """Why pods made now might not be injected, or ""; asked at most every ten seconds."""
@@ -206,14 +237,36 @@ def _lacks(act: Act) -> str:
 
 
 def _cases(observed: Observed) -> list[Case]:
-    """By workload: the profile's pods, and what is said of them."""
+    """By workload: the profile's pods, what is said of them, and those that were missed."""
     stopped = {entry.workload for entry in observed.profile.status.injection_stopped}
-    references = {owned.workload: owned.reference for owned in observed.owners.values()}
+    missed = _missed(observed)
+    references = {workload: reference for workload, (reference, _) in missed.items()}
+    references |= {owned.workload: owned.reference for owned in observed.owners.values()}
     found = []
     for workload in sorted(references):
         verdicts = tuple(one for one in observed.verdicts if one.workload == workload)
         pods = tuple(pod for pod in observed.pods if _is_of(pod.uid, workload, observed))
-        found.append(Case(workload, references[workload], verdicts, pods, None, workload.label in stopped))
+        lacking = missed[workload][1] if workload in missed else ()
+        found.append(
+            Case(workload, references[workload], verdicts, pods, None, workload.label in stopped, lacking)
+        )
+    return found
+
+
+def _missed(observed: Observed) -> dict[Workload, tuple[Reference, tuple[Missed, ...]]]:
+    """Pods that a rollout would help, the newest first; none where nobody asks for that, or the scan is older."""
+    profile, scan = observed.profile, observed.scan
+    if profile.spec.injection.missed_pods != "Rollout" or scan is None:
+        return {}
+    if scan.generation != profile.metadata.generation:
+        return {}
+    found: dict[Workload, tuple[Reference, tuple[Missed, ...]]] = {}
+    for one in sorted(scan.missed, key=lambda one: (one.made_at, one.pod), reverse=True):
+        about = one.workload
+        if one.curable and about is not None:
+            workload = Workload(profile.metadata.namespace, about.kind, about.name)
+            _, before = found.get(workload, (about, ()))
+            found[workload] = about, (*before, one)
     return found
 
 

@@ -22,15 +22,17 @@ from memwarden_api.v1alpha1.remediation import (
     CaptureEvidence,
     Decision,
     DecisionEvidence,
+    Deed,
     Pending,
     Recommendation,
     Result,
     WorkloadActions,
 )
-from memwarden_operator.remediation import advice, ledger
-from memwarden_operator.remediation.case import Around, Case
+from memwarden_operator.remediation import advice, bringing_in, ledger
+from memwarden_operator.remediation.bringing_in import TO_INJECT
+from memwarden_operator.remediation.case import Action, Around, Case, Refusal
 from memwarden_operator.remediation.evidence import Evidence, Taken, following
-from memwarden_operator.remediation.plan import Action, Refusal, plan, still
+from memwarden_operator.remediation.plan import plan, still
 
 GIVE_UP: Final = timedelta(minutes=10)
 """So long a disruption budget may keep a pod, or the API server fail at it: then it is decided anew."""
@@ -96,31 +98,18 @@ def decide(
     """All of it, for one profile. `living`: uids of its pods that are there, whoever owns them."""
     rules = profile.spec.remediation
     book = _Book(profile, now, [case.workload.label for case in cases], evidence)
-    if rules.mode != "Act":
-        book.drop_pending()
+    book.drop_pending()
     acts = [act for case in cases if (act := _pending(case, profile, living, around, book))]
     book.give_up({case.workload.label for case in cases})
-    if rules.mode in ("DryRun", "Act"):
-        for decision in plan(cases, profile.spec, around, book.entries, now):
-            if isinstance(decision, Refusal):
-                book.say(
-                    decision.case.workload.label,
-                    decision.pod.name,
-                    "Refused",
-                    decision.reason,
-                    decision.message,
-                )
-            elif rules.mode == "DryRun":
-                book.count(decision.case, decision.returned, now, dry_run=True)
-                book.say(
-                    decision.case.workload.label,
-                    decision.pod.name,
-                    "WouldDo",
-                    names.DECIDED,
-                    decision.message,
-                )
-            else:
-                book.intend(decision)
+    for decision in plan(cases, profile.spec, around, book.entries, now):
+        label, pod, action = decision.case.workload.label, decision.pod.name, decision.action
+        if isinstance(decision, Refusal):
+            book.say(label, pod, action, "Refused", decision.reason, decision.message)
+        elif rules.mode == "DryRun":
+            book.count(decision.case, action, decision.returned, now, dry_run=True)
+            book.say(label, pod, action, "WouldDo", because(action), decision.message)
+        else:
+            book.intend(decision)
     recommendations = advice.recommended(profile, cases, book.entries, now) if rules.mode != "Off" else ()
     decisions = tuple(book.decisions[-MAX_DECISIONS:])
     return Remedied(recommendations, decisions, book.kept(), tuple(acts), book.waits)
@@ -136,11 +125,9 @@ def settled(profile: MemoryProfile, outcomes: Iterable[Outcome], now: datetime) 
     for outcome in done:
         case, pending = outcome.act.case, outcome.act.pending
         if outcome.result == "Done":
-            book.count(case, pending.returned, pending.since, dry_run=False)
+            book.count(case, pending.action, pending.returned, pending.since, dry_run=False)
             book.clear(case.workload.label)
-        book.say(
-            case.workload.label, pending.pod, outcome.result, outcome.reason, outcome.message, pending.id
-        )
+        book.tell(case, pending, outcome.result, outcome.reason, outcome.message)
     status = profile.status
     made = Remedied(status.recommendations, tuple(book.decisions[-MAX_DECISIONS:]), book.kept())
     return made.put_into(status)
@@ -156,25 +143,35 @@ def _pending(
     pending, now = entry.pending, book.now
     pod = next((one for one in case.pods if one.uid == pending.pod_uid), None)
     if _is_done(case, pending, living):
-        book.count(case, pending.returned, pending.since, dry_run=False)
+        book.count(case, pending.action, pending.returned, pending.since, dry_run=False)
         book.clear(case.workload.label)
-        book.say(
-            case.workload.label,
-            pending.pod,
-            "Done",
-            names.DECIDED,
-            "it was done before the controller began anew",
-            pending.id,
+        book.tell(
+            case, pending, "Done", because(pending.action), "it was done before the controller began anew"
         )
         return None
-    if pod is None or book.is_late(pending):
-        return None  # whose it is is not known yet, or `give_up` says the rest
-    refusal = still(case, pod, profile.spec, around, entry, now)
-    if refusal is not None:
+    if book.is_late(pending):
+        return None  # `give_up` says the rest
+    if pending.action == TO_INJECT:
+        refused = bringing_in.still_missed(case, profile.spec, around, entry, now)
+    elif pod is None:
+        return None  # whose it is is not known yet
+    else:
+        refusal = still(case, pod, profile.spec, around, entry, now)
+        refused = None if refusal is None else (refusal.reason, refusal.message)
+    if refused is not None:
         book.clear(case.workload.label)
-        book.say(case.workload.label, pending.pod, "Refused", refusal.reason, refusal.message)
+        book.say(case.workload.label, pending.pod, pending.action, "Refused", *refused)
         return None
+    if pending.action == TO_INJECT:
+        return _settled_in(case, pending, book)
     return _with_evidence(case, pending, profile.spec.remediation.capture_evidence, book)
+
+
+def _settled_in(case: Case, pending: Pending, book: "_Book") -> Act | None:
+    if book.now - pending.since < bringing_in.SETTLES:
+        book.waits = True
+        return None
+    return Act(case, pending)
 
 
 def _with_evidence(case: Case, pending: Pending, wanted: CaptureEvidence, book: "_Book") -> Act | None:
@@ -185,15 +182,20 @@ def _with_evidence(case: Case, pending: Pending, wanted: CaptureEvidence, book: 
         book.waits = True
         return None
     if then.step == "Stop":
-        book.say(case.workload.label, pending.pod, "Refused", names.REFUSED_EVIDENCE, then.why, pending.id)
+        book.tell(case, pending, "Refused", names.REFUSED_EVIDENCE, then.why)
         return None
     return Act(case, pending, take=then.step == "Take", taken=taken, without=then.why)
 
 
 def _is_done(case: Case, pending: Pending, living: frozenset[str]) -> bool:
-    if pending.action == "RolloutRestart":
+    if pending.action != "Evict":
         return case.replicas is not None and case.replicas.restarted == pending.id
     return pending.pod_uid not in living
+
+
+def because(action: Deed) -> str:
+    """The reason of what is done."""
+    return names.DECIDED_MISSED if action == TO_INJECT else names.DECIDED
 
 
 def _was_tried(last: Decision) -> bool:
@@ -220,9 +222,11 @@ class _Book:
         self.entries = {entry.workload: entry for entry in profile.status.actions}
 
     def drop_pending(self) -> None:
-        """The mode is no longer Act."""
-        for label in self.entries:
-            self.clear(label)
+        """What the profile no longer asks for."""
+        for label, entry in self.entries.items():
+            pending = entry.pending
+            if pending is not None and not bringing_in.is_asked_for(pending.action, self._profile.spec):
+                self.clear(label)
 
     def is_late(self, pending: Pending) -> bool:
         return self.now - pending.since > GIVE_UP
@@ -237,18 +241,19 @@ class _Book:
                 self.clear(label)
                 minutes = GIVE_UP.seconds // 60
                 text = f"it could not be done for {minutes} minutes; it is decided anew"
-                self.say(label, entry.pending.pod, "Refused", reason, text)
+                self.say(label, entry.pending.pod, entry.pending.action, "Refused", reason, text)
 
     def clear(self, label: str) -> None:
         self.entries[label] = self.entries[label].model_copy(update={"pending": None})
 
-    def count(self, case: Case, returned: bool, decided: datetime, *, dry_run: bool) -> None:
+    def count(self, case: Case, action: Deed, returned: bool, decided: datetime, *, dry_run: bool) -> None:
         entry = self._entry(case)
         acted = Acted(
             time=self.now.replace(microsecond=0),
             decided=decided.replace(microsecond=0),
             dry_run=dry_run,
             returned=returned,
+            injects=action == TO_INJECT,
         )
         self.entries[entry.workload] = entry.model_copy(update={"acted": (*entry.acted, acted)})
 
@@ -256,11 +261,12 @@ class _Book:
         entry = self._entry(action.case)
         if entry.workload not in self.entries and len(self.entries) >= MAX_WORKLOADS:
             return  # there is no room to count it: it waits until an older one no longer counts
-        whole = action.action == "RolloutRestart"
+        whole = action.action != "Evict"
         since = self.now.replace(microsecond=0)
         key = f"{self._profile.metadata.uid} {entry.workload} {action.pod.uid} {since.isoformat()}"
+        id = hashlib.sha256(key.encode()).hexdigest()[:16]
         pending = Pending(
-            id=hashlib.sha256(key.encode()).hexdigest()[:16],
+            id=bringing_in.id_of(action.case, id) if action.action == TO_INJECT else id,
             pod="" if whole else action.pod.name,
             pod_uid=action.pod.uid,
             action=action.action,
@@ -269,7 +275,20 @@ class _Book:
         )
         self.entries[entry.workload] = entry.model_copy(update={"pending": pending})
 
-    def say(self, label: str, pod: str, result: Result, reason: str, message: str, pending: str = "") -> None:
+    def tell(self, case: Case, pending: Pending, result: Result, reason: str, message: str) -> None:
+        """Of what is or was pending, with its evidence."""
+        self.say(case.workload.label, pending.pod, pending.action, result, reason, message, pending.id)
+
+    def say(
+        self,
+        label: str,
+        pod: str,
+        action: Deed,
+        result: Result,
+        reason: str,
+        message: str,
+        pending: str = "",
+    ) -> None:
         """Once: the same again is no news, and which pod would be next neither.
 
         Where the last words on ten workloads stand, the refusal of an eleventh is not told: it would push out one that
@@ -287,7 +306,7 @@ class _Book:
                 time=self.now.replace(microsecond=0),
                 workload=label,
                 pod=pod,
-                action=self._profile.spec.remediation.action,
+                action=action,
                 result=result,
                 reason=reason,
                 message=message[:1024],

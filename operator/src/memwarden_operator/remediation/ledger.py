@@ -36,7 +36,7 @@ def came_back(acted: Iterable[Acted], limits: RemediationLimits, made_at: dateti
     Since the decision: the pod that comes instead is there before it is known that the other one went.
     """
     since = now - span(limits.breaker.within)
-    return any(since < one.time and one.decided <= made_at for one in acted)
+    return any(since < one.time and one.decided <= made_at and not one.injects for one in acted)
 
 
 def returns(acted: Iterable[Acted], limits: RemediationLimits, now: datetime) -> int:
