@@ -3,115 +3,18 @@
 The real ones are asked in e2e/kubernetes/test_remediation.py; here the API server can be made to say anything.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiohttp import web
-from controller_memory import Cluster as StandIn
-from controller_memory import kubeconfig, started
 
 from memwarden_api import names
-from memwarden_api.v1alpha1 import HeapSnapshot, MemoryProfile
-from memwarden_kube.client import connect
+from memwarden_api.v1alpha1 import HeapSnapshot
 from memwarden_kube.errors import Unauthorized
-from memwarden_operator.controller.cluster import Cluster
-from memwarden_operator.controller.observed import Collector, Observed
-from memwarden_operator.controller.owners import Owned, Owners
-from memwarden_operator.controller.profiles import Known
-from memwarden_operator.controller.settings import Settings
-from memwarden_operator.controller.world import World
-from memwarden_operator.remediation.acting import Remedies
-from memwarden_operator.remediation.decisions import Outcome, Remedied, settled
+from memwarden_operator.remediation.decisions import settled
 from memwarden_operator.snapshots.known import read
-from remediation.cases import NOW, WEB, case, profile
-
-DEPLOYMENT = {
-    "metadata": {"name": "web", "uid": "uid-web", "generation": 1},
-    "spec": {"replicas": 3, "template": {}},
-    "status": {"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 3},
-}
-
-
-class Shop(StandIn):
-    """A Deployment, a profile, and an injector, each as a test wants it."""
-
-    def __init__(self) -> None:
-        super().__init__(0, 0)
-        self.touched: list[tuple[str, str, Any]] = []
-        self.deployment: dict[str, Any] = DEPLOYMENT
-        self.there: list[MemoryProfile] = []
-        self.says = 201
-        self.injector = 200
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        if request.method in ("POST", "PATCH"):
-            self.touched.append((request.method, request.path, await request.json()))
-            return web.json_response({"message": "the words of the server"}, status=self.says)
-        if request.path == "/readyz":
-            return web.Response(status=self.injector)
-        if request.path.endswith("/deployments/web"):
-            return web.json_response(self.deployment)
-        items = [one.to_cluster() for one in self.there]
-        for item in items:
-            item["metadata"]["creationTimestamp"] = "2026-11-22T10:00:00Z"
-        return web.json_response({"metadata": {"resourceVersion": "1"}, "items": items})
-
-
-class Controlled:
-    """Remedies of one controller, and the profile that it knows."""
-
-    def __init__(self, shop: Shop, cluster: Cluster, **settings: Any) -> None:
-        self.shop = shop
-        self.world = World(Owners(cluster.metadata), pods_listed=True)
-        self.remedies = Remedies(self.world, cluster, Settings(remediation=True, **settings))
-        self.given = case()
-
-    def known(self, of: MemoryProfile) -> Known:
-        found = Known(of, NOW, None)
-        self.world.profiles.put(found)
-        return found
-
-    async def decide(self, of: MemoryProfile) -> tuple[MemoryProfile, Remedied]:
-        """The profile with what was decided of it."""
-        owned = Owned(WEB, self.given.reference)
-        observed = Observed(
-            of, self.given.pods, {pod.uid: owned for pod in self.given.pods}, self.given.verdicts, None,
-            Collector(True, NOW - timedelta(hours=1)), None,
-        )  # fmt: skip
-        said = await self.remedies.decide(self.known(of), observed, NOW)
-        return of.model_copy(update={"status": said.put_into(of.status)}), said
-
-    async def act(self, **rules: Any) -> list[Outcome]:
-        """Decided, written, and done in the next round."""
-        of, _ = await self.decide(profile(**rules))
-        of, said = await self.decide(of)
-        self.shop.there = [of]
-        return await self.remedies.act(self.known(of), said.acts)
-
-
-def with_controller(folder: Path, test: Callable[[Controlled], Awaitable[None]], **settings: Any) -> None:
-    async def go() -> None:
-        async with _controlled(folder, **settings) as controlled:
-            await test(controlled)
-
-    asyncio.run(go())
-
-
-@asynccontextmanager
-async def _controlled(folder: Path, **settings: Any) -> AsyncIterator[Controlled]:
-    shop = Shop()
-    runner, url = await started(shop)
-    try:
-        async with await connect(kubeconfig(folder, url)) as client:
-            yield Controlled(shop, Cluster(client), **{"injector_url": f"{url}/readyz"} | settings)
-    finally:
-        await runner.cleanup()
+from remediation.cases import NOW, profile
+from remediation.controlled import DEPLOYMENT, Controlled, with_controller
 
 
 def test_what_the_api_server_says_to_an_eviction_is_what_is_told(tmp_path: Path) -> None:
