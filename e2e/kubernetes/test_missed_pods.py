@@ -16,7 +16,7 @@ from controller_process import Controller
 from injected_pods import Pods, spec
 from installation import INJECT, WAIT_SECONDS, Installation
 from release import Release
-from remediated import JOB, PATIENCE, acted, decided, ready, status, uids
+from remediated import JOB, PATIENCE, SLEEPS, WORKLOAD, acted, decided, ready, status, uids
 
 from memwarden_api import names
 
@@ -34,20 +34,8 @@ spec:
   injection: {missedPods: Rollout}
   remediation: {limits: {cooldown: 10s, maxPerHour: 20}}
 """
-WORKLOAD = """
-apiVersion: apps/v1
-kind: $kind
-metadata: {name: $name}
-spec:
-  replicas: $replicas
-  $more
-  selector: {matchLabels: {app: $name}}
-  template:
-    metadata: {labels: {app: $name, part: shop}}
-    spec:
-      terminationGracePeriodSeconds: 0
-      containers: [{name: app, image: "$image", command: [sleep, "100000"]}]
-"""
+MARK = ", memwarden.dev/injected: shop"
+"""What pods in those templates have that are made as if they were injected."""
 
 
 def stop_injection(namespace: "Namespace", *workloads: str) -> None:
@@ -82,12 +70,13 @@ def test_what_comes_back_without_it_is_not_restarted_again_and_what_must_not_be_
     namespace.apply(PROFILE)
 
     def make(name: str, replicas: int = 2, kind: str = "Deployment", more: str = "") -> list[dict[str, Any]]:
-        namespace.apply(WORKLOAD, image=python, name=name, replicas=replicas, kind=kind, more=more)
+        given = {"image": python, "name": name, "replicas": replicas, "kind": kind, "more": more}
+        namespace.apply(WORKLOAD.replace(MARK, ""), container=SLEEPS, grace=0, **given)
         return ready(namespace, name, replicas)
 
     web, alone, stopped = make("web"), make("alone", 1), make("stopped")
     by_hand = make("db", kind="StatefulSet", more="serviceName: db\n  updateStrategy: {type: OnDelete}")
-    namespace.apply(JOB.replace(", memwarden.dev/injected: shop", ""), image=python)
+    namespace.apply(JOB.replace(MARK, ""), image=python)
     stop_injection(namespace, "Deployment/stopped")
 
     running = start("--remediation", "false")
