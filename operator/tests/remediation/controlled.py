@@ -43,15 +43,18 @@ class Shop(StandIn):
         self.injector = 200
         self.pods: dict[str, dict[str, Any]] = {}
         self.asked: list[str] = []
+        self.refuses = ""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         if request.method in ("POST", "PATCH"):
             self.touched.append((request.method, request.path, await request.json()))
             return web.json_response({"message": "the words of the server"}, status=self.says)
         self.asked.append(request.path)
+        if request.path == self.refuses:
+            return web.json_response({"message": "the words of the server"}, status=403)
         if request.path == "/readyz":
             return web.Response(status=self.injector)
-        if request.path.endswith("/deployments/web"):
+        if "/deployments/" in request.path:
             return web.json_response(self.deployment)
         if request.path == "/api/v1/namespaces/shop":
             return web.json_response({"metadata": {"labels": {names.INJECT: "true"}}})

@@ -8,6 +8,7 @@ from memwarden_api import names
 from memwarden_api.v1alpha1 import MemoryProfile
 from memwarden_operator.controller.observed import Scan
 from memwarden_operator.remediation.bringing_in import SETTLES, TO_INJECT
+from memwarden_operator.remediation.looking import LOOKED_AT
 from remediation.cases import NOW, case, missed, profile
 from remediation.controlled import DEPLOYMENT, Controlled, with_controller
 
@@ -102,5 +103,39 @@ def test_a_template_whose_pods_would_be_left_alone_is_told(tmp_path: Path) -> No
         _, said = await controlled.decide(asking())
         (told,) = said.decisions
         assert (told.action, told.reason) == (TO_INJECT, names.REFUSED_TEMPLATE)
+
+    with_controller(tmp_path, test)
+
+
+def test_of_hundreds_of_workloads_some_are_looked_at_in_a_round_and_all_in_their_turn(tmp_path: Path) -> None:
+    async def test(controlled: Controlled) -> None:
+        lacking(controlled)
+        controlled.shop.deployment = WEB | {"status": DEPLOYMENT["status"] | {"readyReplicas": 1}}
+        about = missed().workload
+        assert about is not None
+        of = [replace(missed(), workload=replace(about, name=f"web-{number:03}")) for number in range(120)]
+        controlled.scan = Scan(120, 0, tuple(of), NOW, 1)
+        controlled.given = replace(controlled.given, pods=())
+        looked: set[str] = set()
+        for more in (LOOKED_AT, LOOKED_AT, 20, LOOKED_AT):
+            controlled.shop.asked.clear()
+            _, said = await controlled.decide(asking())
+            assert {one.reason for one in said.decisions} == {names.REFUSED_TOO_FEW}
+            found = {path for path in controlled.shop.asked if "/deployments/" in path}
+            assert len(found) == more
+            looked |= found
+        assert len(looked) == 120
+
+    with_controller(tmp_path, test)
+
+
+def test_a_workload_or_namespace_that_can_not_be_read_is_left_alone_and_told(tmp_path: Path) -> None:
+    async def test(controlled: Controlled) -> None:
+        for path in ("/api/v1/namespaces/shop", "/apis/apps/v1/namespaces/shop/deployments/web"):
+            lacking(controlled)
+            controlled.shop.refuses = path
+            _, said = await controlled.decide(asking())
+            (told,) = said.decisions
+            assert (told.action, told.reason) == (TO_INJECT, names.REFUSED_UNKNOWN_STATE), path
 
     with_controller(tmp_path, test)

@@ -24,7 +24,7 @@ WRITE_EVERY: Final = timedelta(seconds=30)
 EVICT_AFTER: Final = timedelta(seconds=10)
 """From the write that stops injection: the injector's watch has it by then, and the pod comes back without us."""
 EVIDENCE_AGAIN: Final = timedelta(seconds=5)
-"""While evidence is taken; that it has come is told at once."""
+"""While evidence is taken, or a rollout waits for the injector's watch; that evidence has come is told at once."""
 ACT_AGAIN: Final = timedelta(seconds=10)
 """While something is pending: a disruption budget may let the pod go by then."""
 MAKE_ANEW: Final = frozenset(("ReplicaSet", "StatefulSet", "DaemonSet", "Job", "ReplicationController"))

@@ -17,24 +17,21 @@ import aiohttp
 
 from memwarden_api import names
 from memwarden_api.v1alpha1 import MemoryProfile
-from memwarden_kube.errors import Conflict, Forbidden, Invalid, KubeError, NotFound
-from memwarden_kube.objects import PODS, PROFILES
+from memwarden_kube.errors import Conflict, Forbidden, Invalid, NotFound
+from memwarden_kube.objects import PROFILES
 from memwarden_operator.controller import metrics
 from memwarden_operator.controller.cluster import Cluster
-from memwarden_operator.controller.observed import Missed, Observed
-from memwarden_operator.controller.owners import Workload
-from memwarden_operator.controller.pods import Reference
+from memwarden_operator.controller.observed import Observed
 from memwarden_operator.controller.profiles import Known, read
-from memwarden_operator.controller.scan import namespace_of
 from memwarden_operator.controller.settings import Settings
 from memwarden_operator.controller.world import World
 from memwarden_operator.remediation import evidence, ledger
 from memwarden_operator.remediation.bringing_in import TO_INJECT, is_asked_for
-from memwarden_operator.remediation.case import Around, Case
+from memwarden_operator.remediation.case import Around
 from memwarden_operator.remediation.decisions import Act, Outcome, Remedied, because, decide, unchanged
 from memwarden_operator.remediation.evidence import Taken
-from memwarden_operator.remediation.plan import meant
-from memwarden_operator.remediation.replicas import RESOURCES, replicas_of, template_of
+from memwarden_operator.remediation.looking import Looking, cases_of
+from memwarden_operator.remediation.replicas import RESOURCES
 
 _ASK_INJECTOR_EVERY: Final = 10.0
 _PATIENCE: Final = aiohttp.ClientTimeout(total=5)
@@ -49,6 +46,7 @@ class Remedies:
         self._cluster = cluster
         self._settings = settings
         self._injector = (0.0, "it has not been asked yet")
+        self._looking = Looking(world, cluster)
 
     async def decide(self, known: Known, observed: Observed, now: datetime) -> Remedied:
         """Nothing is asked of the cluster for a profile without a pod that `when` holds for or that was missed."""
@@ -56,14 +54,10 @@ class Remedies:
             return unchanged(known.profile.status)  # a pod that is not known yet is not gone
         spec, mode = known.profile.spec, known.profile.spec.remediation.mode
         waiting = {entry.workload for entry in known.profile.status.actions if entry.pending is not None}
-        cases = [
-            case
-            for case in _cases(observed)
-            if case.workload.label in waiting or case.missed or (mode != "Off" and meant(case, spec, now))
-        ]
+        cases = cases_of(observed, waiting, now)
         injector = ""
         if cases and (mode in ("DryRun", "Act") or spec.injection.missed_pods == "Rollout"):
-            cases = [await self._looked_at(case, known) for case in cases]
+            cases = await self._looking.at(cases, waiting, known, now)
             injector = await self._injector_says()
         around = Around(self._settings.remediation, observed.collector, injector, self._cluster_left(now))
         living = frozenset(pod.uid for pod in observed.pods if not pod.over)
@@ -169,40 +163,6 @@ class Remedies:
             return str(error)
         return ""
 
-    # ── The workload ───────────────────────────────────────────────────────────────────────────────────
-    async def _looked_at(self, case: Case, known: Known) -> Case:
-        """With what its object says of its pods, and of the missed ones only what is still so."""
-        work = case.workload
-        resource = RESOURCES.get(work.kind)
-        try:
-            missed = case.missed if await self._is_there(case) else ()
-            case = replace(case, missed=missed)
-            if resource is None:
-                return case
-            found = await self._cluster.whole(resource, work.namespace, work.name)
-            if found["metadata"].get("uid") != case.reference.uid:
-                return case
-            template = None
-            if missed:
-                about = self._world.profiles.in_namespace(work.namespace)
-                namespace = await namespace_of(self._cluster, work.namespace, about)
-                template = template_of(work, found, known.key[1], known.profile.metadata.uid, namespace)
-            return replace(case, replicas=replicas_of(work.kind, found), template=template)
-        except KubeError as error:
-            _log.warning("%s can't be read, so nothing is done to it: %s", work.label, error)
-            return case
-
-    async def _is_there(self, case: Case) -> bool:
-        """The newest of the missed pods: since the scan somebody else may have made all of them anew."""
-        if not case.missed:
-            return False
-        newest = case.missed[0]
-        try:
-            about = (await self._cluster.metadata(PODS, case.workload.namespace, newest.name))["metadata"]
-        except NotFound:
-            return False
-        return about.get("uid") == newest.uid and "deletionTimestamp" not in about
-
     async def _injector_says(self) -> str:
         """Why pods made now might not be injected, or ""; asked at most every ten seconds."""
         asked, said = self._injector
@@ -234,42 +194,3 @@ class Remedies:
 
 def _lacks(act: Act) -> str:
     return f"; without evidence: {act.without}" if act.without else ""
-
-
-def _cases(observed: Observed) -> list[Case]:
-    """By workload: the profile's pods, what is said of them, and those that were missed."""
-    stopped = {entry.workload for entry in observed.profile.status.injection_stopped}
-    missed = _missed(observed)
-    references = {workload: reference for workload, (reference, _) in missed.items()}
-    references |= {owned.workload: owned.reference for owned in observed.owners.values()}
-    found = []
-    for workload in sorted(references):
-        verdicts = tuple(one for one in observed.verdicts if one.workload == workload)
-        pods = tuple(pod for pod in observed.pods if _is_of(pod.uid, workload, observed))
-        lacking = missed[workload][1] if workload in missed else ()
-        found.append(
-            Case(workload, references[workload], verdicts, pods, None, workload.label in stopped, lacking)
-        )
-    return found
-
-
-def _missed(observed: Observed) -> dict[Workload, tuple[Reference, tuple[Missed, ...]]]:
-    """Pods that a rollout would help, the newest first; none where nobody asks for that, or the scan is older."""
-    profile, scan = observed.profile, observed.scan
-    if profile.spec.injection.missed_pods != "Rollout" or scan is None:
-        return {}
-    if scan.generation != profile.metadata.generation:
-        return {}
-    found: dict[Workload, tuple[Reference, tuple[Missed, ...]]] = {}
-    for one in sorted(scan.missed, key=lambda one: (one.made_at, one.pod), reverse=True):
-        about = one.workload
-        if one.curable and about is not None:
-            workload = Workload(profile.metadata.namespace, about.kind, about.name)
-            _, before = found.get(workload, (about, ()))
-            found[workload] = about, (*before, one)
-    return found
-
-
-def _is_of(uid: str, workload: Workload, observed: Observed) -> bool:
-    owned = observed.owners.get(uid)
-    return owned is not None and owned.workload == workload
