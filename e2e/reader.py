@@ -27,6 +27,14 @@ subjects: [{kind: ServiceAccount, name: reader, namespace: $namespace}]
 """
 
 
+def collector_of(release: Release) -> tuple[str, ssl.SSLContext]:
+    """Its address, and whom to trust there."""
+    trusted = ssl.create_default_context(cadata=release.secret("collector-tls", "ca.crt"))
+    trusted.check_hostname = False  # it is asked by its address
+    address = release.namespace.read("Service", f"{RELEASE}-collector")["spec"]["clusterIP"]
+    return f"https://{address}:4318", trusted
+
+
 class Judgement(NamedTuple):
     """Of a moment, as the container's samples have it."""
 
@@ -40,12 +48,14 @@ class Reader:
     def __init__(self, namespace: "Namespace", release: Release) -> None:
         self.namespace = namespace
         namespace.apply(READER, namespace=namespace.name)
-        trusted = ssl.create_default_context(cadata=release.secret("collector-tls", "ca.crt"))
-        trusted.check_hostname = False  # it is asked by its address
-        address = release.namespace.read("Service", f"{RELEASE}-collector")["spec"]["clusterIP"]
-        self._url, self._trusted = f"https://{address}:4318/api/v1", trusted
+        self._url, self._trusted = collector_of(release)
 
     def ask(self, path: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.get(f"/api/v1{path}").json()["items"]
+        return found
+
+    def get(self, path: str) -> httpx.Response:
+        """What is at a path below the collector's address."""
         request = {"spec": {"audiences": [names.AUDIENCE], "expirationSeconds": 3600}}
         made = self.namespace.core.create_namespaced_service_account_token(
             "reader", self.namespace.name, request
@@ -58,8 +68,7 @@ class Reader:
         except httpx.TransportError as error:
             raise AssertionError(repr(error)) from None
         assert answer.status_code == 200, answer.text
-        found: list[dict[str, Any]] = answer.json()["items"]
-        return found
+        return answer
 
     def moments(self, scope: str = "") -> list[float]:
         """When a container was measured: this one, or the only one of the namespace."""

@@ -2,11 +2,14 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from cluster.local import binaries
+from cluster.lock import alone
 from controller_process import Controller, account
 from injected_pods import Pods
 from installation import NAMESPACE, Installation
@@ -20,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "collector" / "tests"))
 from collector_processes import Collector, Server
 
 if TYPE_CHECKING:
+    from cluster.settings import Settings
     from cluster.testing.namespace import Namespace
     from kubernetes.client import ApiClient
 
@@ -44,6 +48,15 @@ def release(
     yield made
     if not was_there:
         made.remove_all()
+
+
+@pytest.fixture(scope="session")
+def prometheus_operator(
+    outside: Callable[[], AbstractContextManager[None]], cluster_settings: "Settings"
+) -> Path:
+    """Where the Prometheus operator, its config-reloader and its kinds are, built."""
+    with outside(), alone(cluster_settings.cache, print):
+        return binaries.build_prometheus_operator(cluster_settings, print)
 
 
 @pytest.fixture

@@ -18,16 +18,14 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from alert_watch import GROWS, LEAKS, PATIENCE, POLICY, Watch, accepted, config_maps, remove, watching
-from cluster.local import binaries
-from cluster.lock import alone
 from cluster.testing.waiting import eventually
 from harness import free_port
 from monitoring import Server, receiver
+from prometheus_kinds import prometheus_kinds
 
 from memwarden_api import names
 
 if TYPE_CHECKING:
-    from cluster.settings import Settings
     from cluster.testing.namespace import Namespace
     from cluster.ways import Cluster
     from kubernetes.client import ApiClient
@@ -77,25 +75,9 @@ def watch(kubernetes_api: "ApiClient", tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="module")
-def programs(outside: Callable[[], AbstractContextManager[None]], cluster_settings: "Settings") -> Path:
-    """The operator, its config-reloader and its kinds."""
-    with outside(), alone(cluster_settings.cache, print):
-        return binaries.build_prometheus_operator(cluster_settings, print)
-
-
-@pytest.fixture(scope="module")
-def kinds(cluster: "Cluster", programs: Path) -> Iterator[None]:
-    """The kinds of the Prometheus operator in the cluster."""
-
-    def kubectl(*words: str) -> None:
-        subprocess.run([*cluster.kubectl, *words, f"--filename={programs / 'kinds'}"], check=True)
-
-    try:
-        kubectl("create")
-        kubectl("wait", "--for=condition=Established", "--timeout=120s")
+def kinds(cluster: "Cluster", prometheus_operator: Path) -> Iterator[None]:
+    with prometheus_kinds(cluster, prometheus_operator):
         yield
-    finally:
-        kubectl("delete", "--ignore-not-found", "--timeout=120s")
 
 
 @pytest.fixture
@@ -211,7 +193,7 @@ def test_with_the_operator_s_kinds_those_are_made_and_a_selector_that_does_not_m
 
 
 def test_with_the_operator_itself_a_leak_reaches_who_is_to_be_told_and_what_is_removed_is_gone(
-    watch: Watch, namespace: "Namespace", programs: Path, kinds: None, tmp_path: Path
+    watch: Watch, namespace: "Namespace", prometheus_operator: Path, kinds: None, tmp_path: Path
 ) -> None:
     log, mounts = tmp_path / "operator.log", Mounts(tmp_path, namespace)
 
@@ -219,7 +201,7 @@ def test_with_the_operator_itself_a_leak_reaches_who_is_to_be_told_and_what_is_r
         """From what is mounted to what the server reads, which is then told to read it."""
         return running(
             tmp_path / f"{made.stem}-reloader.log",
-            programs / "prometheus-config-reloader",
+            prometheus_operator / "prometheus-config-reloader",
             f"--config-file={made}",
             f"--config-envsubst-file={server.log.parent / 'config.yaml'}",
             f"--reload-url={server.url}/-/reload",
@@ -230,7 +212,10 @@ def test_with_the_operator_itself_a_leak_reaches_who_is_to_be_told_and_what_is_r
 
     listen = f"--web.listen-address=127.0.0.1:{free_port()}"
     kubeconfig = str(namespace.cluster.kubeconfig)
-    with receiver() as (url, messages), running(log, programs / "operator", listen, KUBECONFIG=kubeconfig):
+    with (
+        receiver() as (url, messages),
+        running(log, prometheus_operator / "operator", listen, KUBECONFIG=kubeconfig),
+    ):
         scraped = urlsplit(watch.collector.url).netloc
         namespace.apply(MONITORING, collector=scraped, alertmanager=watch.alertmanager.address)
         told = f"{{name: team, webhook: {{url: '{url}'}}}}"

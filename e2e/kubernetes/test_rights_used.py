@@ -1,16 +1,25 @@
-"""What the chart grants is what the release uses, by the API server's own account: no right too many, none too few."""
+"""What the chart grants is what the release uses, by the API server's own account: no right too many, none too few.
+
+First with the values as they are, then with all that grant more: remediation, alerts of both forms, kubelets.
+"""
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from cluster.local.files import AUDIT_LOG
 from cluster.local.way import LocalCluster
 from cluster.testing.waiting import eventually
-from installation import INJECT, NAMESPACE, WAIT_SECONDS, profile
+from installation import INJECT, NAMESPACE, WAIT_SECONDS, Installation, profile
+from leaking_pods import leak_to
+from prometheus_kinds import prometheus_kinds
 from release import Release
+from remediated import decided, ready
+
+from memwarden_api import names
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -21,19 +30,63 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 Right = tuple[str, str, str, str]
 """(account, group, resource or resource/subresource, verb)"""
 USER = f"system:serviceaccount:{NAMESPACE}:"
-NOT_HERE: frozenset[Right] = frozenset(
-    (
-        # So that the collector hears yes when it asks who may tell it of the cluster. Never used on the cluster.
-        ("memwarden-controller", "memwarden.dev", "memoryprofiles/status", "update"),
-        # Where a profile asks for remediation: none does here.
-        ("memwarden-controller", "apps", "deployments", "get"),
-        # Where there is a HeapSnapshot: none is made here.
-        ("memwarden-controller", "memwarden.dev", "heapsnapshots", "delete"),
-        ("memwarden-controller", "memwarden.dev", "heapsnapshots/status", "patch"),
-    )
+NEVER: Final[frozenset[Right]] = frozenset(
+    # So that the collector hears yes when it asks who may tell it of the cluster. Never used on the cluster.
+    {("memwarden-controller", "memwarden.dev", "memoryprofiles/status", "update")}
 )
-FOR_ALERTS: Final = ("memoryalertpolicies", "memoryalertpolicies/status", "configmaps")
-"""And all of monitoring.coreos.com: no MemoryAlertPolicy is made here. Not compared."""
+LATER: Final[frozenset[Right]] = NEVER | {
+    # Where a profile asks for remediation, where there is a HeapSnapshot or a MemoryAlertPolicy.
+    ("memwarden-controller", "apps", "deployments", "get"),
+    ("memwarden-controller", "memwarden.dev", "heapsnapshots", "delete"),
+    ("memwarden-controller", "memwarden.dev", "heapsnapshots/status", "patch"),
+    ("memwarden-controller", "memwarden.dev", "memoryalertpolicies/status", "patch"),
+    ("memwarden-controller", "monitoring.coreos.com", "prometheusrules", "create"),
+    ("memwarden-controller", "monitoring.coreos.com", "prometheusrules", "get"),
+    ("memwarden-controller", "monitoring.coreos.com", "prometheusrules", "patch"),
+    ("memwarden-controller", "monitoring.coreos.com", "alertmanagerconfigs", "create"),
+    ("memwarden-controller", "monitoring.coreos.com", "alertmanagerconfigs", "delete"),
+    ("memwarden-controller", "monitoring.coreos.com", "alertmanagerconfigs", "get"),
+    ("memwarden-controller", "monitoring.coreos.com", "alertmanagerconfigs", "patch"),
+    ("memwarden-controller", "monitoring.coreos.com", "prometheuses", "list"),
+    ("memwarden-controller", "monitoring.coreos.com", "alertmanagers", "list"),
+}
+"""Used with every value."""
+EVERY_VALUE: Final = {
+    "rbac": {"remediation": True, "snapshots": True},
+    "alerts": {"rules": True, "configMaps": True},
+    "collector": {"kubelets": {"enabled": True, "intervalSeconds": 5}},
+}
+RESTARTED: Final = ("Deployment", "StatefulSet", "DaemonSet")
+# They come to leak, and are restarted. Nobody injects them: the namespace is no longer open.
+TO_RESTART = """
+apiVersion: apps/v1
+kind: $kind
+metadata: {name: leaks}
+spec:
+  selector: {matchLabels: {app: $kind}}
+  template:
+    metadata: {labels: {app: $kind, part-of: shop, memwarden.dev/injected: shop}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers: [{name: app, image: $image, command: [sleep, "3600"]}]
+"""
+NO_HEADROOM: Final = 7.56e8
+"""A level from which it comes so near to its limit that a histogram is refused at once, and not waited for."""
+ACT: Final = {
+    "mode": "Act",
+    "action": "RolloutRestart",
+    "captureEvidence": "BestEffort",
+    "limits": {"minimumReadyReplicas": 1},
+}
+POLICY = """
+apiVersion: memwarden.dev/v1alpha1
+kind: MemoryAlertPolicy
+metadata: {name: shop}
+spec:
+  rules: [{name: leaks, verdict: Leaking}]
+  receivers: [$receivers]
+"""
+RECEIVER: Final = "{name: team, webhook: {url: 'http://localhost/'}}"
 
 # One of each that makes the parts do what they seldom do. Labelled as injected by hand: nothing of it has to run.
 OCCASIONS = """
@@ -136,9 +189,11 @@ def right(request: dict[str, Any]) -> Right:
     return request["user"]["username"].removeprefix(USER), at.get("apiGroup", ""), resource, request["verb"]
 
 
-def is_for_alerts(one: Right) -> bool:
-    _, group, resource, _ = one
-    return group == "monitoring.coreos.com" or resource in FOR_ALERTS
+def rights(request: dict[str, Any]) -> set[Right]:
+    """What is applied and was not there takes the right to create besides: the account doesn't name it."""
+    asked = right(request)
+    made = request["verb"] == "patch" and request["responseStatus"]["code"] == 201
+    return {asked, (*asked[:3], "create")} if made else {asked}
 
 
 def is_refused(status: dict[str, Any]) -> bool:
@@ -150,13 +205,65 @@ def told(namespace: "Namespace", reason: str) -> bool:
     return bool(namespace.core.list_namespaced_event(namespace.name, field_selector=f"reason={reason}").items)
 
 
-def test_every_right_that_the_chart_grants_is_used_and_no_other_is_missed(
-    cluster: "Cluster", namespace: "Namespace", system: "Namespace", image: Callable[[str], str]
-) -> None:
+def all_is_used(cluster: LocalCluster, namespace: "Namespace", but: frozenset[Right]) -> None:
+    """Of what is granted, and nothing else was asked for."""
+
+    def used() -> bool:
+        seen = {one for request in requests(cluster) if "objectRef" in request for one in rights(request)}
+        unused = granted(namespace) - seen - but
+        assert not unused, f"granted and never used: {sorted(unused)}"
+        return True
+
+    eventually("every right to be used", used, WAIT_SECONDS)
+    refused = {right(one) for one in requests(cluster) if is_refused(one["responseStatus"])}
+    assert not refused, f"asked for and not granted: {sorted(refused)}"
+
+
+def kubectl(namespace: "Namespace", *words: str) -> None:
+    subprocess.run([*namespace.cluster.kubectl, "--namespace", namespace.name, *words], check=True)
+
+
+def patch_status(namespace: "Namespace", kind: str, name: str, **status: Any) -> None:
+    patch = json.dumps({"status": status})
+    kubectl(namespace, "patch", kind, name, "--subresource=status", "--type=merge", f"--patch={patch}")
+
+
+@pytest.fixture
+def local(cluster: "Cluster") -> LocalCluster:
     if not isinstance(cluster, LocalCluster):
         pytest.skip("only the API server of a local cluster is told to keep an account")
-    Release(system).wait_ready("controller")
-    namespace.apply(OCCASIONS, image=image("python-3.11"))
+    return cluster
+
+
+@pytest.fixture
+def release_as_it_was(installed: Installation) -> Iterator[Installation]:
+    yield installed
+    installed.install()
+
+
+def test_every_right_that_the_chart_grants_is_used_and_no_other_is_missed(
+    local: LocalCluster,
+    namespace: "Namespace",
+    system: "Namespace",
+    release_as_it_was: Installation,
+    prometheus_operator: Path,
+    image: Callable[[str], str],
+) -> None:
+    with_the_values_as_they_are(namespace, Release(system), image("python-3.11"))
+    all_is_used(local, namespace, LATER)
+
+    release_as_it_was.install(**EVERY_VALUE)
+    kubectl(namespace, "delete", "resourcequota", "memory")
+    namespace.core.patch_namespace(namespace.name, {"metadata": {"labels": {INJECT: None}}})
+    remediate(namespace, Release(system), image("python-3.11"))
+    end_the_snapshots(namespace)
+    become_alerts(local, namespace, prometheus_operator)
+    all_is_used(local, namespace, NEVER)
+
+
+def with_the_values_as_they_are(namespace: "Namespace", release: Release, image: str) -> None:
+    release.wait_ready("controller")
+    namespace.apply(OCCASIONS, image=image)
     namespace.wait("ResourceQuota", "memory", lambda one: (one.get("status") or {}).get("hard"))
     namespace.wait_ready("older", "silent")
     namespace.core.patch_namespace(namespace.name, {"metadata": {"labels": {INJECT: "true"}}})
@@ -165,18 +272,52 @@ def test_every_right_that_the_chart_grants_is_used_and_no_other_is_missed(
         namespace.apply(NO_ROOM, kind=kind)
     namespace.wait("Pod", "silent", lambda _: told(namespace, "MemwardenPodMissed"), seconds=WAIT_SECONDS)
     # What it has told it knows from the status. Where that is lost it tells again: the event that is there counts up.
-    with Release(system).away("controller"):
-        lost = ["--type=merge", "--patch", '{"status": {"coverage": {"skipped": []}}}']
-        patch = ["patch", "memprof", "shop", "--subresource=status", "--namespace", namespace.name, *lost]
-        subprocess.run([*namespace.cluster.kubectl, *patch], check=True)
-    Release(system).renew_certificates()
+    with release.away("controller"):
+        patch_status(namespace, "memprof", "shop", coverage={"skipped": []})
+    release.renew_certificates()
 
-    def used() -> bool:
-        seen = {right(one) for one in requests(cluster) if "objectRef" in one}
-        unused = {one for one in granted(namespace) - seen - NOT_HERE if not is_for_alerts(one)}
-        assert not unused, f"granted and never used: {sorted(unused)}"
-        return True
 
-    eventually("every right to be used", used, WAIT_SECONDS)
-    refused = {right(one) for one in requests(cluster) if is_refused(one["responseStatus"])}
-    assert not refused, f"asked for and not granted: {sorted(refused)}"
+def remediate(namespace: "Namespace", release: Release, image: str) -> None:
+    """Of each kind that can be restarted one comes to leak, and is."""
+    for kind in RESTARTED:
+        namespace.apply(TO_RESTART, kind=kind, image=image)
+    pods = {kind: ready(namespace, kind, 1) for kind in RESTARTED}
+    act = json.dumps({"spec": {"remediation": ACT}})
+    kubectl(namespace, "patch", "memprof", "shop", "--type=merge", f"--patch={act}")
+    for (pod,) in pods.values():
+        leak_to(release, namespace, pod, NO_HEADROOM)
+    for kind in RESTARTED:
+        decided(namespace, f"{kind}/leaks", "Done")
+
+
+def end_the_snapshots(namespace: "Namespace") -> None:
+    """Those that were asked for before that: as if their time were over."""
+    resource = namespace.resources.resources.get(api_version=names.API_VERSION, kind=names.KIND_SNAPSHOT)
+
+    def there() -> list[str]:
+        return [one["metadata"]["name"] for one in resource.get(namespace=namespace.name).to_dict()["items"]]
+
+    found = there()
+    assert len(found) == len(RESTARTED), found
+    for name in found:
+        patch_status(namespace, "heapsnap", name, expiresAt="2020-01-01T00:00:00Z")
+    eventually("the HeapSnapshots to go", lambda: there() == [], WAIT_SECONDS)
+
+
+def become_alerts(cluster: LocalCluster, namespace: "Namespace", prometheus_operator: Path) -> None:
+    """Files; with the kinds of the Prometheus operator these in place of files, and one less without a receiver."""
+
+    def becomes(*kinds: str) -> None:
+        def so(policy: dict[str, Any]) -> bool:
+            generated = (policy.get("status") or {}).get("generated") or ()
+            return sorted(one["kind"] for one in generated) == sorted(kinds)
+
+        namespace.wait("MemoryAlertPolicy", "shop", so, names.API_VERSION, WAIT_SECONDS)
+
+    namespace.apply(POLICY, receivers=RECEIVER)
+    becomes("ConfigMap", "ConfigMap")
+    with prometheus_kinds(cluster, prometheus_operator):
+        becomes("PrometheusRule", "AlertmanagerConfig")
+        namespace.apply(POLICY, receivers="")
+        becomes("PrometheusRule")
+    becomes("ConfigMap")

@@ -34,7 +34,7 @@ NEEDED: Final = (
         ("update",),
         "never used on the cluster: the collector asks who may tell it",
     ),
-    Rule(GROUP, (PLURAL_ALERT_POLICY,), ("get", "list", "watch"), "the alert policies"),
+    Rule(GROUP, (PLURAL_ALERT_POLICY,), ("list", "watch"), "the alert policies"),
     Rule(GROUP, (f"{PLURAL_ALERT_POLICY}/status",), ("patch",), "their status"),
     Rule(
         GROUP, (PLURAL_SNAPSHOT,), ("delete", "list", "watch"), "the snapshots; those whose time is over go"
@@ -68,7 +68,8 @@ REMEDIATION: Final = (
 _MAKE: Final = ("create", "get", "patch", "delete")
 _MONITORING: Final = "monitoring.coreos.com"
 ALERTS: Final = (
-    Rule(_MONITORING, ("prometheusrules", "alertmanagerconfigs"), _MAKE, "what alert policies become"),
+    Rule(_MONITORING, ("prometheusrules",), ("create", "get", "patch"), "what an alert policy becomes"),
+    Rule(_MONITORING, ("alertmanagerconfigs",), _MAKE, "and where it names receivers"),
     Rule(_MONITORING, ("prometheuses", "alertmanagers"), ("list",), "whether one selects it"),
 )
 """Beside the rest, behind a value of the chart: without it the policies' status says what is missing."""
