@@ -65,6 +65,19 @@ spec:
   alertmanagerConfigSelector: {matchLabels: {release: monitoring}}
   alertmanagerConfigNamespaceSelector: {}
 """
+CHAT = '{name: chat, slack: {url: {name: chat, key: url}, channel: "#shop"}}'
+CHAT_SECRET = """
+apiVersion: v1
+kind: Secret
+metadata: {name: chat}
+stringData: {url: "http://localhost/chat"}
+"""
+OF_SOMEBODY_ELSE = """
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata: {name: newer, labels: {release: monitoring}}
+spec: {groups: [{name: newer, rules: [{alert: Newer, expr: '{"up"} == 0'}]}]}
+"""
 RULES = "prometheus-k8s-rulefiles-0"
 
 
@@ -149,6 +162,46 @@ def _write(file: Path, text: str) -> None:
         new.rename(file)
 
 
+@contextmanager
+def operated(watch: Watch, namespace: "Namespace", programs: Path, folder: Path) -> Iterator[None]:
+    """The operator, with a Prometheus and an Alertmanager for which it writes into the cluster."""
+    listen = f"--web.listen-address=127.0.0.1:{free_port()}"
+    kubeconfig = str(namespace.cluster.kubeconfig)
+    with running(folder / "operator.log", programs / "operator", listen, KUBECONFIG=kubeconfig):
+        scraped = urlsplit(watch.collector.url).netloc
+        namespace.apply(MONITORING, collector=scraped, alertmanager=watch.alertmanager.address)
+        yield
+
+
+@contextmanager
+def reloaded(watch: Watch, mounts: Mounts, programs: Path) -> Iterator[None]:
+    """From what is mounted to what the two read, who are then told to read it."""
+
+    def reloader(server: Server, made: Path, *more: str) -> AbstractContextManager[None]:
+        return running(
+            made.with_name(f"{made.stem}-reloader.log"),
+            programs / "prometheus-config-reloader",
+            f"--config-file={made}",
+            f"--config-envsubst-file={server.log.parent / 'config.yaml'}",
+            f"--reload-url={server.url}/-/reload",
+            "--watch-interval=1s",
+            *more,
+            POD_NAME="prometheus-k8s-0",
+        )
+
+    with (
+        reloader(watch.prometheus, mounts.prometheus, f"--watched-dir={mounts.rules}"),
+        reloader(watch.alertmanager, mounts.alertmanager),
+    ):
+        yield
+
+
+def refused(prometheus: Server) -> bool:
+    """Whether it could not load what it was told to load last."""
+    answer = httpx.get(f"{prometheus.url}/api/v1/status/runtimeinfo", trust_env=False, timeout=60)
+    return answer.json()["data"]["reloadConfigSuccess"] is False
+
+
 def groups(prometheus: Server) -> list[Any]:
     answer = httpx.get(f"{prometheus.url}/api/v1/rules", trust_env=False, timeout=60)
     found: list[Any] = answer.json()["data"]["groups"]
@@ -195,42 +248,21 @@ def test_with_the_operator_s_kinds_those_are_made_and_a_selector_that_does_not_m
 def test_with_the_operator_itself_a_leak_reaches_who_is_to_be_told_and_what_is_removed_is_gone(
     watch: Watch, namespace: "Namespace", prometheus_operator: Path, kinds: None, tmp_path: Path
 ) -> None:
-    log, mounts = tmp_path / "operator.log", Mounts(tmp_path, namespace)
-
-    def reloader(server: Server, made: Path, *more: str) -> AbstractContextManager[None]:
-        """From what is mounted to what the server reads, which is then told to read it."""
-        return running(
-            tmp_path / f"{made.stem}-reloader.log",
-            prometheus_operator / "prometheus-config-reloader",
-            f"--config-file={made}",
-            f"--config-envsubst-file={server.log.parent / 'config.yaml'}",
-            f"--reload-url={server.url}/-/reload",
-            "--watch-interval=1s",
-            *more,
-            POD_NAME="prometheus-k8s-0",
-        )
-
-    listen = f"--web.listen-address=127.0.0.1:{free_port()}"
-    kubeconfig = str(namespace.cluster.kubeconfig)
+    mounts = Mounts(tmp_path, namespace)
     with (
         receiver() as (url, messages),
-        running(log, prometheus_operator / "operator", listen, KUBECONFIG=kubeconfig),
+        operated(watch, namespace, prometheus_operator, tmp_path),
     ):
-        scraped = urlsplit(watch.collector.url).netloc
-        namespace.apply(MONITORING, collector=scraped, alertmanager=watch.alertmanager.address)
         told = f"{{name: team, webhook: {{url: '{url}'}}}}"
         namespace.apply(POLICY, rules=f"{LEAKS}, {GROWS}", receivers=told)
 
         def written() -> bool:
             mounts.update()
-            assert "memwarden-shop" in mounts.alertmanager.read_text(), log.read_text()[-2000:]
+            assert "memwarden-shop" in mounts.alertmanager.read_text(), mounts.alertmanager.read_text()
             return any(mounts.rules.iterdir())
 
         eventually("what the operator writes", written, PATIENCE)
-        with (
-            reloader(watch.prometheus, mounts.prometheus, f"--watched-dir={mounts.rules}"),
-            reloader(watch.alertmanager, mounts.alertmanager),
-        ):
+        with reloaded(watch, mounts, prometheus_operator):
             accepted(namespace, "Yes")
             watch.leak(namespace)
 
@@ -251,3 +283,51 @@ def test_with_the_operator_itself_a_leak_reaches_who_is_to_be_told_and_what_is_r
                 return groups(watch.prometheus) == []
 
             eventually("rules and routes to be gone", gone, PATIENCE)
+
+
+def test_what_the_operator_leaves_out_and_what_prometheus_refuses_is_told_until_it_is_mended(
+    watch: Watch,
+    namespace: "Namespace",
+    prometheus_operator: Path,
+    kinds: None,
+    kubectl: Callable[..., str],
+    tmp_path: Path,
+) -> None:
+    mounts = Mounts(tmp_path, namespace)
+
+    def said(wanted: str, reason: str) -> str:
+        """The sentence with that reason, once there is one; what the operator has written is mounted meanwhile."""
+
+        def look() -> str:
+            mounts.update()
+            status = namespace.read("MemoryAlertPolicy", "shop", names.API_VERSION).get("status") or {}
+            messages = [one["message"] for one in status.get("conditions", ()) if one["reason"] == reason]
+            assert (status.get("accepted"), bool(messages)) == (wanted, True), status
+            return str(messages[-1])
+
+        return eventually(f"the policy to be {wanted}, {reason}", look, PATIENCE)
+
+    with operated(watch, namespace, prometheus_operator, tmp_path):
+        namespace.apply(POLICY, rules=LEAKS, receivers=CHAT)
+        message = said("No", names.REASON_LEFT_OUT)
+        assert "leaves out AlertmanagerConfig memwarden-shop" in message
+        assert "chat" in message, "the Secret that is not there"
+
+        with reloaded(watch, mounts, prometheus_operator):
+            namespace.apply(CHAT_SECRET)
+            said("Yes", names.REASON_LOADED)
+
+            # Newer than this Prometheus: the operator lets it in, and by it all that is new is refused.
+            namespace.apply(OF_SOMEBODY_ELSE)
+
+            def is_refused() -> bool:
+                mounts.update()
+                return refused(watch.prometheus)
+
+            eventually("it to be refused", is_refused, PATIENCE)
+            namespace.apply(POLICY, rules=f"{LEAKS}, {GROWS}", receivers=CHAT)
+            message = said("No", names.REASON_CONFIGURATION_REFUSED)
+            assert "its log has the reason" in message
+
+            kubectl("delete", "prometheusrule", "newer")
+            said("Yes", names.REASON_LOADED)

@@ -92,6 +92,12 @@ def test_a_rule_that_prometheus_does_not_evaluate_and_one_that_it_does_not_load_
             said = acceptance.of_rules(longer, asked(MonitoringDoor.groups, prometheus=server.url))
             assert (said.status, said.reason) == ("Unknown", names.REASON_NOT_LOADED)
             assert "another version" in said.message
+            refuses = asked(MonitoringDoor.refuses, prometheus=server.url)
+            said = acceptance.of_rules(longer, asked(MonitoringDoor.groups, prometheus=server.url), refuses)
+            assert (said.status, said.reason) == ("False", names.REASON_CONFIGURATION_REFUSED)
+            (tmp_path / "rules" / "other.yaml").unlink()
+            assert httpx.post(f"{server.url}/-/reload", trust_env=False, timeout=60).status_code == 200
+            assert asked(MonitoringDoor.refuses, prometheus=server.url) == ""
         finally:
             server.stop()
 

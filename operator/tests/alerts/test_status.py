@@ -169,6 +169,14 @@ def test_rules_are_accepted_as_prometheus_has_them(
     assert told in said.message
 
 
+def test_what_is_not_loaded_is_refused_at_once_where_prometheus_can_not_load_its_configuration() -> None:
+    said = acceptance.of_rules(everything(), [], "2026-11-22T12:00:00Z")
+    assert (said.status, said.reason) == ("False", names.REASON_CONFIGURATION_REFUSED)
+    assert "that of 2026-11-22T12:00:00Z" in said.message
+    before = acceptance.of_rules(everything(), loaded(everything()), "2026-11-22T12:00:00Z")
+    assert before.status == "True", "what it has it has"
+
+
 # ── What Alertmanager says ───────────────────────────────────────────────────────────────────────────────
 def running(made: MemoryAlertPolicy) -> dict[str, Any]:
     """Its configuration with the policy's fragment."""

@@ -23,8 +23,21 @@ _RULES, _ROUTES = names.CONDITION_RULES_ACCEPTED, names.CONDITION_ROUTES_ACCEPTE
 Groups = Sequence[Mapping[str, Any]]
 
 
-def of_rules(policy: MemoryAlertPolicy, groups: Groups) -> Said:
-    """`groups` as Prometheus lists them."""
+def of_rules(policy: MemoryAlertPolicy, groups: Groups, refuses: str = "") -> Said:
+    """`groups` as Prometheus lists them; `refuses`: it can't load its new configuration, and keeps that of then."""
+    said = _as_listed(policy, groups)
+    if not refuses or said.reason != names.REASON_NOT_LOADED:
+        return said
+    return Said(
+        _RULES,
+        "False",
+        names.REASON_CONFIGURATION_REFUSED,
+        f"Prometheus can't load its new configuration, and goes on with that of {refuses}, without what this policy "
+        "says now: its log has the reason, which may be somebody else's rule",
+    )
+
+
+def _as_listed(policy: MemoryAlertPolicy, groups: Groups) -> Said:
     name = group_name(policy)
     found = [group for group in groups if group.get("name") == name]
     loaded = [rule for group in found for rule in group.get("rules", ())]

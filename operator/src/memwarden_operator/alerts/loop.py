@@ -22,8 +22,8 @@ from memwarden_api.v1alpha1 import MemoryProfile
 from memwarden_api.v1alpha1.alert_policy import MemoryAlertPolicy
 from memwarden_api.v1alpha1.alert_policy_status import Generated
 from memwarden_kube.errors import Conflict, Forbidden, KubeError, NotFound
-from memwarden_kube.objects import Object
-from memwarden_operator.alerts import acceptance, selection, silences
+from memwarden_kube.objects import CONFIG_MAPS, Object
+from memwarden_operator.alerts import acceptance, left_out, selection, silences
 from memwarden_operator.alerts.acceptance import Groups
 from memwarden_operator.alerts.monitoring import MonitoringAway, MonitoringDoor
 from memwarden_operator.alerts.objects import Kinds, Wanted, wanted
@@ -40,6 +40,9 @@ from memwarden_operator.controller.profiles import Key
 
 ROUND_SECONDS: Final = 15.0
 RENEW_SECONDS: Final = 300.0
+_MAY_BE_LEFT_OUT: Final = frozenset(
+    (names.REASON_NOT_LOADED, names.REASON_NOT_ASKED, names.REASON_MONITORING_AWAY)
+)
 _RULES, _ROUTES = names.CONDITION_RULES_ACCEPTED, names.CONDITION_ROUTES_ACCEPTED
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -52,9 +55,15 @@ class Surroundings:
     kinds: Kinds
     groups: Groups | str
     configuration: Mapping[str, Any] | str
+    refuses: str = ""
+    """Of when the configuration is that Prometheus keeps, as it can't load the new one; "" where that is not so, or not
+    known.
+    """
     prometheuses: Sequence[Object] = ()
     alertmanagers: Sequence[Object] = ()
     namespace_labels: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    left_out: dict[str, Sequence[Object]] = field(default_factory=dict)
+    """What the Prometheus operator says of objects that it leaves out, by namespace."""
 
 
 class AlertLoop:
@@ -156,6 +165,11 @@ class AlertLoop:
             await _asked("alerts.alertmanagerURL", door.alertmanager, door.configuration),
         )
         try:
+            if not isinstance(found.groups, str):
+                found.refuses = await door.refuses()
+        except MonitoringAway as error:
+            _log.warning("whether Prometheus refuses its configuration is not known: %s", error)
+        try:
             if kinds.rules:
                 found.prometheuses = await self._workshop.prometheuses()
             if kinds.routes:
@@ -182,7 +196,10 @@ class AlertLoop:
             await self._tell(policy, said, policy.status.generated)
             return
         placed = [await self._placed(policy, one, around) for one in objects]
-        said = [self._of_rules(policy, around, placed[0]), self._of_routes(policy, around, placed[1:])]
+        said = [
+            await self._or_left_out(policy, around, self._of_rules(policy, around, placed[0]), objects[:1]),
+            await self._or_left_out(policy, around, self._of_routes(policy, around, placed[1:]), objects[1:]),
+        ]
         await self._tell(policy, said, [one.generated for one in objects])
 
     async def _make(self, policy: MemoryAlertPolicy, objects: tuple[Wanted, ...]) -> None:
@@ -207,7 +224,7 @@ class AlertLoop:
             return _not_selected(_RULES, "PrometheusRule", "Prometheus", why, placed.labels)
         if isinstance(around.groups, str):
             return _not_asked(_RULES, around.groups)
-        said = acceptance.of_rules(policy, around.groups)
+        said = acceptance.of_rules(policy, around.groups, around.refuses)
         if said.status == "True" and is_about_nobody(policy):
             text = (
                 "No MemoryProfile of the namespace has the labels of spec.profileSelector: no alert can fire"
@@ -228,6 +245,30 @@ class AlertLoop:
         if isinstance(around.configuration, str):
             return _not_asked(_ROUTES, around.configuration)
         return acceptance.of_routes(policy, around.configuration, by_kind)
+
+    async def _or_left_out(
+        self, policy: MemoryAlertPolicy, around: Surroundings, said: Said, made: Sequence[Wanted]
+    ) -> Said:
+        """Or why the Prometheus operator leaves it out: then nobody else hears of it."""
+        if said.reason not in _MAY_BE_LEFT_OUT:
+            return said
+        namespace = policy.metadata.namespace
+        for one in made:
+            if one.resource == CONFIG_MAPS:
+                continue
+            try:
+                if namespace not in around.left_out:
+                    around.left_out[namespace] = await self._workshop.left_out(namespace)
+                if not any(left_out.is_on(event, one.name) for event in around.left_out[namespace]):
+                    continue
+                found = await self._workshop.metadata(policy, one)
+            except Forbidden as error:
+                _log.warning("whether the Prometheus operator leaves something out is not known: %s", error)
+                return said
+            if words := left_out.why(found, around.left_out[namespace]):
+                text = f"The Prometheus operator leaves out {one.resource.kind} {one.name}: {words}"
+                return Said(said.type, "False", names.REASON_LEFT_OUT, text)
+        return said
 
     async def _tell(
         self,

@@ -52,6 +52,14 @@ class MonitoringDoor:
             raise MonitoringAway(f"{self.prometheus} does not answer as Prometheus does")
         return groups
 
+    async def refuses(self) -> str:
+        """Of when the configuration is that Prometheus keeps, as it can't load the new one; "" where it could. Raises
+        MonitoringAway.
+        """
+        read = await self._get(self.prometheus, "/api/v1/status/runtimeinfo")
+        about = read.get("data") or {}
+        return str(about.get("lastConfigTime", "")) if about.get("reloadConfigSuccess") is False else ""
+
     async def current(self) -> tuple[list[Any], list[Any]]:
         """Alerts of our policies as Alertmanager has them, and all silences. Raises MonitoringAway."""
         ours = quote(f'{POLICY}=~".+"', safe="")

@@ -15,6 +15,7 @@ from memwarden_kube.objects import (
     ALERTMANAGER_CONFIGS,
     ALERTMANAGERS,
     CONFIG_MAPS,
+    EVENTS,
     NAMESPACES,
     PROMETHEUS_RULES,
     PROMETHEUSES,
@@ -22,6 +23,7 @@ from memwarden_kube.objects import (
     Resource,
 )
 from memwarden_kube.removal import remove
+from memwarden_operator.alerts import left_out
 from memwarden_operator.alerts.objects import Kinds, Wanted, is_of
 
 _OURS: Final = {one.kind: one for one in (PROMETHEUS_RULES, ALERTMANAGER_CONFIGS, CONFIG_MAPS)}
@@ -81,6 +83,18 @@ class Workshop:
         found = await get(self._client, NAMESPACES, "", namespace, metadata=True)
         labels: dict[str, str] = found["metadata"].get("labels") or {}
         return labels
+
+    async def left_out(self, namespace: str) -> list[Object]:
+        """Events in which the Prometheus operator says that it leaves out an object."""
+        found: list[Object] = []
+        async for items, _ in pages(
+            self._client, EVENTS, namespace, fields=f"reason={left_out.REASON}", size=100
+        ):
+            found += items
+        return found
+
+    async def metadata(self, policy: MemoryAlertPolicy, made: Wanted) -> Object:
+        return await get(self._client, made.resource, policy.metadata.namespace, made.name, metadata=True)
 
     async def write_status(self, policy: MemoryAlertPolicy, status: dict[str, Any]) -> Object:
         """The only place where the status of a MemoryAlertPolicy is written."""

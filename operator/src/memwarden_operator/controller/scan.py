@@ -7,7 +7,7 @@ more than `CANDIDATES` in a round. Also read here: whom FailedCreate events accu
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from memwarden_api import names
 from memwarden_api.quantities import quantity
@@ -20,7 +20,7 @@ from memwarden_operator.controller.breaker import FRESH, Plain, Stop, compared
 from memwarden_operator.controller.cluster import Cluster
 from memwarden_operator.controller.examination import examined
 from memwarden_operator.controller.missed import Homeless, Meant, Namespace, look, never_seen
-from memwarden_operator.controller.moments import moment, moment_or_none
+from memwarden_operator.controller.moments import last_seen
 from memwarden_operator.controller.news import missed_pod
 from memwarden_operator.controller.observed import Missed, Scan
 from memwarden_operator.controller.owners import Owners, Workload
@@ -133,7 +133,7 @@ class Scanner:
         amounts = {one.key[1]: sidecar_amounts(one.profile) for one in known}
         async for events, _ in self._cluster.failed_creates(namespace):
             for event in events:
-                if now - _last_seen(event) > FRESH:
+                if now - last_seen(event) > FRESH:
                     continue
                 accused = await self._accused(namespace, event, profiles)
                 if accused is None:
@@ -227,17 +227,3 @@ def _scan(
 
 def _about(homeless: Homeless) -> Reference:
     return homeless.owner or Reference("v1", "Pod", homeless.pod)
-
-
-def _last_seen(event: Mapping[str, Any]) -> datetime:
-    """Of new events and of those in the old form, which most controllers still write."""
-    series = event.get("series") or {}
-    for text in (
-        series.get("lastObservedTime"),
-        event.get("deprecatedLastTimestamp"),
-        event.get("eventTime"),
-    ):
-        if text:
-            return moment(text)
-    made = moment_or_none(event["metadata"].get("creationTimestamp"))
-    return made if made is not None else moment("1970-01-01T00:00:00Z")
