@@ -16,6 +16,11 @@ EvidenceKind = Literal["Profile", "Histogram"]
 EvidenceState = Literal["Capturing", "Done", "Refused", "Failed"]
 
 
+def recording_path(evidence: str) -> str:
+    """Where its recording is, below the collector's address."""
+    return f"/api/v1/evidence/{evidence}/recording"
+
+
 class EvidenceRequest(Model):
     """Of which container, and what. Asked again with the same id, what was asked first counts."""
 
@@ -43,6 +48,10 @@ class Evidence(Model):
     """How far it is."""
 
     id: str
+    cluster: str = Field(
+        "",
+        description="Of which cluster's HeapSnapshot it is, by its namespace kube-system's uid; \"\": not known",
+    )
     namespace: str
     pod: str
     pod_uid: str

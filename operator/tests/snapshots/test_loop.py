@@ -27,12 +27,14 @@ from memwarden_operator.controller.owners import Owners
 from memwarden_operator.controller.settings import Settings
 from memwarden_operator.controller.world import World
 from memwarden_operator.snapshots.loop import SnapshotLoop
+from memwarden_operator.snapshots.orphans import GRACE, LOOK_EVERY, Orphans
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "collector" / "tests"))
 
 from collector_processes import Collector, Server
 from reporting_pod import Pod
 
+EVERYWHERE = "/apis/memwarden.dev/v1alpha1/heapsnapshots"
 HEAPSNAPSHOTS = "/apis/memwarden.dev/v1alpha1/namespaces/shop/heapsnapshots"
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -54,6 +56,7 @@ class Shop(StandIn):
         super().__init__(0, 0)
         self.there: dict[str, dict[str, Any]] = {}
         self.refuses = 0
+        self.cluster = f"cluster-{uuid4()}"
 
     def make(self, name: str, generation: int = 1, **spec: Any) -> dict[str, Any]:
         about = {"name": name, "namespace": "shop", "uid": str(uuid4()), "resourceVersion": "1"}
@@ -63,8 +66,14 @@ class Shop(StandIn):
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         where, _, name = request.path.removesuffix("/status").rpartition("/")
-        if where == HEAPSNAPSHOTS and self.refuses:
+        if "heapsnapshots" in request.path and self.refuses:
             return web.json_response({"message": "no"}, status=self.refuses)
+        if request.path == EVERYWHERE:
+            return web.json_response({"metadata": {}, "items": list(self.there.values())})
+        if request.path == "/api/v1/namespaces/kube-system":
+            if not self.cluster:
+                return web.json_response({"message": "no"}, status=403)
+            return web.json_response({"metadata": {"name": "kube-system", "uid": self.cluster}})
         if where == HEAPSNAPSHOTS and name in self.there:
             if request.method == "DELETE":
                 del self.there[name]
@@ -122,7 +131,12 @@ def with_loop(folder: Path, url: str, test: Callable[[Controlled], Awaitable[Non
                 world = World(Owners(cluster.metadata), pods_listed=True)
                 over: list[str] = []
                 controlled: Controlled
-                loop = SnapshotLoop(world, cluster, door, Heart(), over.append, lambda: controlled.now)
+
+                def now() -> datetime:
+                    return controlled.now
+
+                orphans = Orphans(cluster, door, (), now)
+                loop = SnapshotLoop(world, cluster, door, Heart(), over.append, now, orphans)
                 controlled = Controlled(shop, world, loop, over, NOW)
                 await test(controlled)
         finally:
@@ -195,6 +209,78 @@ def test_why_one_is_refused(tmp_path: Path, collector: Collector) -> None:
         for answer in (409, 403, 404):
             controlled.shop.refuses = answer
             assert (await controlled.round("three")) == [{}]
+
+    with_loop(tmp_path, collector.url, test)
+
+
+def test_data_whose_object_went_while_nobody_looked_go_and_no_others(
+    tmp_path: Path, collector: Collector
+) -> None:
+    told = Pod(collector.client, "web-2")
+    told.tick()
+    told.profile()
+
+    def is_kept(uid: str) -> bool:
+        return collector.client.get(f"/api/v1/evidence/{uid}").status_code == 200
+
+    async def test(controlled: Controlled) -> None:
+        shop = controlled.shop
+        controlled.world.pods.put(replace(pod("web-2"), uid=told.uid))
+        uids = {}
+        for name in ("stays", "goes", "decided"):
+            await controlled.begun(name, pod="web-2")
+            await controlled.round()
+            uids[name] = shop.there[name]["metadata"]["uid"]
+        uids["asked for by somebody else"] = str(uuid4())
+        told.ask(uids["asked for by somebody else"])
+        about = {
+            "namespace": "shop",
+            "profile": "shop",
+            "kind": "Deployment",
+            "name": "web",
+            "action": "Evict",
+        }
+        about |= {"id": str(uuid4()), "result": "Done", "reason": "x", "at": NOW.isoformat()}
+        decision = about | {"recording": f"/api/v1/evidence/{uids['decided']}/recording"}
+        answer = collector.client.post("/api/v1/decisions", json={"items": [decision]})
+        assert answer.status_code == 204, answer.text
+
+        for name in ("goes", "decided"):
+            controlled.world.snapshots.remove(("shop", name))  # as a controller knows it that comes after
+            del shop.there[name]
+        shop.refuses = 500
+        for _ in range(2):  # a list that fails says nothing of what is there
+            controlled.now += GRACE
+            await controlled.round()
+        shop.refuses = 0
+        for wait in (LOOK_EVERY, GRACE - LOOK_EVERY):
+            controlled.now += wait
+            await controlled.round()
+            assert all(map(is_kept, uids.values())), "it may come back"
+        controlled.now += LOOK_EVERY
+        await controlled.round()
+        assert [name for name, uid in uids.items() if not is_kept(uid)] == ["goes"]
+
+    with_loop(tmp_path, collector.url, test)
+
+
+def test_where_the_cluster_does_not_say_which_it_is_nothing_is_taken_for_gone(
+    tmp_path: Path, collector: Collector
+) -> None:
+    told = Pod(collector.client, "web-3")
+    told.tick()
+
+    async def test(controlled: Controlled) -> None:
+        controlled.shop.cluster = ""
+        controlled.world.pods.put(replace(pod("web-3"), uid=told.uid))
+        await controlled.begun("one", pod="web-3", kinds=["Profile"])
+        await controlled.round()
+        uid = controlled.shop.there.pop("one")["metadata"]["uid"]
+        controlled.world.snapshots.remove(("shop", "one"))
+        for _ in range(3):
+            controlled.now += GRACE
+            await controlled.round()
+        assert collector.client.get(f"/api/v1/evidence/{uid}").status_code == 200
 
     with_loop(tmp_path, collector.url, test)
 

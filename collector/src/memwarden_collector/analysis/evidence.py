@@ -55,12 +55,12 @@ class Capturing:
         self._limits = limits
         self._poke = poke
 
-    def go_on(self, evidence_id: UUID, wanted: EvidenceRequest) -> EvidenceRow | None:
+    def go_on(self, evidence_id: UUID, wanted: EvidenceRequest, cluster: str = "") -> EvidenceRow | None:
         """Begin it, or take the next step of what was begun; None where it was deleted meanwhile."""
         with self._database.lend() as connection:
             row = evidence.find(connection, evidence_id)
         if row is None:
-            self._begin(evidence_id, wanted)
+            self._begin(evidence_id, wanted, cluster)
         elif row.state == evidence.CAPTURING:
             self._step(row)
         else:
@@ -69,7 +69,7 @@ class Capturing:
             return evidence.find(connection, evidence_id)
 
     # ── The first step ─────────────────────────────────────────────────────────────────────────────────
-    def _begin(self, evidence_id: UUID, wanted: EvidenceRequest) -> None:
+    def _begin(self, evidence_id: UUID, wanted: EvidenceRequest, cluster: str) -> None:
         prefix = container_scope(wanted.namespace, wanted.pod, wanted.pod_uid, wanted.container, "")
         with self._database.lend() as connection:
             scope = evidence.scope_of(connection, prefix)
@@ -80,14 +80,14 @@ class Capturing:
             if no is not None or scope is None or recording is None:
                 why = no or No(names.CAPTURE_SILENT, "nothing is known of the container")
                 evidence.begin(
-                    connection, evidence_id, wanted, scope=scope or "", state=evidence.REFUSED,
+                    connection, evidence_id, wanted, cluster=cluster, scope=scope or "", state=evidence.REFUSED,
                     reason=why.reason, message=why.message,
                 )  # fmt: skip
                 return
             waits: dict[str, dict[str, Any]] = {
                 kind: {"before": newest(recording, kind)} for kind in wanted.kinds
             }
-            if not evidence.begin(connection, evidence_id, wanted, scope=scope, waits=waits):
+            if not evidence.begin(connection, evidence_id, wanted, cluster=cluster, scope=scope, waits=waits):
                 return
             for kind in wanted.kinds:
                 waits[kind]["command"] = str(_order(connection, wanted, COMMAND[kind]))

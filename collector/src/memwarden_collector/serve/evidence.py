@@ -42,9 +42,20 @@ def add_evidence_routes(router: APIRouter, database: Database, analyst: Analyst,
         return found
 
     @router.put("/evidence/{id}", operation_id="putEvidence")
-    def put_evidence(id: UUID, wanted: api.EvidenceRequest) -> api.Evidence:
+    def put_evidence(
+        id: UUID,
+        wanted: api.EvidenceRequest,
+        cluster: Annotated[
+            str,
+            Query(
+                description="Of which cluster's HeapSnapshot, by the uid of its namespace kube-system",
+                max_length=64,
+                pattern="^[^\\x00]*$",
+            ),
+        ] = "",
+    ) -> api.Evidence:
         """Have it taken, or go on with what was begun: asked again until it is no longer Capturing, it comes."""
-        row = capturing.go_on(id, wanted)
+        row = capturing.go_on(id, wanted, cluster)
         if row is None:
             raise _none(id)
         return _document(row)
@@ -85,10 +96,18 @@ def add_evidence_routes(router: APIRouter, database: Database, analyst: Analyst,
         return StreamingResponse(io.BytesIO(content), media_type="application/octet-stream", headers=name)
 
     @router.delete("/evidence/{id}", operation_id="deleteEvidence", status_code=204, responses=_DELETED)
-    def delete_evidence(id: UUID) -> Response:
+    def delete_evidence(
+        id: UUID,
+        keep_decided: Annotated[
+            bool, Query(description="Leave it where a decision names its recording")
+        ] = False,
+    ) -> Response:
         """Row and bytes; that there is none is no error."""
         with database.lend() as connection:
-            evidence.forget(connection, [id])
+            if keep_decided:
+                evidence.forget_undecided(connection, id, api.recording_path(str(id)))
+            else:
+                evidence.forget(connection, [id])
         return Response(status_code=204)
 
 
@@ -100,6 +119,7 @@ def _document(row: EvidenceRow) -> api.Evidence:
     return api.Evidence.model_validate(
         {
             "id": str(row.evidence_id),
+            "cluster": row.cluster,
             "namespace": row.namespace,
             "pod": row.pod,
             "pod_uid": row.pod_uid,

@@ -17,8 +17,8 @@ REFUSED: Final = "Refused"
 FAILED: Final = "Failed"
 _DELETED_AT_ONCE: Final = 1000
 _COLUMNS: Final[LiteralString] = (
-    "evidence_id, number, namespace, pod, pod_uid, container, scope, kinds, state, reason, message, waits, size,"
-    " sha256, made_at, done_at, expires_at, extract(epoch from now() - made_at)::float8 > wait_seconds"
+    "evidence_id, number, cluster, namespace, pod, pod_uid, container, scope, kinds, state, reason, message, waits,"
+    " size, sha256, made_at, done_at, expires_at, extract(epoch from now() - made_at)::float8 > wait_seconds"
 )
 _FIND: Final[LiteralString] = f"select {_COLUMNS} from evidence where evidence_id = %s"  # noqa: S608 - constants
 _PAGE: Final[LiteralString] = (
@@ -31,6 +31,7 @@ _PAGE: Final[LiteralString] = (
 class EvidenceRow:
     evidence_id: UUID
     number: int
+    cluster: str
     namespace: str
     pod: str
     pod_uid: str
@@ -85,6 +86,7 @@ def begin(
     evidence_id: UUID,
     wanted: EvidenceRequest,
     *,
+    cluster: str = "",
     scope: str = "",
     state: str = CAPTURING,
     reason: str = "",
@@ -94,11 +96,11 @@ def begin(
     """False where somebody began it meanwhile."""
     return (
         connection.execute(
-            "insert into evidence (evidence_id, namespace, pod, pod_uid, container, scope, kinds, state, reason,"
-            " message, waits, wait_seconds, keep_seconds, expires_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s,"
-            " %s, %s, %s, now() + %s * interval '1 second') on conflict do nothing",
+            "insert into evidence (evidence_id, cluster, namespace, pod, pod_uid, container, scope, kinds, state,"
+            " reason, message, waits, wait_seconds, keep_seconds, expires_at) values (%s, %s, %s, %s, %s, %s, %s, %s,"
+            " %s, %s, %s, %s, %s, %s, now() + %s * interval '1 second') on conflict do nothing",
             [
-                evidence_id, wanted.namespace, wanted.pod, wanted.pod_uid, wanted.container, scope,
+                evidence_id, cluster, wanted.namespace, wanted.pod, wanted.pod_uid, wanted.container, scope,
                 list(wanted.kinds), state, reason, message, Jsonb(waits or {}), wanted.wait_seconds,
                 wanted.keep_seconds, wanted.keep_seconds,
             ],
@@ -143,6 +145,15 @@ def forget(connection: Connection, evidence_ids: Sequence[UUID]) -> int:
     return connection.execute(
         "delete from evidence where evidence_id = any(%s)", [list(evidence_ids)]
     ).rowcount
+
+
+def forget_undecided(connection: Connection, evidence_id: UUID, recording: str) -> None:
+    """Where no decision names its recording."""
+    connection.execute(
+        "delete from evidence where evidence_id = %s"
+        " and not exists (select from decision where decision.recording = %s)",
+        [evidence_id, recording],
+    )
 
 
 def delete_old(connection: Connection) -> int:

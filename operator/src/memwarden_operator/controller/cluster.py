@@ -68,6 +68,11 @@ class Cluster:
         labels: dict[str, str] = found["metadata"].get("labels") or {}
         return labels
 
+    async def identity(self) -> str:
+        """What tells this cluster from others: the uid of a namespace that each has."""
+        found = await get(self._client, NAMESPACES, "", "kube-system", metadata=True)
+        return str(found["metadata"]["uid"])
+
     def namespaces(self) -> AsyncIterator[Page]:
         return pages(self._client, NAMESPACES, metadata=True, size=PAGE)
 

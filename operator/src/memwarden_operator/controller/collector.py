@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from memwarden_api.alerts import CurrentAlerts
 from memwarden_api.cluster import Coverage, CoveragePage, Owner, Owners, Restart, Restarts, Rollout, Rollouts
 from memwarden_api.decisions import Decision, Decisions
-from memwarden_api.evidence import Evidence, EvidenceRequest
+from memwarden_api.evidence import Evidence, EvidencePage, EvidenceRequest
 from memwarden_api.workloads import WorkloadChanges
 from memwarden_operator.controller.errors import CollectorAway, CollectorError, CollectorRefuses
 from memwarden_operator.controller.settings import Settings
@@ -94,17 +94,37 @@ class CollectorDoor:
         """The profile is gone; that nothing was known of it is no error."""
         await self._forget(f"/cluster/coverage/{quote(namespace)}/{quote(profile)}")
 
-    async def capture(self, evidence: str, wanted: EvidenceRequest) -> Evidence:
-        """Have evidence taken, or go on with what was begun; ask again until it is no longer Capturing."""
+    async def capture(self, evidence: str, wanted: EvidenceRequest, cluster: str) -> Evidence:
+        """Have evidence taken, or go on with what was begun; ask again until it is no longer Capturing.
+
+        `cluster` is the one whose HeapSnapshot it is; "" where that is not known.
+        """
         body = wanted.model_dump_json().encode()
-        return _model(Evidence, await self._ask("PUT", f"/evidence/{quote(evidence)}", body=body))
+        query = {"cluster": cluster} if cluster else {}
+        return _model(
+            Evidence, await self._ask("PUT", f"/evidence/{quote(evidence)}", query=query, body=body)
+        )
 
-    async def forget_evidence(self, evidence: str) -> None:
-        await self._forget(f"/evidence/{quote(evidence)}")
+    async def evidence(self, namespace: str) -> list[Evidence]:
+        """All that is kept; of one namespace, or of all with ""."""
+        found: list[Evidence] = []
+        cursor: str | None = None
+        while True:
+            query = {"limit": "100"} | ({"namespace": namespace} if namespace else {})
+            query |= {"cursor": cursor} if cursor else {}
+            page = _model(EvidencePage, await self._ask("GET", "/evidence", query=query))
+            found += page.items
+            if not page.next_cursor:
+                return found
+            cursor = page.next_cursor
 
-    async def _forget(self, path: str) -> None:
+    async def forget_evidence(self, evidence: str, *, keep_decided: bool = False) -> None:
+        """`keep_decided`: not where a decision names it."""
+        await self._forget(f"/evidence/{quote(evidence)}", {"keep_decided": "true"} if keep_decided else {})
+
+    async def _forget(self, path: str, query: dict[str, str] | None = None) -> None:
         try:
-            await self._ask("DELETE", path)
+            await self._ask("DELETE", path, query=query)
         except CollectorRefuses as error:
             if error.status not in (404, 405):
                 raise

@@ -37,6 +37,7 @@ from memwarden_operator.controller.worker import Worker
 from memwarden_operator.controller.world import World
 from memwarden_operator.remediation.acting import Remedies
 from memwarden_operator.snapshots.loop import SnapshotLoop
+from memwarden_operator.snapshots.orphans import Orphans
 
 _log = logging.getLogger(__name__)
 
@@ -142,7 +143,13 @@ class Controller:
         )
         self.heart.expect("alerts")
         self._snapshots = SnapshotLoop(
-            self.world, cluster, door, self.heart, self._worker.namespace_soon, now
+            self.world,
+            cluster,
+            door,
+            self.heart,
+            self._worker.namespace_soon,
+            now,
+            Orphans(cluster, door, settings.namespaces, now),
         )
         self.heart.expect("snapshots")
         self._unlisted = set(settings.namespaces or ("",))

@@ -3,6 +3,7 @@
 1. Which pod: written into the status before anything is asked for.
 2. The collector is asked again and again by the object's uid, until it says that it is over.
 3. When its time is over, the object goes. The data go with it, and by themselves at the same time.
+4. Data whose object went while nobody looked are looked for (`orphans`).
 
 Nothing is kept that can't be had again.
 """
@@ -28,6 +29,7 @@ from memwarden_operator.controller.owners import Workload
 from memwarden_operator.controller.world import World
 from memwarden_operator.snapshots import status, target
 from memwarden_operator.snapshots.known import Key, KnownSnapshot, read
+from memwarden_operator.snapshots.orphans import Orphans
 from memwarden_operator.snapshots.target import NoTarget, Target
 
 BUSY_SECONDS: Final = 1.0
@@ -54,6 +56,7 @@ class SnapshotLoop:
         heart: Heart,
         changed: Callable[[str], None],
         now: Callable[[], datetime],
+        orphans: Orphans,
     ) -> None:
         self._world = world
         self._cluster = cluster
@@ -61,6 +64,7 @@ class SnapshotLoop:
         self._heart = heart
         self._changed = changed
         self._now = now
+        self._orphans = orphans
         self._forgotten: set[str] = set()
         self._wake = asyncio.Event()
 
@@ -113,6 +117,11 @@ class SnapshotLoop:
         for uid in sorted(self._forgotten):
             await self._door.forget_evidence(uid)
             self._forgotten.discard(uid)
+        try:
+            await self._orphans.look()
+        except (KubeError, CollectorError) as error:
+            metrics.ERRORS.labels("snapshots", type(error).__name__).inc()
+            _log.warning("whether evidence is kept whose HeapSnapshot is gone: %s", error)
 
     async def _one(self, known: KnownSnapshot) -> None:
         now, of = self._now(), known.snapshot
@@ -179,7 +188,7 @@ class SnapshotLoop:
             wait_seconds=TAKES_SECONDS,
         )
         try:
-            found = await self._door.capture(known.uid, wanted)
+            found = await self._door.capture(known.uid, wanted, await self._orphans.identity())
         except CollectorError as error:
             await self._write(known, self._away(known, error, now))
             raise

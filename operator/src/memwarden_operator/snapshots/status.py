@@ -4,18 +4,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from memwarden_api import names
-from memwarden_api.evidence import Evidence
+from memwarden_api.evidence import Evidence, recording_path
 from memwarden_api.quantities import duration_seconds
 from memwarden_api.v1alpha1.heap_snapshot import LAST_PHASES, HeapSnapshot, HeapSnapshotStatus, Phase
 from memwarden_operator.controller.conditions import Said, State, merged
 from memwarden_operator.snapshots.target import NoTarget, Target
 
 _READY: Final[dict[str, State]] = {"Done": "True", "Refused": "False", "Failed": "False"}
-
-
-def recording_path(uid: str) -> str:
-    """Below the collector's address."""
-    return f"/api/v1/evidence/{uid}/recording"
 
 
 def chosen(of: HeapSnapshot, target: Target, now: datetime) -> HeapSnapshotStatus:
