@@ -7,6 +7,7 @@ Most ask for no evidence: see test_evidence.py.
 
 import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 
+COOLDOWN = timedelta(seconds=10)
 TO_THE_EVICTION = 120.0
 """The promise: from the verdict to the eviction."""
 
@@ -100,7 +102,11 @@ def test_it_acts_until_the_leak_has_come_back_too_often_and_then_advises_the_ver
     assert f"kubectl rollout undo deployment/web -n {namespace.name}" in told["message"]
     (advice,) = status(namespace)["recommendations"]
     assert advice["kind"] == "RollBack"
-    assert len(acted(namespace, "Deployment/web")) == 3
+    times = [datetime.fromisoformat(one["time"]) for one in acted(namespace, "Deployment/web")]
+    assert len(times) == 3
+    decided_at = [datetime.fromisoformat(one["decided"]) for one in acted(namespace, "Deployment/web")]
+    kept = [later - earlier for earlier, later in zip(times, decided_at[1:], strict=False)]
+    assert min(kept) >= COOLDOWN, kept
     assert uids(ready(namespace, "web", 3)) == uids(before), "nothing was touched any more"
     assert asking.answered > 100
     assert asking.failed == [], "no request failed"

@@ -99,6 +99,7 @@ def test_a_release_sends_a_pod_of_its_own_away_with_evidence_of_its_own_sidecar(
     namespace.apply(MAY_READ_EVIDENCE, namespace=namespace.name)
     content = eventually("the evidence", lambda: reader.get(snapshot["path"]).content, PATIENCE)
     assert hashlib.sha256(content).hexdigest() == snapshot["sha256"]
+    eventually("it to be told", lambda: is_told(reader, namespace, told["evidence"]["path"]), PATIENCE)
     site = reported(content, tmp_path)["sites"][0]
     assert f"{site['file']}:{site['line']}".endswith(f"{LEAK}.py:{line_of(LEAK, LEAKING_LINE)}"), site
 
@@ -125,6 +126,16 @@ def is_watched(namespace: "Namespace", reader: Reader, pod: dict[str, Any]) -> N
         return any(is_scope_of_pod(scope, *of) for scope in scopes)
 
     eventually("something to be heard of the pod that came instead", heard, PATIENCE)
+
+
+def is_told(reader: Reader, namespace: "Namespace", recording: str) -> bool:
+    """By an event of the workload, and by the collector, which keeps decisions for longer than the status."""
+    of_web = f"involvedObject.name=web,reason={names.EVENT_REMEDIATION}"
+    events = namespace.core.list_namespaced_event(namespace.name, field_selector=of_web).items
+    assert any("evicted" in one.message for one in events), [one.message for one in events]
+    kept = reader.ask(f"/decisions?namespace={namespace.name}")
+    assert ("Done", recording) in {(one["result"], one["recording"]) for one in kept}, kept
+    return True
 
 
 def reported(content: bytes, folder: Path) -> dict[str, Any]:
