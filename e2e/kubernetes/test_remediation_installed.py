@@ -32,6 +32,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600)]
 VERDICT_SECONDS = 1200.0
 ROOM = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "512Mi"}}
 """For a quarter of an hour of that leak: two minutes are needed."""
+ACT = '{"spec": {"remediation": {"mode": "Act"}}}'
+"""All else is as it is by default: evidence is required, half an hour to cool down."""
 MAY_READ_EVIDENCE = f"""
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
@@ -68,16 +70,20 @@ def kubectl(namespace: "Namespace", *words: str) -> None:
 def test_a_release_sends_a_pod_of_its_own_away_with_evidence_of_its_own_sidecar(
     leaking: Pods, system: "Namespace", tmp_path: Path
 ) -> None:
-    namespace, reader = leaking.namespace, Reader(leaking.namespace, Release(system))
+    namespace, release = leaking.namespace, Release(system)
+    reader = Reader(namespace, release)
     before = ready(namespace, "web", 3)
     oldest, *younger = sorted(before, key=lambda one: str(one["metadata"]["creationTimestamp"]))
     began = time.monotonic()
     eventually("all three to leak", lambda: all_leak(reader, namespace, before), VERDICT_SECONDS)
     assert uids(ready(namespace, "web", 3)) == uids(before), "nobody has allowed it yet"
 
+    with release.away("injector"):
+        kubectl(namespace, "patch", "memprof", "shop", "--type=merge", f"--patch={ACT}")
+        decided(namespace, "Deployment/web", "Refused", names.REFUSED_INJECTOR)
+        assert uids(ready(namespace, "web", 3)) == uids(before), "what came instead would not be watched"
+
     judged = time.monotonic()
-    act = {"spec": {"remediation": {"mode": "Act"}}}  # all else is as it is by default: evidence is required
-    kubectl(namespace, "patch", "memprof", "shop", "--type=merge", f"--patch={json.dumps(act)}")
     told = decided(namespace, "Deployment/web", "Done")
     gone = time.monotonic()
     print(f"{judged - began:.1f} s to the verdicts, {gone - judged:.1f} s from there to the eviction")
@@ -92,6 +98,7 @@ def test_a_release_sends_a_pod_of_its_own_away_with_evidence_of_its_own_sidecar(
     assert uids(ready(namespace, "web", 3)) == uids(after)
     assert [one["result"] for one in status(namespace)["remediations"]].count("Done") == 1
 
+    eventually("it to be told", lambda: is_told(reader, namespace, told["evidence"]["path"]), PATIENCE)
     snapshot = namespace.read("HeapSnapshot", told["evidence"]["snapshot"], names.API_VERSION)["status"]
     assert (snapshot["phase"], snapshot["reason"]) == ("Done", names.CAPTURED)
     assert snapshot["pod"] in {one["metadata"]["name"] for one in younger}
@@ -99,7 +106,6 @@ def test_a_release_sends_a_pod_of_its_own_away_with_evidence_of_its_own_sidecar(
     namespace.apply(MAY_READ_EVIDENCE, namespace=namespace.name)
     content = eventually("the evidence", lambda: reader.get(snapshot["path"]).content, PATIENCE)
     assert hashlib.sha256(content).hexdigest() == snapshot["sha256"]
-    eventually("it to be told", lambda: is_told(reader, namespace, told["evidence"]["path"]), PATIENCE)
     site = reported(content, tmp_path)["sites"][0]
     assert f"{site['file']}:{site['line']}".endswith(f"{LEAK}.py:{line_of(LEAK, LEAKING_LINE)}"), site
 

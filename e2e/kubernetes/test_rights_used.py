@@ -35,20 +35,20 @@ NEVER: Final[frozenset[Right]] = frozenset(
     {("memwarden-controller", "memwarden.dev", "memoryprofiles/status", "update")}
 )
 LATER: Final[frozenset[Right]] = NEVER | {
-    # Where a profile asks for remediation, where there is a HeapSnapshot or a MemoryAlertPolicy.
-    ("memwarden-controller", "apps", "deployments", "get"),
-    ("memwarden-controller", "memwarden.dev", "heapsnapshots", "delete"),
-    ("memwarden-controller", "memwarden.dev", "heapsnapshots/status", "patch"),
-    ("memwarden-controller", "memwarden.dev", "memoryalertpolicies/status", "patch"),
-    ("memwarden-controller", "monitoring.coreos.com", "prometheusrules", "create"),
-    ("memwarden-controller", "monitoring.coreos.com", "prometheusrules", "get"),
-    ("memwarden-controller", "monitoring.coreos.com", "prometheusrules", "patch"),
-    ("memwarden-controller", "monitoring.coreos.com", "alertmanagerconfigs", "create"),
-    ("memwarden-controller", "monitoring.coreos.com", "alertmanagerconfigs", "delete"),
-    ("memwarden-controller", "monitoring.coreos.com", "alertmanagerconfigs", "get"),
-    ("memwarden-controller", "monitoring.coreos.com", "alertmanagerconfigs", "patch"),
-    ("memwarden-controller", "monitoring.coreos.com", "prometheuses", "list"),
-    ("memwarden-controller", "monitoring.coreos.com", "alertmanagers", "list"),
+    ("memwarden-controller", group, resource, verb)
+    for group, resource, verbs in (
+        # Where a profile asks for remediation, or there is a HeapSnapshot.
+        ("apps", "deployments", "get"),
+        ("memwarden.dev", "heapsnapshots", "delete"),
+        ("memwarden.dev", "heapsnapshots/status", "patch"),
+        # Where there is a MemoryAlertPolicy.
+        ("memwarden.dev", "memoryalertpolicies/status", "patch"),
+        ("monitoring.coreos.com", "prometheusrules", "create get patch"),
+        ("monitoring.coreos.com", "alertmanagerconfigs", "create delete get patch"),
+        ("monitoring.coreos.com", "prometheuses", "list"),
+        ("monitoring.coreos.com", "alertmanagers", "list"),
+    )
+    for verb in verbs.split()
 }
 """Used with every value."""
 EVERY_VALUE: Final = {
