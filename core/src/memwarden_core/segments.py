@@ -38,7 +38,7 @@ def segments(recording: Recording, memory: Series, settings: JudgeSettings) -> l
     interval = max(recording.interval, 1e-3)
     first, last = float(memory.time[0]), float(memory.time[-1])
     cuts = {first: "start"}
-    for moment in _restarts(recording, memory, interval):
+    for moment in _restarts(recording, memory, interval, settings):
         cuts[moment] = "restart"
     for moment in _limit_changes(recording, last):
         cuts[moment] = "limit changed"
@@ -55,14 +55,21 @@ def segments(recording: Recording, memory: Series, settings: JudgeSettings) -> l
     return found
 
 
-def _restarts(recording: Recording, memory: Series, interval: float) -> list[float]:
-    """Moments after which the process that held most of the memory was gone."""
+def _restarts(
+    recording: Recording, memory: Series, interval: float, settings: JudgeSettings
+) -> list[float]:
+    """Moments after which the process that held most of the memory was gone.
+
+    One that ended before it could have been judged by itself was an errand (a command, a worker for one job): it is
+    taken out of the sum as every process is that has ended, and what the others do goes on."""
     parts = by_process(recording, PROCESS_MEMORY_ANON, float(memory.time[-1]))
     found = []
     for index, process in enumerate(recording.processes):
         if not process.ended or index not in parts:
             continue
         own = parts[index]
+        if own.time[-1] - own.time[0] < settings.warm_up_ticks * interval:
+            continue
         total = held(memory, own.time[-1:], np.inf)
         earlier = own.value[max(0, own.value.size - 3)]
         if total.size and np.isfinite(total[0]) and max(own.value[-1], earlier) >= 0.5 * total[0] > 0:
