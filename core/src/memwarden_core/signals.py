@@ -134,7 +134,8 @@ def segment_signal(
     for index, process in enumerate(recording.processes):
         departed = is_departed(process, end, interval, settings)
         came_late = process.started > start + settings.settle_ticks * interval
-        own = held(anon_parts.get(index, EMPTY), time, 1.5 * interval)
+        # Whoever has gone is in no later sum: taken out of one, what is left would be less than there is.
+        own = held(anon_parts.get(index, EMPTY), time, (0.25 if departed else 1.5) * interval)
         own_heap = held(heap_parts.get(index, EMPTY), time, np.inf)
         if departed:
             anon -= np.nan_to_num(own)
