@@ -9,7 +9,7 @@ import pytest
 from memwarden_core.judge import judge
 from memwarden_core.recording import FloatArray, Recording, Series, SeriesKey
 from memwarden_core.replay import replay
-from memwarden_core.signals import CACHE_BOUND, CACHE_ENTRIES
+from memwarden_core.signals import CACHE_BOUND, CACHE_BOUND_AGE, CACHE_BOUND_BYTES, CACHE_ENTRIES
 from memwarden_core.synthetic import (
     EPOCH,
     MB,
@@ -139,6 +139,39 @@ def test_a_dict_that_the_code_keeps_to_a_bound_is_a_cache(leak: Recording) -> No
     verdicts = list(replay(filling))
     assert Kind.LEAKING not in {verdict.kind for verdict in verdicts}
     assert "it goes into shop.app.SEEN, which holds 760 of at most 1000 entries" in verdicts[-1].reason
+
+
+def of_size(recording: Recording, metric: str, most: float) -> Recording:
+    """The same, and a dict whose bytes or whose entries' age the code bounds: four entries and 1 MB a tick."""
+    bounded = in_code(recording, lambda at: at * 4, 0)
+    series = {
+        key._replace(metric=metric) if key.metric == CACHE_BOUND else key: (
+            Series(one.time, np.full(one.time.size, most)) if key.metric == CACHE_BOUND else one
+        )
+        for key, one in bounded.series.items()
+    }
+    return replace(bounded, series=series)
+
+
+@pytest.mark.parametrize(
+    ("metric", "most", "words"),
+    [
+        (CACHE_BOUND_BYTES, 160 * MB, "which holds 760 entries of at most 160 MB"),
+        (CACHE_BOUND_AGE, 250.0, "which keeps its entries for 4 min"),
+    ],
+)
+def test_a_dict_whose_bytes_or_ages_the_code_bounds_is_a_cache(
+    leak: Recording, metric: str, most: float, words: str
+) -> None:
+    verdicts = list(replay(of_size(leak, metric, most)))
+    assert Kind.LEAKING not in {verdict.kind for verdict in verdicts}
+    assert words in verdicts[-1].reason
+    assert "are still to come" in verdicts[-1].reason
+
+
+@pytest.mark.parametrize(("metric", "most"), [(CACHE_BOUND_BYTES, 40 * MB), (CACHE_BOUND_AGE, 40.0)])
+def test_growth_beyond_what_the_code_bounds_is_a_leak(leak: Recording, metric: str, most: float) -> None:
+    assert last(of_size(leak, metric, most)).kind is Kind.LEAKING
 
 
 def test_growth_goes_on_when_the_code_did_not_keep_to_its_bound(leak: Recording) -> None:

@@ -2,7 +2,8 @@
 
 Growth into it ends by itself, so it is no leak. It must be shown that memory grows into this one: by the code that
 allocates what grows (the cached function), or by a number of entries that rises in step with the memory. What the
-cache will hold when it is full must fit below the limit; else it doesn't matter that it has a bound.
+cache will hold when it is full must fit below the limit; else it doesn't matter that it has a bound. A bound is one of
+entries, of bytes or of an entry's age.
 """
 
 from collections.abc import Iterable
@@ -17,6 +18,7 @@ from memwarden_core.growth import Growth
 from memwarden_core.recording import MemoryLimit, Recording, Series
 from memwarden_core.settings import JudgeSettings
 from memwarden_core.verdict import Site
+from memwarden_core.wording import amount, duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,10 @@ class Filling:
     cache: Cache
     still_to_come: float
     """Bytes until it is full, at what an entry takes now."""
+    share: float
+    """Of its bound that is met, 0 to 1."""
+    holds: str
+    """How much it holds of what it may, for a person."""
 
     @property
     def name(self) -> str:
@@ -44,15 +50,14 @@ def filling(
     """The cache that this growth goes into, the largest to come first; None where none explains it."""
     found = []
     for cache in caches(recording, float(memory.time[-1])):
-        if cache.bound is None or _is_long_full(cache, recording.interval, settings):
-            continue
         entries = seen_since(cache.entries, growth.since, recording.interval)
         gained = float(entries.value[-1] - entries.value[0]) if entries.value.size > 1 else 0.0
         if gained <= 0 or not _explains(cache, entries, sites, memory, settings):
             continue
-        span = float(entries.time[-1] - entries.time[0])
-        each = growth.trend.slope * span / gained
-        found.append(Filling(cache, each * max(0.0, cache.bound - cache.size)))
+        each = growth.trend.slope * float(entries.time[-1] - entries.time[0]) / gained
+        into = _of_bound(cache, each, growth, memory, recording.interval, settings)
+        if into is not None:
+            found.append(into)
     largest = max(found, key=lambda one: one.still_to_come, default=None)
     if largest is None or (
         limit is not None and float(memory.value[-1]) + largest.still_to_come > limit.bytes
@@ -61,15 +66,41 @@ def filling(
     return largest
 
 
-def _is_long_full(cache: Cache, interval: float, settings: JudgeSettings) -> bool:
+def _of_bound(
+    cache: Cache, each: float, growth: Growth, memory: Series, interval: float, settings: JudgeSettings
+) -> Filling | None:
+    """How far it is from its bound; None where it has none, or was full for long. `each`: bytes an entry takes."""
+    now, patience = float(memory.time[-1]), settings.stop_ticks * max(interval, 1e-3)
+    if cache.bound_age is not None:
+        age = now - growth.since
+        if age >= cache.bound_age + patience:
+            return None
+        ahead = growth.trend.slope * max(0.0, cache.bound_age - age)
+        text = f"which keeps its entries for {duration(cache.bound_age)}"
+        return Filling(cache, ahead, min(1.0, age / cache.bound_age), text)
+    # What code counts as an entry's bytes is less than what Python needs for it.
+    bytes_bound = (
+        None if cache.bound_bytes is None else settings.bytes_room * cache.bound_bytes / max(each, 1.0)
+    )
+    bound = cache.bound if cache.bound is not None else bytes_bound
+    if not bound or _is_long_full(cache.entries, bound, patience, settings):
+        return None
+    text = (
+        f"which holds {cache.size:.0f} of at most {bound:.0f} entries"
+        if cache.bound_bytes is None
+        else f"which holds {cache.size:.0f} entries of at most {amount(cache.bound_bytes)}"
+    )
+    return Filling(cache, each * max(0.0, bound - cache.size), min(1.0, cache.size / bound), text)
+
+
+def _is_long_full(entries: Series, bound: float, patience: float, settings: JudgeSettings) -> bool:
     """Whether growth had time to show that it goes on without the cache: `stop_ticks`, as where growth came to rest."""
-    assert cache.bound is not None
-    full = cache.entries.value >= settings.full_share * cache.bound
+    full = entries.value >= settings.full_share * bound
     if not full[-1]:
         return False
     filling = np.flatnonzero(~full)
-    since = cache.entries.time[filling[-1] + 1] if filling.size else -np.inf
-    return bool(cache.entries.time[-1] - since >= settings.stop_ticks * max(interval, 1e-3))
+    since = entries.time[filling[-1] + 1] if filling.size else -np.inf
+    return bool(entries.time[-1] - since >= patience)
 
 
 def _explains(

@@ -70,7 +70,8 @@ def _slowing(findings: Findings, settings: JudgeSettings) -> tuple[Kind, str]:
         return Kind.HEALTHY, "memory grew and has come to rest"
     share = findings.heap_share
     hooked = findings.signal is not None and findings.signal.heap_coverage >= 0.5
-    if share is not None and share <= settings.flat_heap_share and hooked:
+    # Python's arenas fall to pieces by much that comes and goes; what it never asked for is somebody else's.
+    if share is not None and share <= settings.flat_heap_share and hooked and findings.churned:
         return (
             Kind.FRAGMENTED,
             "the process takes more memory, ever more slowly, while what is in use stays as it is",

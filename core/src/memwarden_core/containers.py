@@ -14,6 +14,8 @@ import numpy as np
 from memwarden_core.recording import Recording, Series, SeriesKey
 from memwarden_core.signals import (
     CACHE_BOUND,
+    CACHE_BOUND_AGE,
+    CACHE_BOUND_BYTES,
     CACHE_ENTRIES,
     CACHE_HITS,
     CACHE_ID,
@@ -47,7 +49,11 @@ class Cache:
     line: int
     """First line of the cached function, or the line that compares with the bound; 0 where neither is known."""
     bound: float | None
-    """Entries at most, as of the last census; None: it has no bound."""
+    """Entries at most, as of the last census; None: it has none."""
+    bound_bytes: float | None
+    """Bytes that its entries may take, as the code counts them; None: it has no such bound."""
+    bound_age: float | None
+    """Seconds that an entry may be kept; None: it has no such bound."""
     entries: Series
     hits: Series
     """As it counts itself since it was last cleared; empty where it doesn't count."""
@@ -106,14 +112,12 @@ class Container:
 
 def caches(recording: Recording, until: float | None = None) -> tuple[Cache, ...]:
     """The caches of all processes as they were known at `until` (Unix seconds, default: the end)."""
-    metrics = (CACHE_ENTRIES, CACHE_BOUND, CACHE_HITS, CACHE_MISSES)
+    metrics = (CACHE_ENTRIES, CACHE_BOUND, CACHE_BOUND_BYTES, CACHE_BOUND_AGE, CACHE_HITS, CACHE_MISSES)
     found = []
     for (process, identity), thing in _things(recording, metrics, CACHE_ID, until).items():
         entries = thing.series.get(CACHE_ENTRIES, EMPTY)
         if not entries.time.size:
             continue
-        bound = thing.series.get(CACHE_BOUND, EMPTY)
-        has_bound = bound.time.size and bound.time[-1] >= entries.time[-1]
         line = thing.labels.get(CODE_LINE, "")
         found.append(
             Cache(
@@ -123,7 +127,9 @@ def caches(recording: Recording, until: float | None = None) -> tuple[Cache, ...
                 name=thing.labels.get(CACHE_NAME, ""),
                 file=thing.labels.get(CODE_FILE, ""),
                 line=int(line) if re.fullmatch("[0-9]{1,9}", line) else 0,
-                bound=float(bound.value[-1]) if has_bound else None,
+                bound=thing.known(CACHE_BOUND),
+                bound_bytes=thing.known(CACHE_BOUND_BYTES),
+                bound_age=thing.known(CACHE_BOUND_AGE),
                 entries=entries,
                 hits=thing.series.get(CACHE_HITS, EMPTY),
                 misses=thing.series.get(CACHE_MISSES, EMPTY),
@@ -164,6 +170,12 @@ def _labels(attribute: str) -> dict[str, str]:
 class _Thing:
     labels: dict[str, str]
     series: dict[str, Series]
+
+    def known(self, metric: str) -> float | None:
+        """As of the last census; None where that did not tell."""
+        found, entries = self.series.get(metric, EMPTY), self.series.get(CACHE_ENTRIES, EMPTY)
+        is_known = found.time.size and entries.time.size and found.time[-1] >= entries.time[-1]
+        return float(found.value[-1]) if is_known else None
 
 
 def _things(

@@ -18,7 +18,7 @@ from memwarden_core.settings import JudgeSettings
 from memwarden_core.signals import Signal, scope_memory, segment_signal
 from memwarden_core.trend import theil_sen
 from memwarden_core.wording import duration
-from memwarden_core.work import SlowerWork, slower_work
+from memwarden_core.work import SlowerWork, is_churned, slower_work, work_done
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,8 @@ class Findings:
     """What rises together with memory."""
     slower: SlowerWork | None
     """Where growth slowed because the program got less done."""
+    churned: bool
+    """Whether Python allocated so much while memory grew that growth is a small part of it."""
     limit: MemoryLimit | None
 
     @property
@@ -102,6 +104,7 @@ def examine(recording: Recording, at: float, settings: JudgeSettings) -> Finding
     rested: Rested | None = None
     beside = NOBODY
     slower: SlowerWork | None = None
+    churned = False
     if signal is not None and measured is not None and not trouble:
         until = float(signal.time[-1])
         slope = heap_slope(signal, measured.since, interval, settings)
@@ -111,7 +114,9 @@ def examine(recording: Recording, at: float, settings: JudgeSettings) -> Finding
         seen = Series(signal.time, signal.anon)
         into = filling(recording, measured, sites, seen, recording.limit, settings)
         if measured.trend.rise > 0:
-            slower = slower_work(recording, measured, until, settings)
+            done = work_done(recording, measured, until)
+            churned = is_churned(done, measured, settings)
+            slower = slower_work(done, measured, settings)
         beside = companions(recording, measured, seen, settings)
         if chosen is not None:
             rested = _not_reached(
@@ -138,6 +143,7 @@ def examine(recording: Recording, at: float, settings: JudgeSettings) -> Finding
         rested=rested,
         beside=beside,
         slower=slower,
+        churned=churned,
         limit=recording.limit,
     )
 

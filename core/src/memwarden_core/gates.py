@@ -186,15 +186,11 @@ def _shape_gates(findings: Findings, growth: Growth, attributed: bool, settings:
 
 def _no_known_bound(findings: Findings) -> Gate:
     into = findings.filling
-    if into is None or into.cache.bound is None:
+    if into is None:
         text = "it does not go into a cache whose bound is known and not met yet"
         return Gate("no-known-bound", True, None, None, "ratio", text)
-    share = into.cache.size / into.cache.bound
-    text = (
-        f"it goes into {into.name}, which holds {into.cache.size:.0f} of at most {into.cache.bound:.0f} entries; "
-        f"some {amount(into.still_to_come)} are still to come"
-    )
-    return Gate("no-known-bound", False, share, None, "ratio", text)
+    text = f"it goes into {into.name}, {into.holds}; some {amount(into.still_to_come)} are still to come"
+    return Gate("no-known-bound", False, into.share, None, "ratio", text)
 
 
 def _no_life_before(findings: Findings) -> Gate:
@@ -277,9 +273,13 @@ def _explain(explained: float | None, leads: bool, name: str, settings: JudgeSet
 
 
 def chance(growth: Growth, attributed: bool) -> float:
-    """P that floors without drift rise as clearly: one-sided, of the t that `strong-drift` asks for."""
+    """P that floors without drift rise as clearly: one-sided, of the t that `strong-drift` asks for.
+
+    Where sites explain the growth, the sign test may say it too: bursts of all sizes make a poor t, and are no chance.
+    """
     value, degrees = _certainty(growth, attributed)
-    return tail(value, degrees)
+    by_size = tail(value, degrees)
+    return min(by_size, growth.trend.sign_chance) if attributed else by_size
 
 
 def _certainty(growth: Growth, attributed: bool) -> tuple[float, int]:
@@ -291,12 +291,15 @@ def _certainty(growth: Growth, attributed: bool) -> tuple[float, int]:
 
 
 def _strong_drift(growth: Growth, attributed: bool, allowed_chance: float, settings: JudgeSettings) -> Gate:
-    value, _ = _certainty(growth, attributed)
+    value, degrees = _certainty(growth, attributed)
     needed = settings.drift_t_leak if attributed else settings.walk_t_unattributed
-    ok = value >= needed
-    rare = chance(growth, attributed) <= allowed_chance
+    found = chance(growth, attributed)
+    ok = found <= tail(needed, degrees)
+    rare = found <= allowed_chance
     if ok and not rare:
         text = "among so many workloads that are watched, one rises as clearly by chance"
+    elif ok and value < needed:
+        text = "its steps differ in size, but hardly any goes down: no chance does that so often"
     elif ok:
         text = "the rise is certain enough to be told again and again without a false alarm"
     else:

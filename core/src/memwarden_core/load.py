@@ -2,6 +2,7 @@
 exist."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -9,6 +10,9 @@ from memwarden_core.floors import Floors
 from memwarden_core.recording import FloatArray, Recording, Series, SeriesKey
 from memwarden_core.settings import JudgeSettings
 from memwarden_core.signals import CPU_TIME, EMPTY, HEAP_ALLOCATED, PROCESS_CPU_TIME, by_process, clean
+
+_STRAIGHT: Final = 0.01
+"""Share of memory's movement beside a straight line that is noise of the measurement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +67,12 @@ def _compare(
         return None
     rise = min(99.0, last / first - 1) if first > 0 else 99.0
     correlation = _correlation(rate, memory)
+    # Whatever rises goes along with whatever else rises: memory must follow the load nearly as closely as the clock.
+    by_time = max(_STRAIGHT, 1 - _correlation(middle, memory) ** 2)
     explains = (
         rise >= settings.load_rise
         and correlation >= settings.load_correlation
+        and 1 - correlation**2 <= settings.load_closeness * by_time
         and gain_share <= settings.load_excess * rise
     )
     return Load(rise, correlation, explains, name)

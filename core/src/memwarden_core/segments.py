@@ -55,9 +55,7 @@ def segments(recording: Recording, memory: Series, settings: JudgeSettings) -> l
     return found
 
 
-def _restarts(
-    recording: Recording, memory: Series, interval: float, settings: JudgeSettings
-) -> list[float]:
+def _restarts(recording: Recording, memory: Series, interval: float, settings: JudgeSettings) -> list[float]:
     """Moments after which the process that held most of the memory was gone.
 
     One that ended before it could have been judged by itself was an errand (a command, a worker for one job): it is

@@ -124,6 +124,8 @@ class JudgeSettings:
     """Growth in the last part below this share of the whole: it has come to rest."""
     full_share: float = 0.98
     """A cache with so much of its bound is full: growth that goes on is not its."""
+    bytes_room: float = 1.5
+    """Bytes that a cache's code counts become so many times as many in memory: a text's header, a dict's slots."""
     census_points: int = 4
     """So many counts of a cache's entries are needed to say that memory goes in step with them; twice as many where the
     bound is that of a class outside the standard library."""
@@ -137,6 +139,8 @@ class JudgeSettings:
     """CPU time and allocation rate must rise by so much to count as a reason."""
     load_correlation: float = 0.8
     """… and go along with memory so closely."""
+    load_closeness: float = 8.0
+    """… and leave at most so many times as much of its movement unexplained as the mere passing of time does."""
     load_excess: float = 1.5
     """Memory that rises by more than so many times the load's rise is not the load's."""
     work_excess: float = 5.0
@@ -180,7 +184,7 @@ class JudgeSettings:
     """`AtRisk`: the limit will be met within this time."""
     forecast_cap_seconds: float = 30 * 86400.0
     """Longer times are given as this: nobody plans by them."""
-    forecast_spread: float = 2.5
+    forecast_spread: float = 4.0
     """Variance of growth ahead over that of the past; so chosen on the training programs that P10 to P90 holds four
     fifths of what came."""
     bootstrap_rounds: int = 400

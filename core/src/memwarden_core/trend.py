@@ -28,6 +28,8 @@ class Trend:
     mann_kendall_z: float
     drift_t: float
     walk_t: float
+    sign_chance: float
+    """P that steps up and down that are equally likely would be up so often (`signs`)."""
     start_level: float
     end_level: float
     thirds: tuple[float, float, float]
@@ -75,6 +77,7 @@ def trend(time: FloatArray, value: FloatArray) -> Trend:
         mann_kendall_z=z,
         drift_t=drift(time, value),
         walk_t=walk(value),
+        sign_chance=signs(jumps),
         start_level=float(np.median(value[:edge])),
         end_level=float(np.median(value[-edge:])),
         thirds=(parts[0], parts[1], parts[2]),
@@ -187,6 +190,15 @@ def walk(value: FloatArray, blocks: int = WALK_BLOCKS) -> float:
     error = float(jumps.std(ddof=1)) / math.sqrt(jumps.size)
     mean = float(jumps.mean())
     return float(np.clip(mean / max(error, 1e-9 * max(abs(mean), 1.0)), -99, 99))
+
+
+def signs(jumps: FloatArray) -> float:
+    """One-sided p of the sign test (Arbuthnott 1710, Dixon and Mood 1946) on the steps of a series: where up and down
+    are equally likely, so many are up. Whatever size they have: a leak in bursts has few steps, and none of them down.
+    """
+    up, down = int((jumps > 0).sum()), int((jumps < 0).sum())
+    n = up + down
+    return math.fsum(math.comb(n, k) for k in range(up, n + 1)) / 2.0**n if n else 1.0
 
 
 def _quasi_difference(matrix: FloatArray, rho: float) -> FloatArray:

@@ -28,15 +28,24 @@ class SlowerWork:
     """Of the growth, over work instead of time."""
 
 
-def slower_work(
-    recording: Recording, growth: Growth, until: float, settings: JudgeSettings
-) -> SlowerWork | None:
-    """None where the program is not slower, or growth slows by work too."""
-    time, value = growth.floors.time, growth.floors.value
+def work_done(recording: Recording, growth: Growth, until: float) -> FloatArray:
+    """Bytes that all processes have allocated by each of the growth's floors; zeros where that is not known."""
+    time = growth.floors.time
     done = np.zeros(time.size)
     for allocated in by_process(recording, HEAP_ALLOCATED, until).values():
         done += np.interp(time, allocated.time, allocated.value)
-    if done[-1] - done[0] < settings.work_excess * growth.trend.rise:
+    return done
+
+
+def is_churned(done: FloatArray, growth: Growth, settings: JudgeSettings) -> bool:
+    """Whether growth is a small part of what was allocated meanwhile."""
+    return bool(done.size and done[-1] - done[0] >= settings.work_excess * growth.trend.rise)
+
+
+def slower_work(done: FloatArray, growth: Growth, settings: JudgeSettings) -> SlowerWork | None:
+    """None where the program is not slower, or growth slows by work too. `done`: what `work_done` says."""
+    time, value = growth.floors.time, growth.floors.value
+    if not is_churned(done, growth, settings):
         return None
     pace = _late_over_early(done, time)
     onwards = np.append(True, np.diff(done) > 0)

@@ -99,6 +99,8 @@ class _Pen:
         for name, unit, value in (
             (names.CACHE_ENTRIES, "{entry}", attrgetter("entries")),
             (names.CACHE_BOUND, "{entry}", attrgetter("bound")),
+            (names.CACHE_BOUND_BYTES, "By", attrgetter("bound_bytes")),
+            (names.CACHE_BOUND_AGE, "s", attrgetter("bound_age")),
             (names.CACHE_HITS, "{hit}", attrgetter("hits")),
             (names.CACHE_MISSES, "{miss}", attrgetter("misses")),
         ):
@@ -106,7 +108,7 @@ class _Pen:
         of_container = [(_container_labels(one), one.entries) for one in census.containers]
         yield self._points(names.CONTAINER_ENTRIES, "{entry}", of_container)
 
-    def _points(self, name: str, unit: str, values: Iterable[tuple[Labels, int | None]]) -> Metric | None:
+    def _points(self, name: str, unit: str, values: Iterable[tuple[Labels, float | None]]) -> Metric | None:
         """A gauge with a point for each value that is known; None where none is."""
         points = [self._point(value, attributes(key)) for key, value in values if value is not None]
         return self._metric(name, unit, "gauge", points) if points else None

@@ -13,7 +13,7 @@ from typing import Final
 
 from memwarden_sidecar.probes.census import Census
 from memwarden_sidecar.probes.holdings import CacheSize, ContainerSize
-from memwarden_sidecar.sources.code_bounds import CodeBound, bound_of, code_bounds
+from memwarden_sidecar.sources.code_bounds import CodeBound, Unit, bound_of, code_bounds
 
 LOOKS: Final = 3
 """Censuses at which one container is looked up: its code may have been sampled by the next."""
@@ -79,7 +79,9 @@ def _as_cache(container: ContainerSize, file: str, bound: CodeBound) -> CacheSiz
         file=file,
         line=bound.line,
         entries=container.entries,
-        bound=bound.entries,
+        bound=round(bound.most) if bound.unit is Unit.ENTRIES else None,
         hits=None,
         misses=None,
+        bound_bytes=round(bound.most) if bound.unit is Unit.BYTES else None,
+        bound_age=bound.most if bound.unit is Unit.SECONDS else None,
     )

@@ -27,6 +27,10 @@ class CacheSize(NamedTuple):
     bound: int | None
     hits: int | None
     misses: int | None
+    bound_bytes: int | None = None
+    """What its entries may take, where the code says so."""
+    bound_age: float | None = None
+    """Seconds that an entry may be kept, where the code says so."""
 
 
 class ContainerSize(NamedTuple):

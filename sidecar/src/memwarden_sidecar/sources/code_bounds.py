@@ -1,78 +1,79 @@
 """Bounds that a program keeps to in its code: `if len(SEEN) > 4000: SEEN.popitem()`, read out of its source.
 
-What a person looks for beside a dict that grows. A bound counts only where the same container is taken from, or begun
-anew, in what the comparison leads to, and where its number stands in the same file: a constant, the default of a
-parameter, an argument by keyword. Of several numbers of one name the largest counts: the least that may be relied on.
-
-Read by lines and their indentation, not by a syntax tree: a tree of a large file takes tens of megabytes, and must be
-of this Python's own grammar. What is written in another way is not found; then nothing is known, as before.
+What a person looks for beside a dict that grows: how many entries it may have, how many bytes, or how old they may
+become. A bound counts only where the container is taken from, begun anew, or not added to, by what the comparison leads
+to, and where its number stands in the same file: a constant, the default of a parameter, an argument. What is written
+in another way is not found; then nothing is known.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
+from enum import Enum
 from typing import Final, NamedTuple
 
-BODY_LINES: Final = 60
-"""Lines of a block that are looked through."""
+from memwarden_sidecar.sources.code_text import NAME, NUMBER, Code
 
-_NAME = r"[A-Za-z_]\w*"
-_NUMBER = r"\d[\d_]*(?:\s*(?:\*\*|\*|<<)\s*\d[\d_]*)*"
-_DEF = re.compile(rf"(?:async\s+)?def\s+({_NAME})")
-_CLASS = re.compile(rf"class\s+({_NAME})")
-_GUARD = re.compile(r"(?:if|elif|while)\b")
-_OF = rf"len\(\s*({_NAME}(?:\.{_NAME})?)\s*\)"
-_BOUND = rf"({_NAME}(?:\.{_NAME})*|{_NUMBER})(?=\s*(?:[:)#]|$|\band\b|\bor\b))"
-_OVER = re.compile(rf"{_OF}\s*>=?\s*{_BOUND}")
-_UNDER = re.compile(rf"({_NAME}(?:\.{_NAME})*|{_NUMBER})\s*<=?\s*{_OF}")
-_GIVEN = re.compile(
-    rf"(?<![\w.])(?:self\.|cls\.)?({_NAME})[ \t]*(?::[^=,()\n]+)?=(?!=)[ \t]*({_NUMBER})(?=[ \t]*(?:[,)#;]|$))",
-    re.MULTILINE,
-)
-_HANDED_ON = re.compile(
-    rf"(?:self|cls)\.({_NAME})[ \t]*(?::[^=\n]+)?=(?!=)[ \t]*({_NAME})[ \t]*(?:#|$)", re.MULTILINE
-)
-_CALL = re.compile(rf"(?<![\w.])(?:self\.|cls\.)?({_NAME})\(")
+
+class Unit(Enum):
+    """What a bound counts."""
+
+    ENTRIES = "entries"
+    BYTES = "bytes"
+    SECONDS = "seconds"
 
 
 class CodeBound(NamedTuple):
-    """A container that gives up entries when it has more than `entries`, as line `line` says."""
+    """A container that gives up entries when it has more than `most`, as line `line` says."""
 
     owner: str
     """The class whose attribute it is; "" for a variable of the module."""
     name: str
-    entries: int
+    unit: Unit
+    most: float
     line: int
 
 
-class _Line(NamedTuple):
-    number: int
-    indent: int
-    text: str
+_PLACE: Final = rf"{NAME}(?:\.{NAME})?"
+_WORD: Final = rf"{NAME}(?:\.{NAME})*|{NUMBER}"
+_END: Final = r"(?=\s*(?:[:)\]},#]|$|\band\b|\bor\b))"
+_GUARD = re.compile(r"(?:if|elif|while)\b")
+_OVER = re.compile(rf"\blen\(\s*({_PLACE})\s*\)\s*>=?\s*({_WORD}){_END}")
+_UNDER = re.compile(rf"({_WORD})\s*<=?\s*len\(\s*({_PLACE})\s*\)")
+_ROOM = re.compile(rf"\blen\(\s*({_PLACE})\s*\)\s*<\s*({_WORD}){_END}")
+_COUNTED = re.compile(rf"(?<![\w.(])({_PLACE})\s*>=?\s*({_WORD}){_END}")
+_SUMMED = re.compile(rf"\bsum\(.*\)\s*>=?\s*({_WORD}){_END}")
+_TRIMMED = re.compile(
+    rf"\bdel\s+({_PLACE})\[\s*:\s*-\s*({_WORD})\s*\]|\bdel\s+({_PLACE})\[\s*({_WORD})\s*:\s*\]"
+    rf"|(?<![\w.])({_PLACE})(?:\[:\])?\s*=\s*\5\[\s*-\s*({_WORD})\s*:\s*\]"
+)
+_ROUND = re.compile(rf"(?<![\w.])({_PLACE})\[[^\]]*%\s*({_WORD})\s*\]\s*=(?!=)")
+_CLOCK: Final = r"(?:now|time|monotonic|clock|perf_counter|moment|today)"
+_TELLS_TIME = re.compile(rf"\b{_CLOCK}\b")
+_AGE = re.compile(rf"-\s*[\w.\[\]\"']+(?:\(\))?\s*[<>]=?\s*({_WORD}){_END}")
+_AGO = re.compile(rf"[<>]=?\s*[\w.\[\]\"']+(?:\(\))?\s*-\s*({_WORD}){_END}")
+_UNTIL = re.compile(rf"\b{_CLOCK}(?:\(\))?\s*\+\s*({_WORD}){_END}")
+_OUT: Final = (
+    rf"(?<![\w.])({_PLACE})\.(?:popitem|popleft|pop|clear|remove|discard|expire|evict)\("
+    rf"|\bdel\s+({_PLACE})\b|\bheappop\(\s*({_PLACE})\s*[,)]"
+)
+_TAKEN_OUT = re.compile(_OUT)
+_TAKEN = re.compile(rf"{_OUT}|(?<![\w.])({_PLACE})\s*(?::[^=]+)?=(?!=)")
+_KEPT = re.compile(rf"(?<![\w.])({_PLACE})\s*=\s*[\[{{(].*\bfor\b.*\bin\s+(?:list\(|sorted\()?\1\b.*\bif\b")
 
 
 def code_bounds(source: str) -> list[CodeBound]:
-    """All that this file tells, the largest first."""
-    lines = [
-        _Line(number, len(text) - len(stripped), stripped)
-        for number, text in enumerate(source.splitlines(), 1)
-        if (stripped := text.lstrip()) and not stripped.startswith("#")
-    ]
-    numbers = _numbers(source)
-    functions = {
-        found[1]: place for place, line in enumerate(lines) if (found := _DEF.match(line.text)) is not None
-    }
-    bounds = []
-    for place, line in enumerate(lines):
-        for container, word in _compared(line.text):
-            entries = _value(word, numbers)
-            if entries and _is_taken_from(container, place, lines, functions):
-                owner, _, name = container.rpartition(".")
-                if owner in ("self", "cls"):
-                    owner = _class_around(place, lines)
-                elif owner or not _is_of_module(name, source):
-                    continue
-                bounds.append(CodeBound(owner, name, entries, line.number))
-    return sorted(bounds, key=lambda bound: -bound.entries)
+    """All that this file tells: bounds of entries first, then of bytes, then of ages; the largest of each first."""
+    code = Code(source)
+    found = set()
+    for place in range(len(code.lines)):
+        for container, unit, word in _of_line(code, place):
+            found |= _bound(code, place, container, unit, word)
+    given_up = _parts(_TAKEN_OUT, [line.text for line in code.lines])
+    for place in code.functions():
+        for container, word in _of_ages(code, place, given_up):
+            found |= _bound(code, place, container, Unit.SECONDS, word)
+    order = list(Unit)
+    return sorted(found, key=lambda bound: (order.index(bound.unit), -bound.most, bound.line, bound.name))
 
 
 def bound_of(name: str, bounds: Sequence[CodeBound]) -> CodeBound | None:
@@ -85,83 +86,73 @@ def bound_of(name: str, bounds: Sequence[CodeBound]) -> CodeBound | None:
     return None
 
 
-def _is_of_module(name: str, source: str) -> bool:
-    """Not a variable of a function, which no census can name."""
-    return re.search(rf"^{re.escape(name)}\s*(?::[^=]+)?=(?!=)", source, re.MULTILINE) is not None
+def _bound(code: Code, place: int, container: str, unit: Unit, word: str) -> set[CodeBound]:
+    """One or none: where the file tells its number, and a census can name its container."""
+    most = code.value(word)
+    owner, _, name = container.rpartition(".")
+    if owner in ("self", "cls"):
+        owner = code.class_around(place)
+    elif owner or name not in code.of_module:
+        return set()
+    return {CodeBound(owner, name, unit, most, code.lines[place].number)} if most else set()
 
 
-def _compared(text: str) -> Iterator[tuple[str, str]]:
-    """(container, bound) of a line that asks whether there is too much in it."""
-    if _GUARD.match(text):
-        for found in _OVER.finditer(text):
-            yield found[1], found[2]
-        for found in _UNDER.finditer(text):
-            yield found[2], found[1]
+def _of_line(code: Code, place: int) -> Iterator[tuple[str, Unit, str]]:
+    """(container, unit, number or its name) of what one line keeps to a length or a size."""
+    text = code.lines[place].text
+    for found in (*_TRIMMED.finditer(text), *_ROUND.finditer(text)):
+        container, word = (part for part in found.groups() if part)
+        yield container, Unit.ENTRIES, word
+    if not _GUARD.match(text):
+        return
+    led_to = code.led_to(place)
+    taken = _parts(_TAKEN, led_to)
+    compared = [(container, word) for container, word in _OVER.findall(text)]
+    compared += [(container, word) for word, container in _UNDER.findall(text)]
+    yield from ((container, Unit.ENTRIES, word) for container, word in compared if container in taken)
+    for container, word in _ROOM.findall(text):
+        if _is_added_to(container, led_to):
+            yield container, Unit.ENTRIES, word
+    for word, unit in _of_a_count(text, code.changes):
+        yield from ((container, unit, word) for container in sorted(taken))
 
 
-def _numbers(source: str) -> dict[str, int]:
-    numbers: dict[str, int] = {}
-    for name, text in _GIVEN.findall(source):
-        numbers[name] = max(numbers.get(name, 0), _number(text))
-    for name, other in _HANDED_ON.findall(source):
-        if other in numbers:
-            numbers[name] = max(numbers.get(name, 0), numbers[other])
-    return numbers
+def _of_a_count(text: str, changes: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, Unit]]:
+    """Bounds of a number beside a container: what is taken from because of it has them."""
+    for word in _SUMMED.findall(text):
+        yield word, Unit.BYTES
+    for counter, word in _COUNTED.findall(text):
+        by = changes.get(counter, ())
+        if any(re.search(r"\blen\(|nbytes|getsizeof|size\b", change) for change in by):
+            yield word, Unit.BYTES
+        elif any(re.match(r"1\b", change) for change in by):
+            yield word, Unit.ENTRIES
 
 
-def _value(word: str, numbers: Mapping[str, int]) -> int:
-    """0 where the file does not tell."""
-    return _number(word) if word[0].isdigit() else numbers.get(word.rpartition(".")[2], 0)
+def _of_ages(code: Code, head: int, given_up: Set[str]) -> Iterator[tuple[str, str]]:
+    """(container, number or its name) of what a function keeps to an age: it compares ages, and takes out; or it notes
+    until when an entry may stay in one of those that are taken from somewhere (`given_up`)."""
+    texts = [code.lines[head].text, *code.block(head)]
+    if not any(_TELLS_TIME.search(text) for text in texts):
+        return
+    for text in texts:
+        for word in _AGE.findall(text) + _AGO.findall(text):
+            yield from ((container, word) for container in sorted(_parts(_TAKEN_OUT, texts)))
+            if kept := _KEPT.search(text):
+                yield kept[1], word
+        for word in _UNTIL.findall(text):
+            yield from ((container, word) for container in sorted(given_up) if _is_added_to(container, texts))
 
 
-def _number(text: str) -> int:
-    """`64 * 1024`, `1 << 20`, `10_000`, `10**6`; what could take long to compute counts as unknown (0)."""
-    first, *rest = re.split(r"\s*(\*\*|\*|<<)\s*", text.replace("_", ""))
-    if any(len(part) > 18 for part in (first, *rest)):
-        return 0
-    value = int(first)
-    for sign, part in zip(rest[::2], rest[1::2], strict=True):
-        operand = int(part)
-        if sign == "*":
-            value *= operand
-        elif operand > 60:
-            return 0
-        else:
-            value = value**operand if sign == "**" else value << operand
-    return min(value, 2**60)
+def _parts(pattern: re.Pattern[str], texts: Sequence[str]) -> set[str]:
+    """What something is taken out of, or begun anew."""
+    return {part for text in texts for found in pattern.finditer(text) for part in found.groups() if part}
 
 
-def _is_taken_from(container: str, guard: int, lines: Sequence[_Line], functions: Mapping[str, int]) -> bool:
-    """Whether what this comparison leads to, or a function that it calls, takes something out of the container."""
+def _is_added_to(container: str, texts: Sequence[str]) -> bool:
     known = re.escape(container)
-    takes = re.compile(
-        rf"(?<![\w.]){known}\.(?:popitem|popleft|pop|clear|remove|discard|expire|evict)\("
-        rf"|\bdel\s+{known}\b|(?<![\w.]){known}\s*(?::[^=]+)?=(?!=)|\bheappop\(\s*{known}\s*\)"
+    adds = re.compile(
+        rf"(?<![\w.]){known}(?:\.(?:append|appendleft|add|insert|setdefault|update|put)\(|\[[^\]]+\]\s*=(?!=))"
+        rf"|\bheappush\(\s*{known}\b"
     )
-    body = list(_block(guard, lines))
-    if any(takes.search(text) for text in body):
-        return True
-    called = {name for text in body for name in _CALL.findall(text)} & set(functions)
-    return any(takes.search(text) for name in called for text in _block(functions[name], lines))
-
-
-def _block(head: int, lines: Sequence[_Line]) -> Iterator[str]:
-    """What follows the colon of a line, and the deeper lines after it."""
-    first = lines[head]
-    yield first.text.rpartition(":")[2]
-    for line in lines[head + 1 : head + 1 + BODY_LINES]:
-        if line.indent <= first.indent:
-            return
-        yield line.text
-
-
-def _class_around(place: int, lines: Sequence[_Line]) -> str:
-    """The innermost class that a line stands in."""
-    indent = lines[place].indent
-    for line in reversed(lines[:place]):
-        if line.indent < indent:
-            indent = line.indent
-            found = _CLASS.match(line.text)
-            if found:
-                return found[1]
-    return ""
+    return any(adds.search(text) for text in texts)
