@@ -7,7 +7,7 @@ from memwarden_core.floors import Floors, floors
 from memwarden_core.forecast import forecast
 from memwarden_core.settings import JudgeSettings
 from memwarden_core.shape import onset, shape
-from memwarden_core.trend import drift, mann_kendall, theil_sen, trend, walk
+from memwarden_core.trend import drift, mann_kendall, signs, theil_sen, trend, walk
 
 SETTINGS = JudgeSettings()
 TIME = np.arange(40.0)
@@ -130,3 +130,20 @@ def test_a_forecast_is_the_same_every_time_and_absent_without_growth() -> None:
     lows = Floors(TIME, value, 1.0)
     assert forecast(lows, 1000, SETTINGS) == forecast(lows, 1000, SETTINGS)
     assert forecast(Floors(TIME, -value, 1.0), 1000, SETTINGS) is None
+
+
+def test_the_signs_of_steps_are_a_coins() -> None:
+    assert signs(np.ones(18)) == pytest.approx(2.0**-18)
+    assert signs(np.array([3.0, -1.0, 9.0, 0.0])) == pytest.approx(0.5)
+    assert signs(-np.ones(5)) == 1.0
+    assert signs(np.zeros(7)) == 1.0
+    rare = sum(signs(np.diff(value)) < 1e-4 for value in walks(1.0))
+    assert rare <= 1
+
+
+def test_few_steps_of_all_sizes_are_certain_by_their_signs_alone() -> None:
+    """A leak in bursts: t hears of one or two large ones, the sign test of none that went down."""
+    steps = np.tile([0.0, 1.0], 20) * np.random.default_rng(3).lognormal(0, 1.4, 40)
+    found = trend(TIME, np.cumsum(steps))
+    assert found.drift_t < 4.5
+    assert found.sign_chance < 1e-5

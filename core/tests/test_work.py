@@ -57,3 +57,20 @@ def test_a_job_that_is_done_leaves_no_leak() -> None:
     ]
     verdicts = list(replay(record(Shape([SyntheticProcess(sites)], limit_bytes=2048 * MB), TICKS, 3)))
     assert Kind.LEAKING not in {verdict.kind for verdict in verdicts}
+
+
+def test_memory_that_python_never_asked_for_is_not_fragmented() -> None:
+    """Pages of a file that are written to, one after another: the heap is flat, and so small that it can't be it."""
+
+    def ends(churn_bytes: float) -> set[Kind]:
+        requests = SyntheticSite("handle", lambda tick: np.full(tick.size, churn_bytes), after(0.6))
+        shape = Shape(
+            [SyntheticProcess([requests])],
+            added=lambda tick: 40 * MB * (1 - np.exp(-tick / 60)),
+            noise_bytes=0.05 * MB,
+        )
+        return {verdict.kind for verdict in replay(record(shape, 200, 3))}
+
+    assert Kind.FRAGMENTED not in ends(0.05 * MB)
+    assert Kind.CACHE_FILLING in ends(0.05 * MB)
+    assert Kind.FRAGMENTED in ends(20 * MB)
