@@ -18,7 +18,7 @@ def test_the_demo_names_the_line_and_acquits_the_twin(tmp_path: Path) -> None:
         [sys.executable, "-m", "memwarden", "demo", "--folder", str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=400,
         stdin=subprocess.DEVNULL,
         env=untraced,
         check=False,

@@ -34,15 +34,15 @@ class Shop:
 
     @classmethod
     def open(
-        cls, title: str, options: list[str], code: Path, scratch: Path, report: Path, seconds: float
+        cls, title: str, options: list[str], code: Path, scratch: Path, report: Path, longest: float
     ) -> "Shop":
-        """Start it and its visitors. Raises Failed when it doesn't open."""
+        """Start it and its visitors, for `longest` seconds at most. Raises Failed when it doesn't open."""
         port_file = scratch / f"{report.name}.port"
         command = [sys.executable, "-m", "shop.app", "--port-file", str(port_file), *options]
         process = subprocess.Popen(
             [
                 sys.executable, "-m", "memwarden", "run", "--quiet",
-                "--duration", f"{seconds:g}s", "--memory-limit", LIMIT,
+                "--duration", f"{longest:g}s", "--memory-limit", LIMIT,
                 *(word for suffix in SUFFIXES for word in ("--report", f"{report}{suffix}")), "--", *command,
             ],
             env=os.environ | {"PYTHONPATH": os.pathsep.join([str(code), *_inherited()])},
@@ -73,7 +73,8 @@ class Shop:
             return
 
     def close(self) -> dict[str, Any]:
-        """Wait for the end of the run and return its one verdict. Raises Failed."""
+        """End the run and return its one verdict. Raises Failed."""
+        self.process.terminate()  # it tells the shop, and reports once that has closed
         try:
             self.process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired as error:
