@@ -3,7 +3,16 @@
 import pytest
 
 from memwarden_core.recording import MemoryLimit
-from memwarden_core.wording import amount, clock, duration, duration_range, limit_name, limit_size, rate
+from memwarden_core.wording import (
+    amount,
+    bound_words,
+    clock,
+    duration,
+    duration_range,
+    limit_name,
+    limit_size,
+    rate,
+)
 
 
 @pytest.mark.parametrize(
@@ -45,3 +54,10 @@ def test_durations_have_one_unit() -> None:
 def test_moments_are_utc_unless_told_otherwise() -> None:
     assert clock(1_800_000_000) == "08:00:00"
     assert clock(1_800_000_000, 3600) == "09:00:00"
+
+
+def test_a_bound_says_what_it_counts() -> None:
+    assert bound_words(4000, None, None) == "4,000"
+    assert bound_words(None, 12e6, None) == "12 MB"
+    assert bound_words(None, None, 30.0) == "30 s"
+    assert bound_words(None, None, None) == "none"

@@ -139,6 +139,8 @@ def _cache(cache: core_containers.Cache) -> report.Cache:
         line=cache.line,
         entries=round(cache.size),
         bound=None if cache.bound is None else round(cache.bound),
+        bound_bytes=None if cache.bound_bytes is None else round(cache.bound_bytes),
+        bound_seconds=cache.bound_age,
         hit_rate=cache.hit_rate,
         growth_entries=round(cache.growth),
     )

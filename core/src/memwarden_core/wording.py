@@ -24,6 +24,15 @@ def limit_size(size: float) -> str:
     return amount(size)
 
 
+def bound_words(entries: float | None, size: float | None, seconds: float | None) -> str:
+    """What bounds a cache: "4,000", "12 MB", "30 s", "none"."""
+    if entries is not None:
+        return f"{entries:,.0f}"
+    if size is not None:
+        return amount(size)
+    return "none" if seconds is None else duration(seconds)
+
+
 def limit_name(limit: MemoryLimit) -> str:
     """What the limit is called in a sentence."""
     if limit.source == "available":

@@ -32,7 +32,13 @@ class Cache(Model):
     file: str = Field(description='Of the cached function, or ""')
     line: int = Field(description="First line of the cached function, or 0")
     entries: int
-    bound: int | None = Field(description="Entries at most; null: it has no bound")
+    bound: int | None = Field(description="Entries at most; null: no bound of entries")
+    bound_bytes: int | None = Field(
+        default=None, description="Bytes at most, as its code counts them; null: no such bound"
+    )
+    bound_seconds: float | None = Field(
+        default=None, description="How long an entry is kept, as its code says; null: no such bound"
+    )
     hit_rate: float | None = Field(description="Share of look-ups that found something; null: not counted")
     growth_entries: int = Field(description="Entries more than when it was first counted")
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from memwarden.terminal.summary import printable
 from memwarden_api.report import Cost, Process, Report, Site, TypeGrowth, Verdict
-from memwarden_core.wording import amount, duration, duration_range, limit_size, percent, rate
+from memwarden_core.wording import amount, bound_words, duration, duration_range, limit_size, percent, rate
 
 _TOP: Final = 10
 _MINUTE: Final = 60
@@ -117,7 +117,7 @@ def _caches(processes: tuple[Process, ...]) -> Iterable[str]:
     yield "|---|---|--:|--:|--:|--:|--:|"
     for pid, cache in found[:_TOP]:
         where = f" {_code(f'{cache.file}:{cache.line}')}" if cache.file else ""
-        bound = "none" if cache.bound is None else f"{cache.bound:,}"
+        bound = bound_words(cache.bound, cache.bound_bytes, cache.bound_seconds)
         rate = "" if cache.hit_rate is None else percent(cache.hit_rate)
         yield (
             f"| {_code(cache.name)}{where} | {_code(cache.kind)} | {pid} | {cache.entries:,} | {bound} | {rate} | "

@@ -6,7 +6,7 @@ from typing import TypeVar
 from memwarden.report.html import sections
 from memwarden.report.html.markup import Content, Markup, shown, tag
 from memwarden_api.report import Cache, Container, Verdict
-from memwarden_core.wording import percent
+from memwarden_core.wording import bound_words, percent
 
 _TITLE = "Caches and containers"
 _EMPTY = (
@@ -50,7 +50,7 @@ def _caches(rows: Sequence[tuple[int, Cache]], several: bool) -> Markup:
             tag("td", tag("code", shown(cache.kind, 80)), title=shown(cache.kind)),
             _pid(pid, several),
             sections.cell(f"{cache.entries:,}", cache.entries),
-            sections.cell("none" if cache.bound is None else f"{cache.bound:,}", cache.bound or 0),
+            sections.cell(bound_words(cache.bound, cache.bound_bytes, cache.bound_seconds), cache.bound or 0),
             _share(cache.entries / cache.bound if cache.bound else None),
             _share(cache.hit_rate),
             _growth(cache),
