@@ -28,7 +28,7 @@ VERDICTS: Final = frozenset(
 LOADS: Final = ("steady", "light", "heavy", "bursty", "daily", "ramp")
 SPLITS: Final = ("train", "test")
 _PART: Final = re.compile(r"train|test(_\d{8}[a-z]?)?")
-"""Lists of split.toml; `test_20261122b` is a part of test that can be scored by itself."""
+"""Lists of split.toml; `test_20261122c` is a part of test that can be scored by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Program:
     """Programs with the same word here are never parted by the split (a leak and its repair)."""
     split: str
     part: str
-    """The list of split.toml that it is in: "train", "test" or a part of test such as "test_20261122b"."""
+    """The list of split.toml that it is in: "train", "test" or a part of test such as "test_20261122c"."""
     note: str
 
     @property

@@ -1,6 +1,6 @@
 """`python -m corpus.split`: give programs that are in neither part of split.toml their place.
 
-What has a place keeps it for ever, a part of test such as `test_20261122b` too. New ones are taken in the order of a
+What has a place keeps it for ever, a part of test such as `test_20261122c` too. New ones are taken in the order of a
 hash of their group's name (so that nobody chooses), and go to the part that has fewer of their family, then fewer of
 all.
 """
@@ -14,10 +14,9 @@ from corpus.labels import CORPUS, SPLITS, side_of
 HEADER = """\
 # Which programs a judge may be tuned on (train) and which it is only scored on (test). By program, never by run; a leak
 # and its repair stay together. Written by `python -m corpus.split`, which never moves what is here.
-# What was scored and then looked at is training from then on: the first test half since 2026-11-21, fourteen programs
-# of 2026-11-22 since the same day. The 28 of the test part of 2026-11-21 were written without a look at the judge's
-# code, thresholds or scores, and nothing was tuned on them.
-# test_20261122b is test as well: written 2026-11-22 without a look at the judge, its thresholds or scores.
+# What was scored and then looked at is training from then on: the first test half since 2026-11-21, since 2026-11-22
+# all 175 programs that there were on that morning. What they scored unseen is in docs/design/20261121-judge.md.
+# A part of test has a name of its own, such as test_20261122c: programs that were written at the same time.
 """
 
 

@@ -9,7 +9,13 @@ import pytest
 from memwarden_core.judge import judge
 from memwarden_core.recording import FloatArray, Recording, Series, SeriesKey
 from memwarden_core.replay import replay
-from memwarden_core.signals import CACHE_BOUND, CACHE_BOUND_AGE, CACHE_BOUND_BYTES, CACHE_ENTRIES
+from memwarden_core.signals import (
+    CACHE_BOUND,
+    CACHE_BOUND_AGE,
+    CACHE_BOUND_BYTES,
+    CACHE_ENTRIES,
+    CONTAINER_ENTRIES,
+)
 from memwarden_core.synthetic import (
     EPOCH,
     MB,
@@ -172,6 +178,18 @@ def test_a_dict_whose_bytes_or_ages_the_code_bounds_is_a_cache(
 @pytest.mark.parametrize(("metric", "most"), [(CACHE_BOUND_BYTES, 40 * MB), (CACHE_BOUND_AGE, 40.0)])
 def test_growth_beyond_what_the_code_bounds_is_a_leak(leak: Recording, metric: str, most: float) -> None:
     assert last(of_size(leak, metric, most)).kind is Kind.LEAKING
+
+
+def test_a_cache_that_is_gone_is_no_excuse(leak: Recording) -> None:
+    """It was dropped before it was full; what was counted of it stays as it was last."""
+    filling = in_code(leak, lambda at: at * 4, 1000)
+    gone = {
+        key: Series(one.time[:8], one.value[:8]) if key.metric in (CACHE_ENTRIES, CACHE_BOUND) else one
+        for key, one in filling.series.items()
+    }
+    at = EPOCH + np.arange(10.0, TICKS, EVERY)
+    gone[SeriesKey(CONTAINER_ENTRIES, 0, "memwarden.container.id=3c")] = Series(at, np.full(at.size, 300.0))
+    assert last(replace(filling, series=gone)).kind is Kind.LEAKING
 
 
 def test_growth_goes_on_when_the_code_did_not_keep_to_its_bound(leak: Recording) -> None:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from corpus.errors import LabelError
 from corpus.generated import CASES, make
-from corpus.labels import CORPUS, LOADS, RECORDINGS, SPLITS, Program, fleets, programs
+from corpus.labels import CORPUS, LOADS, RECORDINGS, SPLITS, Program, fleets, programs, side_of
 from corpus.record import FEWEST_TICKS
 from corpus.runs import Run, of_fleet, of_program
 from corpus.split import assign
@@ -45,9 +45,13 @@ def test_each_program_file_has_a_label() -> None:
 
 
 def test_each_part_is_large_and_has_about_as_many_leaks_as_healthy_programs() -> None:
-    """Not halves: a test part that was looked at becomes training, and a new one is written (README)."""
+    """Not halves: a test part that was looked at becomes training, and a new one is written (README).
+
+    Until then there is none."""
     for side in SPLITS:
         part = [program for program in PROGRAMS if program.split == side]
+        if side == "test" and not part:
+            continue
         assert len(part) >= 28
         assert 0.4 <= sum(program.leak for program in part) / len(part) <= 0.6
 
@@ -72,8 +76,8 @@ def test_a_part_of_test_is_test_and_keeps_its_own() -> None:
     groups = {"a": [("a", "one"), ("c", "one")], "b": [("b", "one")], "d": [("d", "one")]}
     parts = assign(known, groups)
     assert parts == {"a": "test_20261122b", "b": "train", "c": "test_20261122b", "d": "train"}
-    named = [program for program in PROGRAMS if program.part == "test_20261122b"]
-    assert {program.split for program in named} == {"test"}
+    assert side_of("test_20261122b") == "test"
+    assert all(program.split == side_of(program.part) for program in PROGRAMS)
 
 
 def test_a_list_that_is_no_part_is_refused(tmp_path, monkeypatch) -> None:

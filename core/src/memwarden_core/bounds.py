@@ -13,7 +13,7 @@ import numpy as np
 
 from memwarden_core.attribution import Attribution
 from memwarden_core.companions import in_step, seen_since
-from memwarden_core.containers import Cache, caches
+from memwarden_core.containers import Cache, caches, containers
 from memwarden_core.growth import Growth
 from memwarden_core.recording import MemoryLimit, Recording, Series
 from memwarden_core.settings import JudgeSettings
@@ -49,7 +49,11 @@ def filling(
 ) -> Filling | None:
     """The cache that this growth goes into, the largest to come first; None where none explains it."""
     found = []
-    for cache in caches(recording, float(memory.time[-1])):
+    known = caches(recording, float(memory.time[-1]))
+    newest = _newest_censuses(recording, known, float(memory.time[-1]))
+    for cache in known:
+        if cache.entries.time[-1] < newest[cache.process] - max(recording.interval, 1e-3):
+            continue  # it is gone, and what grows now goes elsewhere
         entries = seen_since(cache.entries, growth.since, recording.interval)
         gained = float(entries.value[-1] - entries.value[0]) if entries.value.size > 1 else 0.0
         if gained <= 0 or not _explains(cache, entries, sites, memory, settings):
@@ -64,6 +68,16 @@ def filling(
     ):
         return None
     return largest
+
+
+def _newest_censuses(recording: Recording, known: Iterable[Cache], until: float) -> dict[int, float]:
+    """When each process was last asked what it holds."""
+    seen = [(cache.process, cache.entries) for cache in known]
+    seen += [(container.process, container.entries) for container in containers(recording, until)]
+    newest: dict[int, float] = {}
+    for process, entries in seen:
+        newest[process] = max(newest.get(process, 0.0), float(entries.time[-1]))
+    return newest
 
 
 def _of_bound(

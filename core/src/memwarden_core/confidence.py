@@ -19,12 +19,12 @@ _LONG: Final = 8
 """Watched for so many times the warm-up counts as long."""
 
 LINES: Final[Mapping[str, tuple[float, float]]] = {
-    "growing": (1.81, 0.66),  # worth 73.1 runs, 91 % right
-    "healthy": (1.06, 3.82),  # worth 100.2 runs, 92 % right
-    "leak that is kept": (2.40, 0.25),  # worth 1.1 runs, 100 % right
-    "leak with a site": (2.95, 0.92),  # worth 42.4 runs, 98 % right
-    "leak without a site": (2.62, 0.53),  # worth 7.2 runs, 98 % right
-    "slowing": (0.28, -0.38),  # worth 14.0 runs, 48 % right
+    "growing": (1.86, 0.59),  # worth 109.9 runs, 91 % right
+    "healthy": (0.39, 5.02),  # worth 146.4 runs, 90 % right
+    "leak that is kept": (2.36, 0.16),  # worth 1.9 runs, 95 % right
+    "leak with a site": (2.84, 0.74),  # worth 57.5 runs, 97 % right
+    "leak without a site": (2.78, 0.71),  # worth 11.3 runs, 99 % right
+    "slowing": (0.35, -0.36),  # worth 23.1 runs, 52 % right
 }
 """Class → log-odds at strength 0, and what strength 1 adds."""
 LEAST, MOST = 0.5, 0.98

@@ -10,7 +10,7 @@
 #include "python_layout.h"
 
 enum {
-    LEAST_CONTAINER = 256,  /* entries */
+    LEAST_CONTAINER = 128,  /* entries */
     LEAST_CACHE = 16,       /* entries; of those that functools doesn't vouch for */
     INSTANCES = 256,        /* of a class, oldest first, whose attributes are looked at */
     BOUNDED_INSTANCES = 4096, /* the same, once there was a bound among them */

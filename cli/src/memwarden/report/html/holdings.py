@@ -10,7 +10,7 @@ from memwarden_core.wording import bound_words, percent
 
 _TITLE = "Caches and containers"
 _EMPTY = (
-    "Nothing that holds many entries was found: neither a cache that says how much it may hold, nor a container of 256 "
+    "Nothing that holds many entries was found: neither a cache that says how much it may hold, nor a container of 128 "
     "entries. They are looked for in Python programs (3.9 and later) that are watched from inside, first after some "
     "seconds."
 )
