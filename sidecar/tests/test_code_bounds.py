@@ -75,6 +75,7 @@ WAVES = {}
 HISTORY = []
 LOG = []
 NAMES = {}
+BUCKETS = {}
 TEXTS = {}
 
 class Ring:
@@ -122,6 +123,19 @@ def sweep():
     while DUE and DUE[0][0] < time.time():
         ANSWERS.pop(heapq.heappop(DUE)[1], None)
 
+def forget():
+    oldest = time.time() - 45
+    for bucket in [bucket for bucket in BUCKETS if bucket < oldest]:
+        del BUCKETS[bucket]
+
+class Clicks:
+    def __init__(self):
+        self.clicks = []
+
+    def add(self, click):
+        while self.clicks[0]["when"] < click["when"] - IDLE_SECONDS:
+            self.clicks.popleft()
+
 def keep(number, state):
     global LOG
     WAVES[number % 6_000] = state
@@ -145,6 +159,8 @@ def test_lengths_sizes_and_ages_are_found_as_they_are_written() -> None:
         "SESSIONS": (Unit.SECONDS, 2.5),
         "DUE": (Unit.SECONDS, 8.0),
         "ANSWERS": (Unit.SECONDS, 8.0),
+        "BUCKETS": (Unit.SECONDS, 45),
+        "Clicks.clicks": (Unit.SECONDS, 2.5),
         "WAVES": (Unit.ENTRIES, 6000),
         "HISTORY": (Unit.ENTRIES, 30),
         "LOG": (Unit.ENTRIES, 500),

@@ -48,9 +48,10 @@ _TRIMMED = re.compile(
 )
 _ROUND = re.compile(rf"(?<![\w.])({_PLACE})\[[^\]]*%\s*({_WORD})\s*\]\s*=(?!=)")
 _CLOCK: Final = r"(?:now|time|monotonic|clock|perf_counter|moment|today)"
-_TELLS_TIME = re.compile(rf"\b{_CLOCK}\b")
+_TELLS_TIME = re.compile(rf"\b{_CLOCK}\b|seconds|SECONDS|ttl|TTL")
 _AGE = re.compile(rf"-\s*[\w.\[\]\"']+(?:\(\))?\s*[<>]=?\s*({_WORD}){_END}")
 _AGO = re.compile(rf"[<>]=?\s*[\w.\[\]\"']+(?:\(\))?\s*-\s*({_WORD}){_END}")
+_SINCE = re.compile(rf"=\s*(?:\w+\.)*{_CLOCK}(?:\(\))?\s*-\s*({_WORD}){_END}")
 _UNTIL = re.compile(rf"\b{_CLOCK}(?:\(\))?\s*\+\s*({_WORD}){_END}")
 _OUT: Final = (
     rf"(?<![\w.])({_PLACE})\.(?:popitem|popleft|pop|clear|remove|discard|expire|evict)\("
@@ -136,7 +137,7 @@ def _of_ages(code: Code, head: int, given_up: Set[str]) -> Iterator[tuple[str, s
     if not any(_TELLS_TIME.search(text) for text in texts):
         return
     for text in texts:
-        for word in _AGE.findall(text) + _AGO.findall(text):
+        for word in _AGE.findall(text) + _AGO.findall(text) + _SINCE.findall(text):
             yield from ((container, word) for container in sorted(_parts(_TAKEN_OUT, texts)))
             if kept := _KEPT.search(text):
                 yield kept[1], word
