@@ -109,7 +109,7 @@ def examine(recording: Recording, at: float, settings: JudgeSettings) -> Finding
         until = float(signal.time[-1])
         slope = heap_slope(signal, measured.since, interval, settings)
         held = _held(signal, interval, settings)
-        work = load(recording, measured.floors, until, measured.gain_share, settings)
+        work = load(recording, measured.floors, until, settings)
         sites = attribute(recording, measured.since, until + interval, slope, settings)
         seen = Series(signal.time, signal.anon)
         into = filling(recording, measured, sites, seen, recording.limit, settings)

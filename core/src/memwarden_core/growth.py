@@ -26,11 +26,6 @@ class Growth:
     above_before: float
     """Share of the rise that lies above all that was seen before it began; 1 where nothing was before."""
 
-    @property
-    def gain_share(self) -> float:
-        """Rise over the level at the start."""
-        return self.trend.rise / max(self.trend.start_level, 1.0)
-
     def is_certain(self, settings: JudgeSettings) -> bool:
         """Whether these floors rise beyond noise (not yet: why)."""
         t = self.trend

@@ -26,15 +26,13 @@ class Load:
     name: str
 
 
-def load(
-    recording: Recording, lows: Floors, until: float, gain_share: float, settings: JudgeSettings
-) -> Load | None:
+def load(recording: Recording, lows: Floors, until: float, settings: JudgeSettings) -> Load | None:
     """None where no load signal exists, or too little of it."""
     signals = {
         "CPU time": _scope_cpu(recording, until),
         "allocation rate": _sum_of_rates(recording, HEAP_ALLOCATED, until),
     }
-    found = [_compare(name, parts, lows, gain_share, settings) for name, parts in signals.items()]
+    found = [_compare(name, parts, lows, settings) for name, parts in signals.items()]
     known = [item for item in found if item is not None]
     return min(known, key=lambda item: (item.explains, item.correlation)) if known else None
 
@@ -50,9 +48,7 @@ def _sum_of_rates(recording: Recording, metric: str, until: float) -> list[Serie
     return list(by_process(recording, metric, until).values())
 
 
-def _compare(
-    name: str, parts: list[Series], lows: Floors, gain_share: float, settings: JudgeSettings
-) -> Load | None:
+def _compare(name: str, parts: list[Series], lows: Floors, settings: JudgeSettings) -> Load | None:
     if not parts or lows.time.size < settings.min_windows:
         return None
     edges = np.linspace(lows.time[0], lows.time[-1], settings.min_windows + 1)
@@ -61,11 +57,9 @@ def _compare(
         rate += np.maximum(0.0, np.diff(np.interp(edges, part.time, part.value))) / np.diff(edges)
     middle = (edges[1:] + edges[:-1]) / 2
     memory = np.interp(middle, lows.time, lows.value)
-    third = settings.min_windows // 3
-    first, last = float(rate[:third].mean()), float(rate[-third:].mean())
-    if first <= 0 and last <= 0:
+    if not rate.any():
         return None
-    rise = min(99.0, last / first - 1) if first > 0 else 99.0
+    rise = _rise(rate)
     correlation = _correlation(rate, memory)
     # Whatever rises goes along with whatever else rises: memory must follow the load nearly as closely as the clock.
     by_time = max(_STRAIGHT, 1 - _correlation(middle, memory) ** 2)
@@ -73,9 +67,16 @@ def _compare(
         rise >= settings.load_rise
         and correlation >= settings.load_correlation
         and 1 - correlation**2 <= settings.load_closeness * by_time
-        and gain_share <= settings.load_excess * rise
+        and _rise(memory) <= settings.load_excess * rise
     )
     return Load(rise, correlation, explains, name)
+
+
+def _rise(value: FloatArray) -> float:
+    """The last third's mean over the first third's, less one; 99 at most."""
+    third = value.size // 3
+    first, last = float(value[:third].mean()), float(value[-third:].mean())
+    return min(99.0, last / first - 1) if first > 0 else 99.0
 
 
 def _correlation(first: FloatArray, second: FloatArray) -> float:
