@@ -72,8 +72,18 @@ class Reader:
 
     def moments(self, scope: str = "") -> list[float]:
         """When a container was measured: this one, or the only one of the namespace."""
+        return sorted({moment for series in self._memory(scope) for moment in series["times"]})
+
+    def grown(self, scope: str = "") -> float:
+        """Bytes by which its memory is above where it was first."""
+        found = [series["values"] for series in self._memory(scope) if series["pid"] is None]
+        assert found, f"nothing was measured of {scope or 'it'} yet"
+        (levels,) = found
+        return float(levels[-1] - levels[0])
+
+    def _memory(self, scope: str) -> list[dict[str, Any]]:
         path = f"/scopes/{quote(scope or self._only())}/series?metric={names.MEMORY_ANON}&points=10000"
-        return sorted({moment for series in self.ask(path) for moment in series["times"]})
+        return self.ask(path)
 
     def judgements(self, scope: str = "") -> list[Judgement]:
         """What was said of it by and by: a verdict that stays is kept twice a minute."""

@@ -32,6 +32,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600)]
 VERDICT_SECONDS = 1200.0
 ROOM = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "512Mi"}}
 """For a quarter of an hour of that leak: two minutes are needed."""
+AHEAD = 16 * 2**20
+"""Bytes: far more than what the same program takes now and then."""
 ACT = '{"spec": {"remediation": {"mode": "Act"}}}'
 """All else is as it is by default: evidence is required, half an hour to cool down."""
 MAY_READ_EVIDENCE = f"""
@@ -52,13 +54,15 @@ def may_act(installed: Installation) -> Iterator[None]:
 
 
 @pytest.fixture
-def leaking(may_act: None, watched: "Namespace", image: Callable[[str], str]) -> Pods:
+def leaking(may_act: None, system: "Namespace", watched: "Namespace", image: Callable[[str], str]) -> Pods:
     """A Deployment of three that leak, one of them for longer than the others, with a sample of each a second."""
     pods = Pods(watched, image("python-3.11"), sampling={"interval": "1s"})
     pods.injectable()
     pods.deploy("web", spec(pods.image, "python3", f"/apps/{LEAK}.py", resources=ROOM))
     watched.apply(BUDGET, unavailable=1)
     ready(watched, "web", 1)
+    reader = Reader(watched, Release(system))
+    eventually("it to be ahead of the others", lambda: reader.grown() > AHEAD, VERDICT_SECONDS)
     kubectl(watched, "scale", "deployment", "web", "--replicas=3")
     return pods
 

@@ -63,9 +63,9 @@ apiVersion: apps/v1
 kind: $kind
 metadata: {name: leaks}
 spec:
-  selector: {matchLabels: {app: $kind}}
+  selector: {matchLabels: {app: leaks-$kind}}
   template:
-    metadata: {labels: {app: $kind, part-of: shop, memwarden.dev/injected: shop}}
+    metadata: {labels: {app: leaks-$kind, part-of: shop, memwarden.dev/injected: shop}}
     spec:
       terminationGracePeriodSeconds: 0
       containers: [{name: app, image: $image, command: [sleep, "3600"]}]
@@ -281,7 +281,7 @@ def remediate(namespace: "Namespace", release: Release, image: str) -> None:
     """Of each kind that can be restarted one comes to leak, and is."""
     for kind in RESTARTED:
         namespace.apply(TO_RESTART, kind=kind, image=image)
-    pods = {kind: ready(namespace, kind, 1) for kind in RESTARTED}
+    pods = {kind: ready(namespace, f"leaks-{kind}", 1) for kind in RESTARTED}
     act = json.dumps({"spec": {"remediation": ACT}})
     kubectl(namespace, "patch", "memprof", "shop", "--type=merge", f"--patch={act}")
     for (pod,) in pods.values():
