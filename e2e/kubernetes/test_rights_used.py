@@ -6,6 +6,7 @@ First with the values as they are, then with all that grant more: remediation, a
 import json
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 
+BEGAN: Final = datetime.now(UTC)
 Right = tuple[str, str, str, str]
 """(account, group, resource or resource/subresource, verb)"""
 USER = f"system:serviceaccount:{NAMESPACE}:"
@@ -196,9 +198,12 @@ def rights(request: dict[str, Any]) -> set[Right]:
     return {asked, (*asked[:3], "create")} if made else {asked}
 
 
-def is_refused(status: dict[str, Any]) -> bool:
-    """For want of a right: nothing new is taken in a namespace that is going, by the same number."""
-    return status["code"] == 403 and "it is being terminated" not in status.get("message", "")
+def is_refused(request: dict[str, Any]) -> bool:
+    """For want of a right: nothing new is taken in a namespace that is going, by the same number. In this session: when
+    the one before has ended rights were taken away from parts that still ran.
+    """
+    status, at = request["responseStatus"], datetime.fromisoformat(request["requestReceivedTimestamp"])
+    return status["code"] == 403 and "it is being terminated" not in status.get("message", "") and at > BEGAN
 
 
 def told(namespace: "Namespace", reason: str) -> bool:
@@ -215,7 +220,7 @@ def all_is_used(cluster: LocalCluster, namespace: "Namespace", but: frozenset[Ri
         return True
 
     eventually("every right to be used", used, WAIT_SECONDS)
-    refused = {right(one) for one in requests(cluster) if is_refused(one["responseStatus"])}
+    refused = {right(one) for one in requests(cluster) if is_refused(one)}
     assert not refused, f"asked for and not granted: {sorted(refused)}"
 
 
