@@ -147,7 +147,9 @@ class Cluster:
             items = [{"metadata": {"name": f"team-{number}"}} for number in range(NAMESPACES)]
             return {"metadata": about, "items": items}
         if parts[-2] == "namespaces":
-            return {"metadata": {"name": parts[-1], "uid": f"uid-{parts[-1]}", "labels": {names.INJECT: "true"}}}
+            return {
+                "metadata": {"name": parts[-1], "uid": f"uid-{parts[-1]}", "labels": {names.INJECT: "true"}}
+            }
         if parts[-2] == "replicasets":
             name = parts[-1].removesuffix("-5d9c7b")
             number, namespace = name.removeprefix("web-"), parts[parts.index("namespaces") + 1].split("-")[1]
