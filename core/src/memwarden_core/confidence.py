@@ -19,10 +19,10 @@ _LONG: Final = 8
 """Watched for so many times the warm-up counts as long."""
 
 LINES: Final[Mapping[str, tuple[float, float]]] = {
-    "growing": (1.86, 0.59),  # worth 109.9 runs, 91 % right
+    "growing": (1.86, 0.59),  # worth 110.1 runs, 91 % right
     "healthy": (0.39, 5.02),  # worth 146.4 runs, 90 % right
-    "leak that is kept": (2.36, 0.16),  # worth 1.9 runs, 95 % right
-    "leak with a site": (2.84, 0.74),  # worth 57.5 runs, 97 % right
+    "leak that is kept": (2.49, 0.35),  # worth 1.8 runs, 100 % right
+    "leak with a site": (2.89, 0.82),  # worth 57.3 runs, 98 % right
     "leak without a site": (2.78, 0.71),  # worth 11.3 runs, 99 % right
     "slowing": (0.35, -0.36),  # worth 23.1 runs, 52 % right
 }
