@@ -175,7 +175,10 @@ def test_a_dict_whose_bytes_or_ages_the_code_bounds_is_a_cache(
     assert "are still to come" in verdicts[-1].reason
 
 
-@pytest.mark.parametrize(("metric", "most"), [(CACHE_BOUND_BYTES, 40 * MB), (CACHE_BOUND_AGE, 40.0)])
+@pytest.mark.parametrize(
+    ("metric", "most"),
+    [(CACHE_BOUND_BYTES, 40 * MB), (CACHE_BOUND_AGE, 40.0), (CACHE_BOUND_BYTES, 0.0), (CACHE_BOUND_AGE, 0.0)],
+)
 def test_growth_beyond_what_the_code_bounds_is_a_leak(leak: Recording, metric: str, most: float) -> None:
     assert last(of_size(leak, metric, most)).kind is Kind.LEAKING
 

@@ -85,7 +85,7 @@ def _of_bound(
 ) -> Filling | None:
     """How far it is from its bound; None where it has none, or was full for long. `each`: bytes an entry takes."""
     now, patience = float(memory.time[-1]), settings.stop_ticks * max(interval, 1e-3)
-    if cache.bound_age is not None:
+    if cache.bound_age:
         age = now - growth.since
         if age >= cache.bound_age + patience:
             return None
