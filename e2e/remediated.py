@@ -3,7 +3,10 @@
 Pods run and are ready, their memory is told to the collector as sidecars would.
 """
 
+import json
+import subprocess
 import threading
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -157,3 +160,27 @@ def decided(
 def acted(namespace: "Namespace", label: str) -> list[dict[str, Any]]:
     found = [one for one in status(namespace).get("actions", ()) if one["workload"] == label]
     return found[0].get("acted", []) if found else []
+
+
+def stop_injection(namespace: "Namespace", *workloads: str) -> None:
+    """As the circuit breaker does."""
+    since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    entries = [
+        {"workload": one, "reason": names.STOP_CRASHES, "message": "of a test", "since": since}
+        for one in workloads
+    ]
+    patch = json.dumps({"status": {"injectionStopped": entries}})
+    kubectl = [*namespace.cluster.kubectl, "--namespace", namespace.name]
+    words = ("patch", "memprof", "shop", "--subresource=status", "--type=merge", f"--patch={patch}")
+    subprocess.run([*kubectl, *words], check=True)
+
+
+def generation(namespace: "Namespace", kind: str, name: str) -> int:
+    """How often its spec was written: 1 where nobody has touched it."""
+    found: int = namespace.read(kind, name, "apps/v1")["metadata"]["generation"]
+    return found
+
+
+def told_of(namespace: "Namespace", label: str) -> list[tuple[str, str]]:
+    found = status(namespace).get("remediations", ())
+    return [(one["result"], one["reason"]) for one in found if one["workload"] == label]

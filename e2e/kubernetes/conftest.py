@@ -67,6 +67,14 @@ def installed(release: Installation) -> Installation:
 
 
 @pytest.fixture
+def may_act(installed: Installation) -> Iterator[None]:
+    """The release obeys what asks for restarts, as docs/guide/remediation.md has it switched on."""
+    installed.install(rbac={"remediation": True, "snapshots": True})
+    yield
+    installed.install()
+
+
+@pytest.fixture
 def system(installed: Installation, namespace: "Namespace") -> "Namespace":
     """The namespace of the release, to look into."""
     return replace(namespace, name=NAMESPACE)

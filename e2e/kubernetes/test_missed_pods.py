@@ -1,22 +1,15 @@
-"""`missedPods: Rollout`: pods that the injector missed come back by one rollout of their workload.
+"""`missedPods: Rollout` beside a cluster without an injector: whatever is restarted comes back as it was.
 
-With a release by its chart, whose injector was away; and with a controller beside a cluster without any injector, where
-whatever is restarted comes back as it was.
+Where pods do come back injected: test_missed_pods_installed.py.
 """
 
-import json
-import subprocess
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cluster.testing.waiting import eventually
 from controller_process import Controller
-from injected_pods import Pods, spec
-from installation import INJECT, WAIT_SECONDS, Installation
-from release import Release
-from remediated import JOB, PATIENCE, SLEEPS, WORKLOAD, acted, decided, ready, status, uids
+from installation import INJECT
+from remediated import JOB, SLEEPS, WORKLOAD, acted, decided, generation, ready, stop_injection, told_of, uids
 
 from memwarden_api import names
 
@@ -36,30 +29,6 @@ spec:
 """
 MARK = ", memwarden.dev/injected: shop"
 """What pods in those templates have that are made as if they were injected."""
-
-
-def stop_injection(namespace: "Namespace", *workloads: str) -> None:
-    """As the circuit breaker does."""
-    since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    entries = [
-        {"workload": one, "reason": names.STOP_CRASHES, "message": "of a test", "since": since}
-        for one in workloads
-    ]
-    patch = json.dumps({"status": {"injectionStopped": entries}})
-    kubectl = [*namespace.cluster.kubectl, "--namespace", namespace.name]
-    words = ("patch", "memprof", "shop", "--subresource=status", "--type=merge", f"--patch={patch}")
-    subprocess.run([*kubectl, *words], check=True)
-
-
-def generation(namespace: "Namespace", kind: str, name: str) -> int:
-    """How often its spec was written: 1 where nobody has touched it."""
-    found: int = namespace.read(kind, name, "apps/v1")["metadata"]["generation"]
-    return found
-
-
-def told_of(namespace: "Namespace", label: str) -> list[tuple[str, str]]:
-    found = status(namespace).get("remediations", ())
-    return [(one["result"], one["reason"]) for one in found if one["workload"] == label]
 
 
 def test_what_comes_back_without_it_is_not_restarted_again_and_what_must_not_be_not_at_all(
@@ -98,65 +67,3 @@ def test_what_comes_back_without_it_is_not_restarted_again_and_what_must_not_be_
     for name, before in (("alone", alone), ("stopped", stopped), ("db", by_hand)):
         assert uids(ready(namespace, name, len(before))) == uids(before), name
     assert told_of(namespace, "Deployment/stopped") == []
-
-
-@pytest.fixture
-def may_act(installed: Installation) -> Iterator[None]:
-    """The release obeys what asks for restarts, as docs/guide/remediation.md has it switched on."""
-    installed.install(rbac={"remediation": True})
-    yield
-    installed.install()
-
-
-def test_a_deployment_made_while_the_injector_was_away_is_brought_in_once(
-    may_act: None, watched: "Namespace", system: "Namespace", image: Callable[[str], str]
-) -> None:
-    rules = {"injection": {"missedPods": "Rollout"}, "remediation": {"limits": {"cooldown": "10s"}}}
-    pods = Pods(watched, image("python-3.11"), **rules)
-    pods.injectable()
-    with Release(system).away("injector"):
-        for name in ("web", "stopped"):
-            pods.deploy(name, spec(pods.image), replicas=2)
-        before = {name: ready(watched, name, 2) for name in ("web", "stopped")}
-        assert not any(names.INJECTED in one["metadata"]["labels"] for one in before["web"])
-        stop_injection(watched, "Deployment/stopped")
-
-    decided(watched, "Deployment/web", "Done", names.DECIDED_MISSED)
-
-    def all_injected() -> list[dict[str, Any]]:
-        found = ready(watched, "web", 2)
-        assert all(names.INJECTED in one["metadata"]["labels"] for one in found), found
-        return found
-
-    after = eventually("the pods of web to be injected", all_injected, PATIENCE)
-    assert not uids(before["web"]) & uids(after)
-
-    def looked_again() -> bool:
-        """The pods of web are counted, and of the others it is said why they are not."""
-        coverage = status(watched).get("coverage") or {}
-        skipped = {one["pod"]: one["reason"] for one in coverage.get("skipped", ())}
-        assert skipped == {
-            one["metadata"]["name"]: names.SKIP_INJECTION_STOPPED for one in before["stopped"]
-        }, coverage
-        assert (coverage["matched"], coverage["injected"], coverage["reporting"]) == (4, 2, 2), coverage
-        return True
-
-    eventually("a look at the pods after it", looked_again, WAIT_SECONDS)
-    assert [result for result, _ in told_of(watched, "Deployment/web")][-1] == "Done", "no second round"
-    assert generation(watched, "Deployment", "web") == 2
-    assert len(acted(watched, "Deployment/web")) == 1
-    assert uids(ready(watched, "web", 2)) == uids(after)
-    assert generation(watched, "Deployment", "stopped") == 1
-    assert uids(ready(watched, "stopped", 2)) == uids(before["stopped"])
-    assert told_of(watched, "Deployment/stopped") == []
-    assert is_told_on(watched, "web")
-
-
-def is_told_on(namespace: "Namespace", name: str) -> bool:
-    """An event of that very Deployment, where `kubectl describe` finds it."""
-    resource = namespace.resources.resources.get(api_version="events.k8s.io/v1", kind="Event")
-    found = resource.get(
-        namespace=namespace.name, field_selector=f"reason={names.EVENT_REMEDIATION}"
-    ).to_dict()
-    about = namespace.read("Deployment", name, "apps/v1")["metadata"]
-    return about["uid"] in {one["regarding"].get("uid") for one in found["items"]}

@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ import pytest
 from cluster.testing.waiting import eventually
 from harness import line_of
 from injected_pods import LEAK, LEAKING_LINE, Pods, spec
-from installation import RELEASE, Installation
+from installation import RELEASE
 from reader import Reader
 from release import Release
 from remediated import BUDGET, PATIENCE, decided, ready, status, uids
@@ -43,14 +43,6 @@ metadata: {{name: reads-evidence}}
 roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {RELEASE}-snapshots}}
 subjects: [{{kind: ServiceAccount, name: reader, namespace: $namespace}}]
 """
-
-
-@pytest.fixture
-def may_act(installed: Installation) -> Iterator[None]:
-    """The release obeys `Act`, as docs/guide/remediation.md has it switched on."""
-    installed.install(rbac={"remediation": True, "snapshots": True})
-    yield
-    installed.install()
 
 
 @pytest.fixture
