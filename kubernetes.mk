@@ -39,5 +39,5 @@ cluster-check: ## exit code 3 and the reason where no cluster can be made here
 # Whatever the tests say, the cluster goes; and one that a killed run has left goes first.
 on_a_new_cluster = $(CLUSTER) down && $(CLUSTER) up && { \
 	$(if $(VIA),MEMWARDEN_E2E_VIA=$(VIA)) $(if $(KUBERNETES),MEMWARDEN_E2E_KUBERNETES=$(KUBERNETES)) \
-	$(PY) -m pytest e2e -m "$(1)" $(if $(K),-k '$(K)') --timeout=1800; \
+	$(PY) -m pytest e2e -m "$(1)" $(if $(K),-k '$(K)') --timeout=1800 --durations=20; \
 	code=$$?; $(CLUSTER) down; exit $$code; }
