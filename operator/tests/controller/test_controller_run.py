@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from aiohttp import web
 from controller_memory import Cluster, kubeconfig, started
 
@@ -111,9 +112,12 @@ async def look(folder: Path) -> tuple[Cloud, str, list[int]]:
     return cloud, numbers, health
 
 
-def test_from_pods_and_profiles_to_statuses_events_and_what_the_collector_is_told(tmp_path: Path) -> None:
+def test_from_pods_and_profiles_to_statuses_events_and_what_the_collector_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     cloud, numbers, health = asyncio.run(look(tmp_path))
 
+    assert [one.getMessage() for one in caplog.records if one.exc_info] == [], "no loop began anew"
     assert health == [200, 200]
     # Each of the first four namespaces has one injected pod; of the others, one has a pod that was missed.
     assert cloud.with_injected() == {"team-0", "team-1", "team-2", "team-3"}
