@@ -126,6 +126,7 @@ def fuzz(
     return answers, growth
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("door", "count"), [("http", 3000), ("grpc", 2500)])
 def test_requests_that_are_almost_right(
     start: Any, database_url: str, tmp_path: Path, door: str, count: int

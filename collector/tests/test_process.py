@@ -123,6 +123,7 @@ def test_print_config_does_not_need_a_database_and_migrate_to_does(database_url:
     assert "no migration 99" in fails("--database-url", database_url, "--migrate-to", "99")
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("days", [-3, 3])
 def test_a_clock_that_jumps_costs_no_sample(tmp_path: Path, database_url: str, days: int) -> None:
     """The sender's times go on as they were; the collector's own wall clock is three days off from one moment on."""

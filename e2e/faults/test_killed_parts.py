@@ -116,6 +116,7 @@ def test_the_sidecar_stopped_for_a_minute(watched: Start) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.system
 def test_a_sidecar_that_stays_stopped(watched: Start) -> None:
     run = watched()
     run.await_app()

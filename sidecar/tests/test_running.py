@@ -329,6 +329,7 @@ def full_profiles(receiver) -> set[int]:
     }
 
 
+@pytest.mark.system
 def test_five_processes_with_2000_stacks_and_a_census_in_48_mib(sidecar, receiver, app, probe_env):
     run = sidecar("--interval", "1", "--profile-interval", "1")
     apps = [app(MANY_SITES, env=probe_env(run.socket, sampling=4096)) for _ in range(5)]
