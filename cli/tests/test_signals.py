@@ -53,6 +53,19 @@ def test_duration_ends_the_whole_tree_and_kills_what_does_not_listen(
     assert not clean.living(numb)
 
 
+def test_a_pause_of_the_command_itself_is_no_signal(clean: Any) -> None:
+    run = clean.start("run", *QUICK, "--", "sh", "-c", "echo up; read line; exit 3")
+    assert run.stdout.readline() == "up\n"
+    time.sleep(0.3)
+    os.kill(run.pid, signal.SIGSTOP)
+    time.sleep(1.5)  # longer than it ever waits for a signal
+    os.kill(run.pid, signal.SIGCONT)
+    run.stdin.write("\n")
+    run.stdin.flush()
+    result = clean.finish(run)
+    assert (result.code, result.err) == (3, "")
+
+
 def test_a_signal_before_the_start_starts_nothing(clean: Any, eventually: Callable[..., Any]) -> None:
     with socket.create_server(
         ("127.0.0.1", 0)

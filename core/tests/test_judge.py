@@ -313,6 +313,16 @@ def test_random_recordings_never_raise_and_hold_only_finite_numbers() -> None:
         assert gate is None or gate.passed is (verdict.kind is Kind.LEAKING)
 
 
+def test_a_short_run_shows_its_sites_however_late_its_end_is_noticed() -> None:
+    recording = record(service(LEAK), 12, seed=3)
+    (app,) = recording.processes
+    ended = dataclasses.replace(app, ended=True)
+    late = dataclasses.replace(recording, processes=(ended,), ended=recording.ended + 30)
+    told = judge(late, now=late.ended + 1)
+    assert told.kind is Kind.UNKNOWN
+    assert "remember" in {site.function for site in told.sites}
+
+
 def test_of_fifty_busy_sites_over_an_hour_the_one_that_leaks_is_named() -> None:
     """How long that takes is measured by benchmarks/judge_fleet.py."""
     sites = [SyntheticSite(f"site{number}", constant(0.05 * MB), after(60)) for number in range(49)]

@@ -70,9 +70,11 @@ def attribute(
         if since - 5 * interval <= profile.time <= until and 0 <= profile.process < len(recording.processes):
             per_process[profile.process].append(profile)
     grid = _grid(per_process, settings)
+    # The scope's own samples may go on when its last process is gone: who was there at the end has not departed.
+    present = min(until, max((process.last_seen for process in recording.processes), default=until))
     found: dict[Frame, list[tuple[int, _Track]]] = defaultdict(list)
     for process, profiles in sorted(per_process.items()):
-        if is_departed(recording.processes[process], until, interval, settings):
+        if is_departed(recording.processes[process], present, interval, settings):
             continue
         for frame, track in _tracks(recording, process, profiles, grid, interval, settings).items():
             found[frame].append((process, track))

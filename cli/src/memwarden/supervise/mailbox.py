@@ -1,4 +1,4 @@
-"""Signals as messages. They are blocked for the whole run and taken with `sigtimedwait`, one at a time.
+"""Signals as messages. They are blocked for the whole run and taken with `sigwaitinfo`, one at a time.
 
 There is no handler, hence no code that runs in the middle of other code: a second Ctrl-C can't tear the
 clean-up apart, and who sent a signal is known (`from_terminal`), so that Ctrl-C, which the terminal gives to
@@ -22,6 +22,9 @@ HEARD: Final = (
     signal.SIGWINCH,
     signal.SIGTTOU,  # blocked: a status line drawn a moment too late must not stop the command
 )
+_TIME_OVER: Final = signal.SIGALRM
+"""From our own timer. `sigtimedwait` has a time of its own, and returns a signal that nobody sent where the process was
+stopped until that time was over (CPython up to 3.14 reads what the kernel did not write)."""
 SI_KERNEL: Final = 0x80
 
 
@@ -44,18 +47,23 @@ class Mailbox:
             # Inherited from a careless parent: the kernel would throw exit codes away.
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._ignored = frozenset(number for number in HEARD if signal.getsignal(number) is signal.SIG_IGN)
-        self.mask = frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, HEARD))
+        self.mask = frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, (*HEARD, _TIME_OVER)))
         return self
 
     def __exit__(self, *_: object) -> None:
-        while self.take(0) is not None:  # what is still waiting would strike when the mask is lifted
-            pass
+        while signal.sigtimedwait((*HEARD, _TIME_OVER), 0) is not None:
+            pass  # what is still waiting would strike when the mask is lifted
         signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
 
     def take(self, timeout_seconds: float) -> Received | None:
-        """The next signal, or None when the time is over."""
-        info = signal.sigtimedwait(HEARD, max(0.0, timeout_seconds))
-        if info is None:
+        """The next signal, or None when the time is over; rarely a little before."""
+        if timeout_seconds <= 0:
+            info = signal.sigtimedwait(HEARD, 0)
+        else:
+            signal.setitimer(signal.ITIMER_REAL, timeout_seconds)
+            info = signal.sigwaitinfo((*HEARD, _TIME_OVER))
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        if info is None or info.si_signo == _TIME_OVER:
             return None
         return Received(signal.Signals(info.si_signo), from_terminal=info.si_code == SI_KERNEL)
 
