@@ -200,6 +200,18 @@ def census(entries: int, name: str = "__main__.SEEN") -> Census:
     return Census((), (), (ContainerSize("1a", "builtins.dict", name, entries),))
 
 
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    "line", ["    name_of_it,\n", "a, " * 100 + "\n", "    kept: list of " + "z " * 150 + "\n"]
+)
+def test_a_file_of_long_lists_is_read_in_one_go(line: str) -> None:
+    many = line * (SOURCE_BYTES // len(line))
+    (found,) = code_bounds(
+        f"KEPT = {{}}\ndef put(key):\n    if len(KEPT) > 50: KEPT.popitem()\nfrom m import (\n{many})"
+    )
+    assert (found.name, found.most) == ("KEPT", 50)
+
+
 def test_a_growing_container_with_a_bound_in_its_code_becomes_a_cache() -> None:
     bounds = BoundsInCode(lambda path: SHOP if path == "/srv/shop.py" else "")
     assert bounds.applied(census(300), lambda: ["/srv/shop.py"]) == census(300)  # does it grow?

@@ -70,7 +70,7 @@ def code_bounds(source: str) -> list[CodeBound]:
         for container, unit, word in _of_line(code, place):
             found |= _bound(code, place, container, unit, word)
     given_up = _parts(_TAKEN_OUT, [line.text for line in code.lines])
-    for place in code.functions():
+    for place in code.functions:
         for container, word in _of_ages(code, place, given_up):
             found |= _bound(code, place, container, Unit.SECONDS, word)
     order = list(Unit)

@@ -30,8 +30,9 @@ _BY_ENVIRONMENT = re.compile(
     rf"(?<![\w.])({NAME})[ \t]*=[ \t]*(?:int|float)\(\s*(?:os\.)?(?:environ\.get|getenv)\("
     rf"[^,()]+,\s*[\"']?({NUMBER})[\"']?\s*\)"
 )
-_OF_MODULE = re.compile(rf"^({NAME})\s*(?::[^=\n]+)?=(?!=)", re.MULTILINE)
-_SEVERAL = re.compile(rf"^[ \t]*((?:{NAME}\s*,\s*)+{NAME})\s*=\s*([^=\n][^\n]*)$", re.MULTILINE)
+_OF_MODULE = re.compile(rf"^({NAME})[ \t]*(?::[^=\n]+)?=(?!=)", re.MULTILINE)
+# Within a line: over lines, a long list of names would be looked through once from each of them.
+_SEVERAL = re.compile(rf"^[ \t]*((?:{NAME}[ \t]*,[ \t]*)+{NAME})[ \t]*=[ \t]*([^=\n][^\n]*)$", re.MULTILINE)
 _CONSTRUCTOR = re.compile(r"def\s+__init__\(\s*self\s*,([^()]*)\)")
 _CHANGE = re.compile(rf"(?<![\w.])({NAME}(?:\.{NAME})?)\s*[+-]=\s*(.+)")
 _CALL = re.compile(rf"(?<![\w.])(?:self\.|cls\.)?({NAME})\(")
@@ -60,11 +61,11 @@ class Code:
         for line in self.lines:
             for name, by in _CHANGE.findall(line.text):
                 self.changes.setdefault(name, []).append(by)
-        self._functions = {
-            found[1]: place
-            for place, line in enumerate(self.lines)
-            if (found := _DEF.match(line.text)) is not None
-        }
+        heads = ((place, _DEF.match(line.text)) for place, line in enumerate(self.lines))
+        named = [(place, found[1]) for place, found in heads if found is not None]
+        self.functions = [place for place, _ in named]
+        """Places of their heads."""
+        self._functions = {name: place for place, name in named}
         self._numbers: dict[str, float] = {}
         self._find_numbers()
 
@@ -87,10 +88,6 @@ class Code:
         own = list(self.block(head))
         called = {name for text in own for name in _CALL.findall(text)} & set(self._functions)
         return own + [text for name in sorted(called) for text in self.block(self._functions[name])]
-
-    def functions(self) -> Iterator[int]:
-        """Places of their heads."""
-        return (place for place, line in enumerate(self.lines) if _DEF.match(line.text))
 
     def class_around(self, place: int) -> str:
         """The innermost class that a line stands in."""
