@@ -13,9 +13,9 @@ import numpy as np
 
 from memwarden_core.attribution import Attribution
 from memwarden_core.companions import in_step, seen_since
-from memwarden_core.containers import Cache, caches, containers
+from memwarden_core.containers import Cache, Container, caches
 from memwarden_core.growth import Growth
-from memwarden_core.recording import MemoryLimit, Recording, Series
+from memwarden_core.recording import Recording, Series
 from memwarden_core.settings import JudgeSettings
 from memwarden_core.verdict import Site
 from memwarden_core.wording import amount, duration
@@ -44,13 +44,14 @@ def filling(
     growth: Growth,
     sites: Attribution | None,
     memory: Series,
-    limit: MemoryLimit | None,
+    large: Iterable[Container],
     settings: JudgeSettings,
 ) -> Filling | None:
-    """The cache that this growth goes into, the largest to come first; None where none explains it."""
-    found = []
+    """The cache that this growth goes into, the largest to come first; None where none explains it. `large`: the
+    containers by then."""
+    found, limit = [], recording.limit
     known = caches(recording, float(memory.time[-1]))
-    newest = _newest_censuses(recording, known, float(memory.time[-1]))
+    newest = _newest_censuses((*known, *large))
     for cache in known:
         if cache.entries.time[-1] < newest[cache.process] - max(recording.interval, 1e-3):
             continue  # it is gone, and what grows now goes elsewhere
@@ -70,13 +71,11 @@ def filling(
     return largest
 
 
-def _newest_censuses(recording: Recording, known: Iterable[Cache], until: float) -> dict[int, float]:
+def _newest_censuses(seen: Iterable[Cache | Container]) -> dict[int, float]:
     """When each process was last asked what it holds."""
-    seen = [(cache.process, cache.entries) for cache in known]
-    seen += [(container.process, container.entries) for container in containers(recording, until)]
     newest: dict[int, float] = {}
-    for process, entries in seen:
-        newest[process] = max(newest.get(process, 0.0), float(entries.time[-1]))
+    for one in seen:
+        newest[one.process] = max(newest.get(one.process, 0.0), float(one.entries.time[-1]))
     return newest
 
 

@@ -7,11 +7,12 @@ would not fit below the limit.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from memwarden_core.containers import Container, containers
+from memwarden_core.containers import Container
 from memwarden_core.growth import Growth
 from memwarden_core.recording import FloatArray, Recording, Series
 from memwarden_core.settings import JudgeSettings
@@ -40,12 +41,14 @@ class Companions:
 NOBODY = Companions()
 
 
-def companions(recording: Recording, growth: Growth, memory: Series, settings: JudgeSettings) -> Companions:
-    """Of a growth of this memory."""
+def companions(
+    recording: Recording, growth: Growth, memory: Series, known: Iterable[Container], settings: JudgeSettings
+) -> Companions:
+    """Of a growth of this memory. `known`: the large containers by then."""
     opened = _more(recording, PROCESS_FD_COUNT, growth, settings)
     return Companions(
         threads=_new_threads(recording, growth, float(memory.value[-1]), settings),
-        container=_container(recording, growth, memory, settings),
+        container=_container(known, growth, memory, recording.interval, settings),
         descriptors=opened if opened >= settings.site_samples else 0,
     )
 
@@ -99,12 +102,12 @@ def _more(recording: Recording, metric: str, growth: Growth, settings: JudgeSett
 
 
 def _container(
-    recording: Recording, growth: Growth, memory: Series, settings: JudgeSettings
+    known: Iterable[Container], growth: Growth, memory: Series, interval: float, settings: JudgeSettings
 ) -> Container | None:
     """The one with a name that gained most entries, of those that go in step with memory."""
     found = []
-    for one in containers(recording, float(memory.time[-1])):
-        entries = seen_since(one.entries, growth.since, recording.interval)
+    for one in known:
+        entries = seen_since(one.entries, growth.since, interval)
         gained = float(entries.value[-1] - entries.value[0])
         if one.name and gained > 0 and in_step(entries, memory, settings.census_points, settings):
             found.append((gained, one.id, one))

@@ -7,6 +7,7 @@ import numpy as np
 from memwarden_core.attribution import Attribution, attribute
 from memwarden_core.bounds import Filling, filling
 from memwarden_core.companions import NOBODY, Companions, companions
+from memwarden_core.containers import containers
 from memwarden_core.floors import floors
 from memwarden_core.growth import Growth, growth
 from memwarden_core.lives import Rested, rested_before
@@ -112,12 +113,13 @@ def examine(recording: Recording, at: float, settings: JudgeSettings) -> Finding
         work = load(recording, measured.floors, until, settings)
         sites = attribute(recording, measured.since, until + interval, slope, settings)
         seen = Series(signal.time, signal.anon)
-        into = filling(recording, measured, sites, seen, recording.limit, settings)
+        known = containers(recording, until)
+        into = filling(recording, measured, sites, seen, known, settings)
         if measured.trend.rise > 0:
             done = work_done(recording, measured, until)
             churned = is_churned(done, measured, settings)
             slower = slower_work(done, measured, settings)
-        beside = companions(recording, measured, seen, settings)
+        beside = companions(recording, measured, seen, known, settings)
         if chosen is not None:
             rested = _not_reached(
                 rested_before(found_segments, chosen, memory, interval, settings), memory, settings
