@@ -156,8 +156,7 @@ def _pending(
     elif pod is None:
         return None  # whose it is is not known yet
     else:
-        refusal = still(case, pod, profile.spec, around, entry, now)
-        refused = None if refusal is None else (refusal.reason, refusal.message)
+        refused = still(case, pod, profile.spec, around, entry, now)
     if refused is not None:
         book.clear(case.workload.label)
         book.say(case.workload.label, pending.pod, pending.action, "Refused", *refused)

@@ -9,7 +9,7 @@
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -72,25 +72,18 @@ def _of_leak(
     found = chosen(case, spec, entry, now)
     if found is None:
         return None
-    return _decided(_AboutPod(case, spec.remediation.action, spec, around, entry, now, *found), _GUARDS)
+    return _decided(_AboutPod(case, spec.remediation.action, spec, around, entry, now, *found))
 
 
 def still(
     case: Case, pod: Pod, spec: MemoryProfileSpec, around: Around, entry: WorkloadActions, now: datetime
-) -> Refusal | None:
+) -> tuple[str, str] | None:
     """Right before it is done: why not, after all. What was decided is counted already, so budgets are not asked."""
     verdict = meant(case, spec, now).get(pod.uid)
     if verdict is None:
-        return Refusal(
-            case,
-            pod,
-            spec.remediation.action,
-            names.REFUSED_NO_LONGER,
-            "what spec.remediation.when asks for does not hold any more",
-        )
+        return names.REFUSED_NO_LONGER, "what spec.remediation.when asks for does not hold any more"
     asked = _AboutPod(case, spec.remediation.action, spec, around, entry, now, pod, verdict[0])
-    decision = _decided(asked, _STATE_GUARDS)
-    return decision if isinstance(decision, Refusal) else None
+    return forbidden(asked, _STATE_GUARDS)
 
 
 def chosen(
@@ -137,9 +130,9 @@ def _holds(share: Share, rules: Remediation, now: datetime) -> bool:
     return share.meets_limit_at is not None and share.meets_limit_at - now <= ledger.span(when.oom_within)
 
 
-def _decided(asked: _AboutPod, asking: Sequence[Guard[_AboutPod]]) -> Action | Refusal:
+def _decided(asked: _AboutPod) -> Action | Refusal:
     case, pod, action = asked.case, asked.pod, asked.action
-    if (said := forbidden(asked, asking)) is not None:
+    if (said := forbidden(asked, _GUARDS)) is not None:
         return Refusal(case, pod, action, *said)
     acted = ledger.counted(asked.entry, asked.dry_run)
     back = ledger.came_back(acted, asked.rules.limits, pod.created_at, asked.now)
