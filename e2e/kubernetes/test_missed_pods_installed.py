@@ -4,7 +4,7 @@ What forbids it, and what is not done twice: test_missed_pods.py.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cluster.testing.waiting import eventually
@@ -16,8 +16,6 @@ from remediated import PATIENCE, acted, decided, generation, ready, status, stop
 from memwarden_api import names
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from cluster.testing.namespace import Namespace
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]

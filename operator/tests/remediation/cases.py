@@ -1,16 +1,19 @@
 """Profiles, pods, verdicts and workloads for what is asked of remediation."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from memwarden_api import names
-from memwarden_api.v1alpha1 import MemoryProfile
+from memwarden_api.v1alpha1 import MemoryProfile, MemoryProfileSpec
+from memwarden_api.v1alpha1.remediation import Acted, WorkloadActions
 from memwarden_operator.controller.observed import Collector, Missed
 from memwarden_operator.controller.owners import Workload
 from memwarden_operator.controller.pods import Container, Pod, Reference
 from memwarden_operator.controller.verdicts import Share, Verdict
-from memwarden_operator.remediation.case import Around, Case, Replicas
+from memwarden_operator.remediation.bringing_in import TO_INJECT
+from memwarden_operator.remediation.case import Action, Around, Case, Replicas
+from memwarden_operator.remediation.plan import plan
 
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)  # a Sunday
 AROUND = Around(
@@ -90,3 +93,29 @@ def case(
         replicas or Replicas(len(members), len(members), rolling=False),
     )
     return replace(made, **given)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is the case, and what is decided: "pod NAME" that goes, "rollout for NAME" that was missed, the reason why
+    neither, or None: nothing is told."""
+
+    name: str
+    expected: str | None
+    of: Case = field(default_factory=case)
+    rules: dict[str, Any] = field(default_factory=dict)
+    around: Around = AROUND
+    done: tuple[Acted, ...] = ()
+
+    def decided(self, spec: MemoryProfileSpec) -> str | None:
+        """In the words of `expected`."""
+        label = self.of.workload.label
+        entries = {label: WorkloadActions(workload=label, acted=self.done)}
+        said = plan([self.of], spec, self.around, entries, NOW)
+        if not said:
+            return None
+        [one] = said
+        if isinstance(one, Action):
+            return f"{'rollout for' if one.action == TO_INJECT else 'pod'} {one.pod.name}"
+        assert one.message
+        return one.reason

@@ -1,6 +1,6 @@
 """Pods that the injector missed come back by one rollout of their workload: when, when not, and never again."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,11 +14,11 @@ from memwarden_operator.controller.observed import Collector
 from memwarden_operator.controller.owners import Workload
 from memwarden_operator.injector.profile import Profile
 from memwarden_operator.remediation.bringing_in import SETTLES, TO_INJECT
-from memwarden_operator.remediation.case import Action, Around, Case, Refusal, Replicas, Template
+from memwarden_operator.remediation.case import Action, Case, Replicas, Template
 from memwarden_operator.remediation.decisions import Outcome, Remedied, decide, settled
 from memwarden_operator.remediation.plan import plan
 from memwarden_operator.remediation.replicas import replicas_of, template_of
-from remediation.cases import AROUND, NOW, WEB, case, missed, pod, profile, share
+from remediation.cases import AROUND, NOW, WEB, Row, case, missed, pod, profile, share
 
 THREE = Replicas(3, 3, rolling=False)
 
@@ -38,16 +38,9 @@ def ago(**since: float) -> Acted:
     return Acted(time=NOW - timedelta(**since), decided=NOW - timedelta(**since), injects=True)
 
 
-@dataclass(frozen=True)
-class Row:
-    """What is the case, and "rollout", the reason why there is none, or None: nothing is told."""
-
-    name: str
-    expected: str | None
-    of: Case = field(default_factory=lacking)
-    rules: dict[str, Any] = field(default_factory=dict)
-    around: Around = AROUND
-    done: tuple[Acted, ...] = ()
+def row(name: str, expected: str | None, of: Case | None = None, **given: Any) -> Row:
+    """Whose case is `lacking()`, if nothing else is said."""
+    return Row(name, expected, of or lacking(), **given)
 
 
 DONE = Replicas(3, 3, rolling=False, restarted="t1-1")
@@ -57,59 +50,47 @@ OFTEN: dict[str, Any] = {"limits": {"cooldown": "10s", "maxPerHour": 20}}
 AWAY = Collector(False, NOW - timedelta(hours=1), "connection refused")
 
 CASES = (
-    Row("one was missed", "rollout"),
-    Row("all were", "rollout", none_injected()),
-    Row("none was", None, lacking(missed=(), template=None)),
-    Row("they are to be reported alone", None, rules={"missed_pods": "Report"}),
-    Row("nothing is to be done about leaks", "rollout", rules={"mode": "Off"}),
-    Row("the collector is away: no verdict is asked for", "rollout", around=replace(AROUND, collector=AWAY)),
-    Row("a leak is decided on first", names.REFUSED_KIND, replace(JOB, verdicts=case().verdicts, pods=case().pods)),
+    row("one was missed", "rollout for late"),
+    row("all were", "rollout for late", none_injected()),
+    row("none was", None, lacking(missed=(), template=None)),
+    row("they are to be reported alone", None, rules={"missed_pods": "Report"}),
+    row("nothing is to be done about leaks", "rollout for late", rules={"mode": "Off"}),
+    row("the collector is away: no verdict is asked for", "rollout for late", around=replace(AROUND, collector=AWAY)),
+    row("a leak is decided on first", names.REFUSED_KIND, replace(JOB, verdicts=case().verdicts, pods=case().pods)),
     # Guards
-    Row("not switched on", names.REFUSED_NOT_SWITCHED_ON, around=replace(AROUND, switched_on=False)),
-    Row("a Job", names.REFUSED_KIND, JOB),
-    Row("injection of it is stopped", names.REFUSED_INJECTION_STOPPED, lacking(injection_stopped=True)),
-    Row("the injector is away", names.REFUSED_INJECTOR, around=replace(AROUND, injector="it does not answer")),
-    Row("the workload can't be read", names.REFUSED_UNKNOWN_STATE, replace(lacking(), replicas=None)),
-    Row("nobody makes its pods anew", names.REFUSED_STRATEGY, lacking(replicas=replace(THREE, held="OnDelete"))),
-    Row("somebody's rollout", names.REFUSED_ROLLOUT, lacking(replicas=replace(THREE, rolling=True))),
-    Row("a pod leaves", names.REFUSED_POD_LEAVING, lacking(pod("a", leaving=True))),
-    Row("one is not ready", names.REFUSED_TOO_FEW, lacking(replicas=Replicas(3, 2, rolling=False))),
-    Row("outside the window", names.REFUSED_WINDOW, rules=NIGHT),
-    Row("its template says no", names.REFUSED_TEMPLATE, lacking(template=Template("t1", "it is labelled false"))),
-    Row("cooling down", names.REFUSED_COOLDOWN, done=(ago(minutes=29),)),
-    Row("the hour is spent", names.REFUSED_BUDGET, rules={"limits": {"cooldown": "10s", "maxPerHour": 1}},
+    row("not switched on", names.REFUSED_NOT_SWITCHED_ON, around=replace(AROUND, switched_on=False)),
+    row("a Job", names.REFUSED_KIND, JOB),
+    row("injection of it is stopped", names.REFUSED_INJECTION_STOPPED, lacking(injection_stopped=True)),
+    row("the injector is away", names.REFUSED_INJECTOR, around=replace(AROUND, injector="it does not answer")),
+    row("the workload can't be read", names.REFUSED_UNKNOWN_STATE, replace(lacking(), replicas=None)),
+    row("nobody makes its pods anew", names.REFUSED_STRATEGY, lacking(replicas=replace(THREE, held="OnDelete"))),
+    row("somebody's rollout", names.REFUSED_ROLLOUT, lacking(replicas=replace(THREE, rolling=True))),
+    row("a pod leaves", names.REFUSED_POD_LEAVING, lacking(pod("a", leaving=True))),
+    row("one is not ready", names.REFUSED_TOO_FEW, lacking(replicas=Replicas(3, 2, rolling=False))),
+    row("outside the window", names.REFUSED_WINDOW, rules=NIGHT),
+    row("its template says no", names.REFUSED_TEMPLATE, lacking(template=Template("t1", "it is labelled false"))),
+    row("cooling down", names.REFUSED_COOLDOWN, done=(ago(minutes=29),)),
+    row("the hour is spent", names.REFUSED_BUDGET, rules={"limits": {"cooldown": "10s", "maxPerHour": 1}},
         done=(ago(minutes=30),)),
-    Row("the cluster's hour is spent", names.REFUSED_CLUSTER_BUDGET, around=replace(AROUND, cluster_left=0)),
+    row("the cluster's hour is spent", names.REFUSED_CLUSTER_BUDGET, around=replace(AROUND, cluster_left=0)),
     # Never again
-    Row("it is under way", None, lacking(replicas=replace(DONE, rolling=True))),
-    Row("its pods came back without us", names.REFUSED_NO_HELP, none_injected(replicas=DONE)),
-    Row("however long ago", names.REFUSED_NO_HELP, none_injected(replicas=DONE), done=(ago(days=30),)),
-    Row("those with us are of another version", names.REFUSED_NO_HELP, lacking(pod("a", version="v0"), replicas=DONE)),
-    Row("another template, since", "rollout", none_injected(replicas=DONE, template=Template("t2"))),
-    Row("a restart that was for a leak", "rollout", none_injected(replicas=replace(DONE, restarted="t1"))),
-    Row("of this very template others are injected", "rollout", lacking(replicas=DONE)),
-    Row("too often within a day", names.REFUSED_NO_HELP, lacking(replicas=DONE), OFTEN,
+    row("it is under way", None, lacking(replicas=replace(DONE, rolling=True))),
+    row("its pods came back without us", names.REFUSED_NO_HELP, none_injected(replicas=DONE)),
+    row("however long ago", names.REFUSED_NO_HELP, none_injected(replicas=DONE), done=(ago(days=30),)),
+    row("those with us are of another version", names.REFUSED_NO_HELP, lacking(pod("a", version="v0"), replicas=DONE)),
+    row("another template, since", "rollout for late", none_injected(replicas=DONE, template=Template("t2"))),
+    row("a restart that was for a leak", "rollout for late", none_injected(replicas=replace(DONE, restarted="t1"))),
+    row("of this very template others are injected", "rollout for late", lacking(replicas=DONE)),
+    row("too often within a day", names.REFUSED_NO_HELP, lacking(replicas=DONE), rules=OFTEN,
         done=(ago(hours=20), ago(hours=10), ago(hours=1))),
-    Row("not so often", "rollout", lacking(replicas=DONE), OFTEN, done=(ago(hours=25), ago(hours=10), ago(hours=1))),
+    row("not so often", "rollout for late", lacking(replicas=DONE), rules=OFTEN,
+        done=(ago(hours=25), ago(hours=10), ago(hours=1))),
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("row", CASES, ids=lambda row: row.name)
 def test_what_is_rolled_out_and_what_is_left_alone(row: Row) -> None:
-    label = row.of.workload.label
-    entries = {label: WorkloadActions(workload=label, acted=row.done)}
-    decided = plan([row.of], asking(**row.rules).spec, row.around, entries, NOW)
-    if row.expected is None:
-        assert decided == []
-        return
-    [one] = decided
-    if row.expected == "rollout":
-        assert isinstance(one, Action), one
-        assert (one.action, one.pod.name) == (TO_INJECT, "late")
-    else:
-        assert isinstance(one, Refusal), one
-        assert one.reason == row.expected
-        assert one.message
+    assert row.decided(asking(**row.rules).spec) == row.expected
 
 
 def test_what_is_left_alone_is_told_with_the_command() -> None:

@@ -1,18 +1,18 @@
 """Which pod goes, and why not: a table of what is the case and what is decided."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from memwarden_api import names
-from memwarden_api.v1alpha1.remediation import Acted, WorkloadActions
+from memwarden_api.v1alpha1.remediation import Acted
 from memwarden_operator.controller.observed import Collector
 from memwarden_operator.controller.owners import Workload
-from memwarden_operator.remediation.case import Action, Around, Case, Refusal, Replicas
+from memwarden_operator.remediation.case import Action, Case, Refusal, Replicas
 from memwarden_operator.remediation.plan import plan
-from remediation.cases import AROUND, NOW, case, pod, profile, share, verdict
+from remediation.cases import AROUND, NOW, Row, case, pod, profile, share, verdict
 
 SET = Workload("shop", "StatefulSet", "db")
 
@@ -38,18 +38,6 @@ IN_THE_NIGHT: dict[str, Any] = {"limits": {"windows": [{"start": "22:00", "end":
 
 NOW_AND_THEN: dict[str, Any] = {"limits": {"maxPerHour": 2, "cooldown": "10s"}}
 ONE_IS_ENOUGH: dict[str, Any] = {"limits": {"minimumReadyReplicas": 1}}
-
-
-@dataclass(frozen=True)
-class Row:
-    """What is the case, and the pod that goes, the reason why none does, or None: nothing is told."""
-
-    name: str
-    expected: str | None
-    of: Case = field(default_factory=case)
-    rules: dict[str, Any] = field(default_factory=dict)
-    around: Around = AROUND
-    done: tuple[Acted, ...] = ()
 
 
 def alone(**given: Any) -> Case:
@@ -180,20 +168,7 @@ CASES = (
 
 @pytest.mark.parametrize("row", CASES, ids=lambda row: row.name)
 def test_what_goes_and_what_is_left_alone(row: Row) -> None:
-    label = row.of.workload.label
-    entries = {label: WorkloadActions(workload=label, acted=row.done)}
-    decided = plan([row.of], profile(**row.rules).spec, row.around, entries, NOW)
-    if row.expected is None:
-        assert decided == []
-        return
-    [one] = decided
-    if row.expected.startswith("pod "):
-        assert isinstance(one, Action), one
-        assert f"pod {one.pod.name}" == row.expected
-    else:
-        assert isinstance(one, Refusal), one
-        assert one.reason == row.expected
-        assert one.message
+    assert row.decided(profile(**row.rules).spec) == row.expected
 
 
 def test_every_reason_of_a_guard_is_in_the_table() -> None:
