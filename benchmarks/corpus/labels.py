@@ -25,6 +25,8 @@ SUFFIX: Final = {"python": ".py"}
 VERDICTS: Final = frozenset(
     {"Healthy", "WarmingUp", "Growing", "Leaking", "CacheFilling", "Fragmented", "Unknown"}
 )
+SECONDS: Final = 66
+"""Of a run, where its label does not say otherwise."""
 LOADS: Final = ("steady", "light", "heavy", "bursty", "daily", "ramp")
 SPLITS: Final = ("train", "test")
 _PART: Final = re.compile(r"train|test(_\d{8}[a-z]?)?")
@@ -56,6 +58,8 @@ class Program:
     """Name of the file in environments/ whose packages it runs with; "" for none."""
     interpreter: str
     loads: tuple[str, ...]
+    seconds: int
+    """How long each of its runs is recorded."""
     requests_per_second: float
     """Of the requests sent to it; 0 for a program that brings its own work."""
     together: str
@@ -165,6 +169,7 @@ def _program(runtime: str, name: str, table: Mapping[str, Any], parts: Mapping[s
         environment=fields.take("environment", str, ""),
         interpreter=fields.take("interpreter", str, "3.11"),
         loads=fields.words("loads", LOADS),
+        seconds=fields.take("seconds", int, SECONDS),
         requests_per_second=fields.take("requests_per_second", float, 0.0),
         together=fields.take("together", str, name),
         split=side_of(parts.get(name, "")),
@@ -182,6 +187,8 @@ def _agree(program: Program) -> None:
         raise LabelError(f"{name}: split.toml doesn't know it; run python -m corpus.split")
     if len(program.loads) < 2:
         raise LabelError(f"{name}: at least two loads, or the split by program says little")
+    if program.seconds < SECONDS:
+        raise LabelError(f"{name}: {program.seconds} s are too short for a run; {SECONDS} s are the least")
     if program.leak != ("Leaking" in program.verdicts):
         raise LabelError(f"{name}: leak is {program.leak}, but verdicts are {sorted(program.verdicts)}")
     if program.sites and not program.leak:

@@ -27,14 +27,13 @@ from corpus.environments import cache, interpreter
 from corpus.errors import EnvironmentUnavailable, Refused
 from corpus.labels import CORPUS
 from corpus.portable import portable
-from corpus.runs import INTERVAL, SECONDS, Run, wanted
+from corpus.runs import INTERVAL, Run, wanted
 from memwarden_core.errors import RecordingError
 from memwarden_core.recording import Recording, SeriesKey
 from memwarden_core.recording_file import read_recording, write_recording
 from memwarden_core.signals import MEMORY_ANON
 
 ROOT: Final = CORPUS.parents[1]
-FEWEST_TICKS: Final = 240
 LONGEST_GAP: Final = 3.0
 """Seconds without a sample; more, and the machine was too busy for a recording."""
 AT_ONCE: Final = 3
@@ -90,7 +89,7 @@ def _watch(run: Run, python: Path, kept: Path, folder: Path) -> str:
     }  # fmt: skip
     command = [
         sys.executable, "-m", "memwarden", "run", "--quiet", "--keep", str(kept), "--interval", f"{INTERVAL}s",
-        "--duration", f"{SECONDS}s", "--memory-limit", str(run.limit_bytes), "--", str(python), str(run.path),
+        "--duration", f"{run.seconds}s", "--memory-limit", str(run.limit_bytes), "--", str(python), str(run.path),
     ]  # fmt: skip
     app = subprocess.Popen(
         command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -100,12 +99,12 @@ def _watch(run: Run, python: Path, kept: Path, folder: Path) -> str:
     client = None
     if run.requests_per_second:
         client = subprocess.Popen(
-            [sys.executable, "-m", "traffic.client", str(port), str(run.requests_per_second), str(SECONDS + 60)],
+            [sys.executable, "-m", "traffic.client", str(port), str(run.requests_per_second), str(run.seconds + 60)],
             cwd=run.path.parent, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
     try:
-        output, _ = app.communicate(timeout=SECONDS + 240)
+        output, _ = app.communicate(timeout=run.seconds + 240)
     except subprocess.TimeoutExpired as error:
         app.send_signal(signal.SIGTERM)
         try:
@@ -124,9 +123,9 @@ def _watch(run: Run, python: Path, kept: Path, folder: Path) -> str:
 
 def _accept(run: Run, recording: Recording) -> None:
     anon = recording.series.get(SeriesKey(MEMORY_ANON))
-    if anon is None or anon.time.size < FEWEST_TICKS:
+    if anon is None or anon.time.size < run.fewest_ticks:
         had = 0 if anon is None else anon.time.size
-        raise Refused(f"{had} ticks, fewer than {FEWEST_TICKS}: did the program end by itself?")
+        raise Refused(f"{had} ticks, fewer than {run.fewest_ticks}: did the program end by itself?")
     gap = float(np.diff(anon.time).max())
     if gap > LONGEST_GAP:
         raise Refused(f"{gap:.1f} s without a sample: the machine was too busy")
@@ -192,7 +191,13 @@ def main() -> int:
     parser.add_argument("--at-once", type=int, default=AT_ONCE, help="runs at a time (default: %(default)s)")
     arguments = parser.parse_args()
     runs = [run for run in wanted(arguments.names) if not run.current()]
-    print(f"corpus: {len(runs)} to record, {SECONDS} s each, {arguments.at_once} at a time", flush=True)
+    # The longest first, so that none of them is left alone at the end.
+    runs.sort(key=lambda run: -run.seconds)
+    minutes = sum(run.seconds for run in runs) / 60 / arguments.at_once
+    print(
+        f"corpus: {len(runs)} to record, {arguments.at_once} at a time: {minutes:.0f} minutes or more",
+        flush=True,
+    )
     refused: list[str] = []
     for version, packages in sorted({(run.interpreter, run.environment) for run in runs}):
         try:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from corpus.labels import Fleet, Program, Replica, environment_file, fleets, programs
+from corpus.labels import SECONDS, Fleet, Program, Replica, environment_file, fleets, programs
 from corpus.sites import Site
 
-SECONDS: Final = 66
 INTERVAL: Final = 0.25
 """Four ticks a second: the shape of 70 minutes at 15 s ticks in a minute; the judge counts in ticks."""
+FEWEST_TICKS: Final = 240
+"""Of a run of SECONDS; of a longer one as many more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,15 @@ class Run:
     interpreter: str
     environment: str
     limit_bytes: int
+    seconds: int
     requests_per_second: float
     sites: tuple[Site, ...]
     labels: tuple[tuple[str, str], ...]
+
+    @property
+    def fewest_ticks(self) -> int:
+        """With fewer a recording is no good."""
+        return FEWEST_TICKS * self.seconds // SECONDS
 
     @property
     def seed(self) -> int:
@@ -49,7 +56,7 @@ class Run:
         for file in files:
             word.update(file.read_bytes().replace(b"  # LEAK", b""))
         settings = (self.load, self.variant, self.interpreter, self.limit_bytes, self.requests_per_second)
-        word.update(repr((settings, SECONDS, INTERVAL, self.seed)).encode())
+        word.update(repr((settings, self.seconds, INTERVAL, self.seed)).encode())
         return word.hexdigest()[:16]
 
     def current(self) -> bool:
@@ -64,7 +71,7 @@ def of_program(program: Program) -> list[Run]:
         Run(
             name=program.name, runtime=program.runtime, path=program.path, target=program.recording(load),
             load=load, variant="", interpreter=program.interpreter, environment=program.environment,
-            limit_bytes=program.limit_bytes, requests_per_second=program.requests_per_second,
+            limit_bytes=program.limit_bytes, seconds=program.seconds, requests_per_second=program.requests_per_second,
             sites=program.sites, labels=(("program", program.name), ("load", load)),
         )
         for load in program.loads
@@ -84,7 +91,7 @@ def _of_replica(fleet: Fleet, replica: Replica) -> Run:
     return Run(
         name=fleet.name, runtime="python", path=fleet.path, target=fleet.recording(replica), load=replica.load,
         variant=replica.variant, interpreter=fleet.interpreter, environment="", limit_bytes=fleet.limit_bytes,
-        requests_per_second=fleet.requests_per_second, sites=fleet.sites if replica.leak else (),
+        seconds=SECONDS, requests_per_second=fleet.requests_per_second, sites=fleet.sites if replica.leak else (),
         labels=tuple(labels.items()),
     )  # fmt: skip
 

@@ -9,7 +9,6 @@ import pytest
 from corpus.errors import LabelError
 from corpus.generated import CASES, make
 from corpus.labels import CORPUS, LOADS, RECORDINGS, SPLITS, Program, fleets, programs, side_of
-from corpus.record import FEWEST_TICKS
 from corpus.runs import Run, of_fleet, of_program
 from corpus.split import assign
 
@@ -107,7 +106,7 @@ def test_recordings_can_be_read_and_hold_what_the_judge_needs(part: int) -> None
             recording = read_recording(stream)
         anon = recording.series[SeriesKey(MEMORY_ANON)]
         origin = json.loads(run.origin.read_text())
-        assert anon.time.size == origin["ticks"] >= FEWEST_TICKS, run.target.name
+        assert anon.time.size == origin["ticks"] >= run.fewest_ticks, run.target.name
         assert recording.limit is not None
         assert recording.limit.bytes == run.limit_bytes
         assert recording.labels["program"] in run.path.name
