@@ -16,7 +16,7 @@ from memwarden.errors import Failed, reason
 from memwarden.supervise.child import Child, ChildSpec
 from memwarden.supervise.confinement import How, Identity, server_identity
 
-READY_SECONDS: Final = 30.0
+READY_SECONDS: Final = 90.0
 _STATUS_LINE: Final = 7
 """Of postmaster.pid, as pg_ctl reads it."""
 LEFTOVERS_SECONDS: Final = 5.0

@@ -17,7 +17,7 @@ from memwarden.terminal.numbers import Numbers, from_verdict
 
 LIMIT: Final = "160MiB"
 SUFFIXES: Final = (".html", ".md", ".json")
-_READY_SECONDS: Final = 30.0
+_READY_SECONDS: Final = 120.0
 _END_SECONDS: Final = 30.0
 _ASK_SECONDS: Final = 1.0
 
@@ -56,7 +56,9 @@ class Shop:
                 raise Failed(f"the demo's shop did not start: {_said(process)}")
             if time.monotonic() > deadline:
                 process.terminate()
-                raise Failed("the demo's shop did not open within 30 s; the machine is too busy, try again")
+                raise Failed(
+                    f"the demo's shop did not open within {_READY_SECONDS:.0f} s; the machine is too busy, try again"
+                )
             time.sleep(0.05)
         visitors = Visitors(int(port_file.read_text()), seed=len(title))
         visitors.start()

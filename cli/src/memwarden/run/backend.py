@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from memwarden.database.server import Server
 
 ENV_DATABASE_URL: Final = "MEMWARDEN_DATABASE_URL"
-READY_SECONDS: Final = 30.0
+READY_SECONDS: Final = 90.0
 SIDECAR_FLUSH_SECONDS: Final = 6.0
 STARTS_AGAIN: Final = 6
 STARTS_SECONDS: Final = 60.0
