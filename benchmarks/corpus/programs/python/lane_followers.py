@@ -8,6 +8,7 @@ from traffic.shape import arrivals, seed
 LANES = 8
 LENGTH = 600.0
 STEP_SECONDS = 0.9
+STEPS = 3
 
 
 class Car:
@@ -25,8 +26,8 @@ class Car:
         """One step, in which it doesn't come nearer than two seconds to the car ahead, if that is still there."""
         in_front = self.ahead is not None and self.ahead.place <= LENGTH
         room = self.ahead.place - self.place if in_front else 1e9
-        self.speed = max(2.0, min(self.wish, self.speed + 1.5, room / 2.0))
-        self.place += self.speed * STEP_SECONDS
+        self.speed = max(2.0, min(self.wish, self.speed + 1.5, room / 2.0))  # LEAK
+        self.place += self.speed * STEP_SECONDS  # LEAK
         self.track.append((self.place, self.speed))  # LEAK
 
     def mean_speed(self):
@@ -57,7 +58,8 @@ def main():
     for number in arrivals(56):
         lane = lanes[number % LANES]
         lane.enter(number, draw)
-        lane.step()
+        for _ in range(STEPS):
+            lane.step()
 
 
 if __name__ == "__main__":
