@@ -1,4 +1,7 @@
-"""Rooms to talk in, over websockets with Tornado: a room shows its last forty texts, and goes when it is empty."""
+"""Rooms to talk in, over websockets with Tornado: a room shows its last forty texts, and goes when it is empty.
+
+While the evening's match is on, more people come.
+"""
 
 import asyncio
 import json
@@ -13,6 +16,7 @@ from traffic.shape import factor, load_name, seed
 
 ROOMS = 60
 SHOWN = 40
+MATCH = (80.0, 125.0)
 WORDS = "well I think that we should meet at noon near the old bridge if the weather is good enough for it".split()
 
 
@@ -71,7 +75,8 @@ async def main():
     server = HTTPServer(Application([(r"/rooms/(\d+)", Member)]))
     server.add_socket(listening)
     while elapsed >= 0:
-        wait = draw.expovariate(4 * factor(load_name(), elapsed, draw))
+        per_second = 12 if MATCH[0] < elapsed < MATCH[1] else 4
+        wait = draw.expovariate(per_second * factor(load_name(), elapsed, draw))
         elapsed += wait
         await asyncio.sleep(wait)
         coming = asyncio.create_task(guest(port, draw))

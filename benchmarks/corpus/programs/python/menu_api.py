@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from traffic.web import port
 
-PAGES = 150
+PAGES = 120
 SHOWN = 400
 LAST = deque(maxlen=SHOWN)
 app = FastAPI()

@@ -37,12 +37,12 @@ def page(title, paragraphs):
 
 @cache_page(PAGE_SECONDS)
 def article(request, number):
-    return HttpResponse(page(f"article {number}", 150 + number % 300))
+    return HttpResponse(page(f"article {number}", 500 + number % 600))
 
 
 @cache_page(PAGE_SECONDS)
 def search(request):
-    return HttpResponse(page(f"found {request.GET['q']}, page {request.GET['page']}", 120))
+    return HttpResponse(page(f"found {request.GET['q']}, page {request.GET['page']}", 400))
 
 
 def comment(request):

@@ -23,9 +23,7 @@ class Shop(BaseHTTPRequestHandler):
         content = f"<h1>{self.path}</h1><p>only <b>{number * 37 % 9000} cents</b></p>".encode() * 20
         self.send_response(200)
         self.send_header("Set-Cookie", f"session={number:032x}; Path=/; HttpOnly")
-        mark = f"{random.getrandbits(6000):x}"
-        self.send_header("Set-Cookie", f"seen={mark}")
-        self.send_header("Set-Cookie", f"variant={number % 7}.{mark[:40]}; Max-Age=864000")
+        self.send_header("Set-Cookie", f"consent={random.getrandbits(14_000):x}")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
@@ -55,7 +53,7 @@ def main():
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     watch = Watch(server.server_port)
-    for _ in arrivals(22):
+    for _ in arrivals(12):
         watch.look(draw.randrange(SHOPS), draw.randrange(10**7))
 
 
