@@ -53,7 +53,7 @@ def main():
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     watch = Watch(server.server_port)
-    for _ in arrivals(12):
+    for _ in arrivals(13):
         watch.look(draw.randrange(SHOPS), draw.randrange(10**7))
 
 
