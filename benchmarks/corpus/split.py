@@ -15,7 +15,7 @@ HEADER = """\
 # Which programs a judge may be tuned on (train) and which it is only scored on (test). By program, never by run; a leak
 # and its repair stay together. Written by `python -m corpus.split`, which never moves what is here.
 # What was scored and then looked at is training from then on: the first test half since 2026-11-21, since 2026-11-22
-# all 207 programs that there were at noon. What they scored unseen is in docs/design/20261121-judge.md.
+# all 239 programs that there were in the afternoon. What they scored unseen is in docs/design/20261121-judge.md.
 # A part of test has a name of its own, such as test_20261122c: programs that were written at the same time.
 """
 
