@@ -32,12 +32,13 @@ def last(recording: Recording) -> Verdict:
 def with_threads(
     every: float,
     each_bytes: float,
-    until: float = TICKS,
+    until: float | None = None,
     otherwise_bytes: float = 0.0,
     limit_bytes: float = 600 * MB,
+    ticks: int = TICKS,
 ) -> Recording:
     """A new thread each so many ticks, which brings so much; and so many bytes a tick beside."""
-    starts = np.arange(10.0, until, every)
+    starts = np.arange(10.0, until or ticks, every)
 
     def brought(tick: FloatArray) -> FloatArray:
         return each_bytes * (np.searchsorted(starts, tick + 1) - np.searchsorted(starts, tick)).astype(float)
@@ -47,7 +48,7 @@ def with_threads(
         SyntheticSite("keep", constant(otherwise_bytes), for_ever),
     ]
     process = SyntheticProcess(sites, threads=lambda tick: 2.0 + np.searchsorted(starts, tick))
-    return record(Shape([process], limit_bytes=limit_bytes), TICKS, 3)
+    return record(Shape([process], limit_bytes=limit_bytes), ticks, 3)
 
 
 def test_a_pool_that_starts_one_thread_after_another_is_no_leak() -> None:
@@ -63,6 +64,12 @@ def test_threads_without_end_are_a_leak() -> None:
 
 def test_a_pool_that_the_limit_has_no_room_for_is_no_excuse() -> None:
     assert last(with_threads(every=8, each_bytes=6 * MB, limit_bytes=300 * MB)).kind is Kind.LEAKING
+
+
+def test_threads_that_come_for_hours_are_no_pool_that_starts() -> None:
+    slowly = with_threads(every=13, each_bytes=3 * MB, ticks=520)
+    assert [one.kind for one in replay(slowly) if one.at - slowly.started < 280].count(Kind.LEAKING) == 0
+    assert last(slowly).kind is Kind.LEAKING
 
 
 def test_what_grows_on_without_new_threads_is_a_leak() -> None:

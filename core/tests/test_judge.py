@@ -251,6 +251,18 @@ def test_a_program_that_started_just_now_warms_up() -> None:
     assert verdict.kind is Kind.WARMING_UP
 
 
+def test_of_memory_that_rose_as_by_chance_it_is_not_said_that_it_stays() -> None:
+    seconds = EPOCH + np.arange(240.0)
+    # Few steps, of all sizes, at any moment: a drift of 2 to 3 standard errors.
+    steps = np.zeros(240)
+    steps[[20, 47, 61, 112, 118, 160, 171, 230]] = np.array([1, 6, 0.5, 3, 0.3, 5, 0.4, 2]) * MB
+    verdict = judge(bare(seconds, 40 * MB + np.cumsum(steps), (process(),)), now=EPOCH + 240)
+    assert verdict.kind is Kind.HEALTHY
+    assert "memory is at 5" in verdict.headline
+    assert "chance may have done it" in verdict.headline
+    assert verdict.confidence < 0.9
+
+
 def test_silence_is_unknown() -> None:
     seconds = EPOCH + np.arange(100.0)
     verdict = judge(bare(seconds, np.full(100, 5e7), (process(),)), now=EPOCH + 200)

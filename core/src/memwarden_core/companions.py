@@ -2,8 +2,8 @@
 
 None of them alone makes a leak, and none but new threads excuses one. With threads it is as with processes, which
 count only with what they grow by after their own start: what a new one brings is not growth. A pool ends somewhere;
-threads without end are a leak themselves, so beyond `pool_threads` more they are no excuse, nor where a pool of so many
-would not fit below the limit.
+threads without end are a leak themselves, so beyond `pool_threads` more they are no excuse, nor after `pool_ticks`, nor
+where a pool of so many would not fit below the limit.
 """
 
 import math
@@ -79,6 +79,8 @@ def explained(first: FloatArray, second: FloatArray) -> float:
 def _new_threads(
     recording: Recording, growth: Growth, now: float, settings: JudgeSettings
 ) -> NewThreads | None:
+    if growth.trend.span > settings.pool_ticks * max(recording.interval, 1e-3):
+        return None
     more = _more(recording, PROCESS_THREAD_COUNT, growth, settings)
     if not settings.crew_threads <= more <= settings.pool_threads:
         return None

@@ -53,15 +53,15 @@ def classed(kind: Kind, attributed: bool, kept: bool) -> str:
 def strength(kind: Kind, found: Sequence[Gate]) -> float:
     """How clearly the gates speak for it, 0 to 1.
 
-    Leaking, Growing: the mean margin of what was passed. Healthy: how far drift is from its threshold, and how long was
-    watched. Slowing: how far the pace at the end has fallen below what is still called a line.
+    Leaking, Growing: the mean margin of what was passed. Healthy: how far drift is from its threshold, times how long
+    was watched: next to the threshold a long look says nothing. Slowing: how far the pace at the end has fallen below
+    what is still called a line.
     """
     gates = {gate.name: gate for gate in found}
     if kind is Kind.HEALTHY:
         near = _over_threshold(gates.get("drift"), 1.0)
-        return 0.5 * (1 - min(1.0, max(0.0, near))) + 0.5 * min(
-            1.0, _over_threshold(gates.get("watched"), 0.0) / _LONG
-        )
+        watched = min(1.0, _over_threshold(gates.get("watched"), 0.0) / _LONG)
+        return (1 - min(1.0, max(0.0, near))) * watched
     if kind in (Kind.CACHE_FILLING, Kind.FRAGMENTED):
         return 1 - min(1.0, max(0.0, _over_threshold(gates.get("not-slowing"), 1.0)))
     margins = [margin(gates[name]) for name in _DECISIVE if name in gates and gates[name].passed]

@@ -134,7 +134,9 @@ class JudgeSettings:
     crew_threads: int = 8
     """So many new threads, with memory in step, are a pool that starts …"""
     pool_threads: int = 64
-    """… up to so many. More are none: threads without end are a leak themselves."""
+    """… up to so many. More are none: threads without end are a leak themselves …"""
+    pool_ticks: int = 300
+    """… and so are threads that come for longer than this, however few."""
     load_rise: float = 0.2
     """CPU time and allocation rate must rise by so much to count as a reason."""
     load_correlation: float = 0.8

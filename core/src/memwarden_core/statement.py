@@ -20,6 +20,11 @@ _NAMES = {
     Kind.UNKNOWN: "UNKNOWN",
 }
 
+_WORTH_A_WORD = 0.1
+"""What has risen by more than this share of all does not stay where it is …"""
+_LIKELY = 2.0
+"""… if chance makes a drift so clear (t) less than once in forty times, and it did not stay for the last half."""
+
 
 def place(site: Site) -> str:
     """A site in few words: "shop/cache.py:41 remember()"."""
@@ -83,6 +88,12 @@ def _steady(findings: Findings, now: float) -> str:
     allowed = max(1.5 * float(np.ptp(third)), 0.03 * now)
     spreads = np.maximum.accumulate(lows.value[::-1]) - np.minimum.accumulate(lows.value[::-1])
     count = max(4, int(np.searchsorted(spreads, allowed, side="right")))
+    rose = float(np.median(lows.value[-3:]) - np.median(lows.value[:3]))
+    if 2 * count < size and growth.trend.drift_t >= _LIKELY and rose > _WORTH_A_WORD * now:
+        return (
+            f"memory is at {amount(now)}, {amount(rose)} more than {duration(growth.trend.span)} ago; "
+            "chance may have done it"
+        )
     spread = float(np.ptp(lows.value[-count:])) / 2
     span = float(lows.time[-1] - lows.time[-count]) + lows.window_seconds
     return f"memory stays at {amount(now)} (floor ±{amount(max(spread, 1e5))} over {duration(span)})"
