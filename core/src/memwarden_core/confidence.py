@@ -19,12 +19,12 @@ _LONG: Final = 8
 """Watched for so many times the warm-up counts as long."""
 
 LINES: Final[Mapping[str, tuple[float, float]]] = {
-    "growing": (1.86, 0.59),  # worth 110.1 runs, 91 % right
-    "healthy": (0.39, 5.02),  # worth 146.4 runs, 90 % right
-    "leak that is kept": (2.49, 0.35),  # worth 1.8 runs, 100 % right
-    "leak with a site": (2.89, 0.82),  # worth 57.3 runs, 98 % right
-    "leak without a site": (2.78, 0.71),  # worth 11.3 runs, 99 % right
-    "slowing": (0.35, -0.36),  # worth 23.1 runs, 52 % right
+    "growing": (1.60, 0.54),  # worth 127.0 runs, 89 % right
+    "healthy": (1.77, 3.45),  # worth 201.8 runs, 90 % right
+    "leak that is kept": (2.40, 0.24),  # worth 4.5 runs, 95 % right
+    "leak with a site": (2.80, 0.85),  # worth 93.1 runs, 98 % right
+    "leak without a site": (2.51, 0.42),  # worth 18.8 runs, 95 % right
+    "slowing": (0.34, -0.29),  # worth 32.8 runs, 53 % right
 }
 """Class → log-odds at strength 0, and what strength 1 adds."""
 LEAST, MOST = 0.5, 0.98
