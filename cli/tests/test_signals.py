@@ -3,11 +3,15 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 QUICK = ("--interval", "200ms", "--quiet")
 EARS = """
@@ -64,6 +68,22 @@ def test_a_pause_of_the_command_itself_is_no_signal(clean: Any) -> None:
     run.stdin.flush()
     result = clean.finish(run)
     assert (result.code, result.err) == (3, "")
+
+
+@pytest.mark.parametrize("alarm", ["signal.alarm(1)", "os.kill(os.getpid(), signal.SIGALRM)"])
+def test_an_alarm_that_is_not_our_own_ends_the_command_as_ever(alarm: str) -> None:
+    before, later = (alarm, "") if "getpid" not in alarm else ("", alarm)
+    listening = f"""
+        import os, signal
+        from memwarden.supervise.mailbox import Mailbox
+        {before}  # as by whoever started us
+        with Mailbox() as mailbox:
+            assert mailbox.take(0.01) is None
+            {later}
+            assert mailbox.take(60) is None
+    """
+    ended = subprocess.run([sys.executable, "-c", textwrap.dedent(listening)], timeout=50, check=False)
+    assert ended.returncode == -signal.SIGALRM
 
 
 def test_a_signal_before_the_start_starts_nothing(clean: Any, eventually: Callable[..., Any]) -> None:

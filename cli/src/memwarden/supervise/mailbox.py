@@ -6,6 +6,7 @@ the app by itself, isn't given to it twice. What was ignored when we were starte
 nothing of ours; it is passed on all the same, since the app may have changed its mind.
 """
 
+import math
 import signal
 import time
 from collections.abc import Iterable
@@ -25,7 +26,10 @@ HEARD: Final = (
 _TIME_OVER: Final = signal.SIGALRM
 """From our own timer. `sigtimedwait` has a time of its own, and returns a signal that nobody sent where the process was
 stopped until that time was over (CPython up to 3.14 reads what the kernel did not write)."""
+_AWAITED: Final = (*HEARD, _TIME_OVER)
 SI_KERNEL: Final = 0x80
+_LEAST_SECONDS: Final = 1e-6
+"""Zero would take the timer away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +45,21 @@ class Mailbox:
     def __init__(self) -> None:
         self.mask: frozenset[int] = frozenset()
         self._ignored: frozenset[int] = frozenset()
+        self._alarm_at = math.inf
+        """When an alarm rings that was set before we were started: `alarm` and `exec` are a time limit."""
 
     def __enter__(self) -> "Mailbox":
         if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
             # Inherited from a careless parent: the kernel would throw exit codes away.
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._ignored = frozenset(number for number in HEARD if signal.getsignal(number) is signal.SIG_IGN)
-        self.mask = frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, (*HEARD, _TIME_OVER)))
+        if (rings_in := signal.getitimer(signal.ITIMER_REAL)[0]) > 0:
+            self._alarm_at = time.monotonic() + rings_in
+        self.mask = frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED))
         return self
 
     def __exit__(self, *_: object) -> None:
-        while signal.sigtimedwait((*HEARD, _TIME_OVER), 0) is not None:
+        while signal.sigtimedwait(_AWAITED, 0) is not None:
             pass  # what is still waiting would strike when the mask is lifted
         signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
 
@@ -60,10 +68,15 @@ class Mailbox:
         if timeout_seconds <= 0:
             info = signal.sigtimedwait(HEARD, 0)
         else:
-            signal.setitimer(signal.ITIMER_REAL, timeout_seconds)
-            info = signal.sigwaitinfo((*HEARD, _TIME_OVER))
+            left = max(self._alarm_at - time.monotonic(), _LEAST_SECONDS)
+            signal.setitimer(signal.ITIMER_REAL, min(timeout_seconds, left))
+            info = signal.sigwaitinfo(_AWAITED)
             signal.setitimer(signal.ITIMER_REAL, 0)
-        if info is None or info.si_signo == _TIME_OVER:
+        if info is None:
+            return None
+        if info.si_signo == _TIME_OVER:
+            if info.si_code != SI_KERNEL or time.monotonic() >= self._alarm_at:
+                self.stop_like_default(_TIME_OVER)  # it was not our timer
             return None
         return Received(signal.Signals(info.si_signo), from_terminal=info.si_code == SI_KERNEL)
 
