@@ -69,7 +69,7 @@ def gates(
     found += [_no_known_bound(findings), _no_life_before(findings), _no_new_threads(findings)]
     found.append(_load(findings))
     found += sites
-    found.append(_strong_drift(growth, attributed, allowed_chance, settings))
+    found.append(_strong_drift(growth, proven(findings, growth, attributed, settings), allowed_chance, settings))
     is_known = known.site if attributed else known.signal
     found.append(_lasting(findings, growth, attributed, known_since, is_known, settings))
     return tuple(found)
@@ -272,28 +272,33 @@ def _explain(explained: float | None, leads: bool, name: str, settings: JudgeSet
     return Gate("sites-explain", ok, explained, settings.site_share, "ratio", text)
 
 
-def chance(growth: Growth, attributed: bool) -> float:
+def proven(findings: Findings, growth: Growth, attributed: bool, settings: JudgeSettings) -> bool:
+    """Whether this growth is more than an allocator's wandering: sites explain it, or it has gone on for very long."""
+    return attributed or _went_on(growth) >= settings.long_ticks * findings.interval
+
+
+def chance(growth: Growth, is_proven: bool) -> float:
     """P that floors without drift rise as clearly: one-sided, of the t that `strong-drift` asks for.
 
-    Where sites explain the growth, the sign test may say it too: bursts of all sizes make a poor t, and are no chance.
+    Where the growth is `proven`, the sign test may say it too: bursts of all sizes make a poor t, and are no chance.
     """
-    value, degrees = _certainty(growth, attributed)
+    value, degrees = _certainty(growth, is_proven)
     by_size = tail(value, degrees)
-    return min(by_size, growth.trend.sign_chance) if attributed else by_size
+    return min(by_size, growth.trend.sign_chance) if is_proven else by_size
 
 
-def _certainty(growth: Growth, attributed: bool) -> tuple[float, int]:
+def _certainty(growth: Growth, is_proven: bool) -> tuple[float, int]:
     """(t, its degrees of freedom)."""
     t = growth.trend
-    if attributed or t.drift_t <= t.walk_t:
+    if is_proven or t.drift_t <= t.walk_t:
         return t.drift_t, t.points - 2
     return t.walk_t, WALK_BLOCKS - 2
 
 
-def _strong_drift(growth: Growth, attributed: bool, allowed_chance: float, settings: JudgeSettings) -> Gate:
-    value, degrees = _certainty(growth, attributed)
-    needed = settings.drift_t_leak if attributed else settings.walk_t_unattributed
-    found = chance(growth, attributed)
+def _strong_drift(growth: Growth, is_proven: bool, allowed_chance: float, settings: JudgeSettings) -> Gate:
+    value, degrees = _certainty(growth, is_proven)
+    needed = settings.drift_t_leak if is_proven else settings.walk_t_unattributed
+    found = chance(growth, is_proven)
     ok = found <= tail(needed, degrees)
     rare = found <= allowed_chance
     if ok and not rare:
@@ -320,7 +325,8 @@ def lasting_needed(findings: Findings, growth: Growth, attributed: bool, setting
     left = time_left(findings, growth)
     if left is not None and left <= settings.soon_seconds:
         promised = settings.slowness * settings.found_within_seconds(interval)
-        in_time = promised * (1 - settings.warm_up_share) - settings.overhead_ticks * interval
+        # Judgements that agree take their share of that time as well.
+        in_time = (promised * (1 - settings.warm_up_share) - settings.overhead_ticks * interval) / (1 + settings.confirm_share)
         most = min(most, in_time)
         if attributed:
             # Caches fill in seconds, not in ticks: fewer slow ticks are as much patience; floors need some.
@@ -354,14 +360,18 @@ def _lasting(
     needed = lasting_needed(findings, growth, attributed, settings)
     if is_known:
         needed *= settings.known_share
-    # Floors lie up to one window inside the span that was watched.
-    went_on = growth.trend.span + growth.floors.window_seconds
+    went_on = _went_on(growth)
     if known_since is not None:
         went_on = max(went_on, float(growth.floors.time[-1]) - known_since)
     ok = went_on >= needed
     why = ", no more as it is a leak known before" if is_known else ""
     text = f"it has grown for {duration(went_on)}; {duration(needed)} are needed{why}"
     return Gate("lasting", ok, went_on, needed, "s", text)
+
+
+def _went_on(growth: Growth) -> float:
+    """Seconds; floors lie up to one window inside the span that was watched."""
+    return growth.trend.span + growth.floors.window_seconds
 
 
 def _finite(value: float) -> float:

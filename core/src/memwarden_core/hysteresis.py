@@ -30,17 +30,17 @@ def decide(
     raw: Classification,
     findings: Findings,
     previous: Sequence[Verdict],
+    needed: float,
     agreed_before: bool,
     settings: JudgeSettings,
 ) -> Decision:
     """The verdict in the light of those before.
 
-    `agreed_before`: whether the same recording, judged `confirm_ticks` earlier without any history, was a
-    leak too; it stands in for history where there is none.
+    `needed`: seconds for which judgements must have agreed on a leak (`confirming`). `agreed_before`: whether the same
+    recording, judged so much earlier without any history, was a leak too; it stands in for history where there is none.
     """
     last = previous[-1] if previous else None
-    agreed = _agreed_seconds(raw, findings, last, agreed_before, settings)
-    needed = settings.confirm_ticks * findings.interval
+    agreed = _agreed_seconds(raw, findings, last, needed if agreed_before else 0.0)
     confirmed = agreed is not None and agreed >= needed - 1e-6
     gate = _gate(agreed, needed, confirmed)
     if last is not None and last.kind is Kind.LEAKING:
@@ -76,6 +76,12 @@ def _kept_notice(
     return None
 
 
+def confirming(found: Sequence[Gate], interval: float, settings: JudgeSettings) -> float:
+    """Seconds for which judgements must agree before `Leaking` is said: a share of what the growth had to last."""
+    lasting = next((gate.threshold for gate in found if gate.name == "lasting" and gate.threshold), 0.0)
+    return max(settings.confirm_ticks * interval, settings.confirm_share * lasting)
+
+
 def has_agreement(verdict: Verdict) -> bool:
     """Whether a verdict tells for how long judgements had agreed; one kept without gates does not."""
     return any(gate.name == "confirmed" for gate in verdict.gates)
@@ -85,14 +91,13 @@ def _agreed_seconds(
     raw: Classification,
     findings: Findings,
     last: Verdict | None,
-    agreed_before: bool,
-    settings: JudgeSettings,
+    agreed_before: float,
 ) -> float | None:
     """For how long judgements have agreed on a leak; None where this one doesn't say leak."""
     if raw.kind is not Kind.LEAKING:
         return None
     if last is None or not has_agreement(last):
-        return settings.confirm_ticks * findings.interval if agreed_before else 0.0
+        return agreed_before
     earlier = next((gate.value for gate in last.gates if gate.name == "confirmed"), None)
     return 0.0 if earlier is None else earlier + (findings.at - last.at)
 

@@ -16,8 +16,8 @@ from memwarden_core.confidence import confidence
 from memwarden_core.examination import Findings, examine
 from memwarden_core.fingerprint import site_fingerprint, unattributed_fingerprint
 from memwarden_core.forecast import forecast
-from memwarden_core.gates import Known, chance, gates
-from memwarden_core.hysteresis import Decision, decide, has_agreement
+from memwarden_core.gates import Known, chance, gates, proven
+from memwarden_core.hysteresis import Decision, confirming, decide, has_agreement
 from memwarden_core.recording import Recording
 from memwarden_core.settings import JudgeSettings
 from memwarden_core.statement import cause, headline
@@ -53,18 +53,20 @@ def judge(
     is_known = _known(recording, findings, known)
     found = gates(findings, settings, allowed_chance, known_since, is_known)
     raw = classify(findings, found, settings)
+    needed = confirming(found, findings.interval, settings)
     agreed = False
     if raw.kind is Kind.LEAKING and not any(has_agreement(verdict) for verdict in earlier):
-        agreed = _leaked_before(recording, findings, is_known, settings)
-    decision = decide(raw, findings, earlier, agreed, settings)
+        agreed = _leaked_before(recording, findings, needed, is_known, settings)
+    decision = decide(raw, findings, earlier, needed, agreed, settings)
     return _Composer(recording, findings, (*found, decision.confirmed), raw, decision, settings).verdict(
         earlier[-1] if earlier else None, utc_offset_seconds
     )
 
 
-def _leaked_before(recording: Recording, findings: Findings, known: Known, settings: JudgeSettings) -> bool:
-    moment = findings.memory.time[-1] - settings.confirm_ticks * findings.interval
-    before = examine(recording, float(moment), settings)
+def _leaked_before(
+    recording: Recording, findings: Findings, seconds: float, known: Known, settings: JudgeSettings
+) -> bool:
+    before = examine(recording, float(findings.memory.time[-1]) - seconds, settings)
     return classify(before, gates(before, settings, known=known), settings).kind is Kind.LEAKING
 
 
@@ -115,7 +117,9 @@ class _Composer:
         at_risk = self._at_risk(ahead)
         named = sites[0] if sites and attributed else None
         sure = confidence(kind, self.gates, attributed, kept is not None)
-        by_chance = chance(growth, self.raw.attributed) if growth is not None else 1.0
+        by_chance = 1.0
+        if growth is not None:
+            by_chance = chance(growth, proven(findings, growth, self.raw.attributed, self.settings))
         told = cause(kind, findings, attributed and kept is None, findings.attribution)
         return Verdict(
             at=findings.at,

@@ -41,18 +41,18 @@ class JudgeSettings:
     never convicted."""
     lasting_unattributed_ticks: int = 80
     """Growth that no site explains must go on longer: C libraries have caches and arenas too."""
-    patience: float = 0.10
+    patience: float = 0.5
     """Growth must have gone on for this share of the time that it would take to the limit: a cache that fills for a
     while is told from a leak by waiting, and waiting costs that share of what is left."""
     calm_ticks: int = 85
     """… and for so long in any case, where the limit leaves time: a load of all data at the start is done by then."""
     haste: float = 0.5
     """… it leaves none where that is more than this share of what is left."""
-    patient_ticks: int = 165
-    """… but no longer than this, also where no limit is known (under three minutes of one-second ticks)."""
+    patient_ticks: int = 350
+    """… but no longer than this, also where no limit is known (an hour and a half of 15-second ticks)."""
     calm_before_ticks: int = 90
     """After so long without growth `calm_ticks` are patience enough: caches fill from the start on."""
-    least_patience: float = 0.03
+    least_patience: float = 0.05
     """… unless that is below this share of it: what needs days to the limit is not called a leak after minutes."""
     known_share: float = 1 / 3
     """Growth that is a leak known of this workload must last this share of all that: it has been waited for before."""
@@ -64,7 +64,11 @@ class JudgeSettings:
     """What is spent of that on starting, windows, a second judgement and the judge's own rhythm; `warm_up_share` of it
     may go to warm-up before."""
     confirm_ticks: int = 4
-    """A second judgement, so many ticks later, must agree before `Leaking` is said."""
+    """A second judgement, so many ticks later, must agree before `Leaking` is said …"""
+    confirm_share: float = 0.2
+    """… and all of them for this share of what the growth had to last: who waits for long is not decided by a moment."""
+    long_ticks: int = 300
+    """Growth that went on for so long needs no more certainty without a site than with one: allocators have settled."""
     stop_ticks: int = 30
     """`Leaking` is withdrawn after so many ticks without growth. So long a cache that became full still explains what
     grew until then."""
