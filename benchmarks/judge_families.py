@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--interval", type=float, default=1.0, help="seconds a tick")
     parser.add_argument("--only", default="", help="families whose name has this in it")
     parser.add_argument("--sensitivity", choices=tuple(map(str, Sensitivity)), default="normal")
+    parser.add_argument("--ticks", type=int, help="of each run (as many as its family has)")
     chosen = parser.parse_args()
     settings = JudgeSettings.of(Sensitivity(chosen.sensitivity))
     print(
@@ -62,7 +63,9 @@ def main() -> None:
     for family in FAMILIES:
         if chosen.only not in family.name:
             continue
-        result = score(family.name, range(chosen.seeds), chosen.interval, settings=settings)
+        result = score(
+            family.name, range(chosen.seeds), chosen.interval, settings=settings, ticks=chosen.ticks
+        )
         slowest = max(slowest, result.slowest)
         print(row(family, result, 1000 * result.seconds / max(1, result.judgements)), flush=True)
     print(f"slowest judgement: {1000 * slowest:.0f} ms")

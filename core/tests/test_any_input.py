@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from eager import judge
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from memwarden_core import gates
-from memwarden_core.judge import judge
 from memwarden_core.recording import FloatArray, MemoryLimit, ProcessInfo, Recording, Series, SeriesKey
 from memwarden_core.signals import (
     CPU_TIME,

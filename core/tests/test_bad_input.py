@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from eager import judge, replay
 
-from memwarden_core.judge import judge
 from memwarden_core.recording import FloatArray, MemoryLimit, ProcessInfo, Recording, Series, SeriesKey
-from memwarden_core.replay import replay
 from memwarden_core.signals import CPU_TIME, HEAP_ALLOCATED, MEMORY_ANON, PROCESS_MEMORY_ANON
 from memwarden_core.synthetic import (
     EPOCH,

@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from eager import judge, replay
 
-from memwarden_core.judge import judge
 from memwarden_core.recording import FloatArray, Recording, Series, SeriesKey
-from memwarden_core.replay import replay
 from memwarden_core.signals import (
     CACHE_BOUND,
     CACHE_BOUND_AGE,

@@ -1,9 +1,9 @@
 """A leak in bursts of very different sizes is as certain as one in a line."""
 
 import numpy as np
+from eager import replay
 
 from memwarden_core.recording import FloatArray
-from memwarden_core.replay import replay
 from memwarden_core.settings import JudgeSettings
 from memwarden_core.synthetic import (
     MB,

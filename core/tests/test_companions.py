@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from eager import replay
 
 from memwarden_core.recording import FloatArray, Recording, Series, SeriesKey
-from memwarden_core.replay import replay
 from memwarden_core.signals import CONTAINER_ENTRIES, PROCESS_FD_COUNT
 from memwarden_core.synthetic import (
     EPOCH,

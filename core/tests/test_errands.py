@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
+from eager import replay
 
 from memwarden_core.examination import examine
 from memwarden_core.recording import Recording
-from memwarden_core.replay import replay
 from memwarden_core.settings import JudgeSettings
 from memwarden_core.synthetic import MB, Shape, SyntheticProcess, SyntheticSite, constant, for_ever, record
 from memwarden_core.verdict import Kind

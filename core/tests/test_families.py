@@ -1,25 +1,27 @@
 """Generated runs of every family, judged over and over as the collector does; figures in docs/design.
 
 A healthy run is wrong if `Leaking` was said at any moment of it. Eight runs a family at 1 s ticks, one at
-15 s, on two processes; `benchmarks/judge_families.py` has more runs, judges more often and prints more.
+15 s, on two processes, with high sensitivity: runs so short say nothing of who waits longer (test_patience.py does).
+`benchmarks/judge_families.py` has more runs, judges more often and prints more.
 """
 
 import multiprocessing
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import replace
 
 import pytest
+from eager import EAGER
 
 from memwarden_core.families import FAMILIES, Family
 from memwarden_core.scoring import Score, score
-from memwarden_core.settings import JudgeSettings
 
 LEAKS = [family for family in FAMILIES if family.leak]
 HEALTHY = [family for family in FAMILIES if not family.leak and not family.undecidable]
 INTERVALS = {1.0: range(8), 15.0: range(100, 101)}
 # The forecast says nothing about the kind of a verdict, and takes half the time of a leak's.
-SETTINGS = JudgeSettings(bootstrap_rounds=10)
+SETTINGS = replace(EAGER, bootstrap_rounds=10)
 Key = tuple[str, float]
 
 

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from eager import judge
 
 from memwarden_core.discovery import false_discovery_bound, needed_alone, tail
 from memwarden_core.fleet import FleetVerdict, Pattern, Replica, judge_fleet, stouffer
-from memwarden_core.judge import judge
 from memwarden_core.recording import FloatArray
 from memwarden_core.settings import JudgeSettings
 from memwarden_core.synthetic import MB, Shape, SyntheticProcess, SyntheticSite, constant, for_ever, record

@@ -1,7 +1,8 @@
 """What the life before says of this one: growth up to where it came to rest is expected, and no further."""
 
+from eager import replay
+
 from memwarden_core.recording import Recording
-from memwarden_core.replay import replay
 from memwarden_core.synthetic import MB, Shape, SyntheticProcess, SyntheticSite, constant, for_ever, record
 from memwarden_core.verdict import Kind, Verdict
 

@@ -1,9 +1,9 @@
 """More work explains more memory only where memory follows the work, not where both merely rise."""
 
 import numpy as np
+from eager import replay
 
 from memwarden_core.recording import FloatArray
-from memwarden_core.replay import replay
 from memwarden_core.synthetic import (
     MB,
     RateOf,

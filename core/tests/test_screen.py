@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from eager import judge
 
 from memwarden_core.families import FAMILIES
-from memwarden_core.judge import judge
 from memwarden_core.recording import FloatArray, Recording
 from memwarden_core.screen import screen
 from memwarden_core.settings import JudgeSettings

@@ -1,13 +1,14 @@
 """Three minutes of one-second ticks and three days of fifteen-second ticks: the same shape has the same verdict."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from memwarden_core.recording import FloatArray
 from memwarden_core.replay import replay
-from memwarden_core.settings import JudgeSettings
+from memwarden_core.settings import JudgeSettings, Sensitivity
 from memwarden_core.synthetic import (
     MB,
     DeathOf,
@@ -22,17 +23,20 @@ from memwarden_core.synthetic import (
 )
 from memwarden_core.verdict import Kind, Verdict
 
-SPANS = {"three minutes": (180, 1.0), "three days": (17_500, 15.0)}
-"""Ticks, and seconds between two."""
+SPANS = {
+    "three minutes": (180, 1.0, Sensitivity.HIGH),
+    "three days": (17_500, 15.0, Sensitivity.NORMAL),
+}
+"""Ticks, seconds between two, and what `memwarden run` and a collector take for usual."""
 LOOKS = 12
-SETTINGS = JudgeSettings(bootstrap_rounds=10)
 
 
 def judged(span: str, shape: Callable[[int], Shape], seed: int) -> list[Verdict]:
     """From the start to the end, each with the one before it."""
-    ticks, interval = SPANS[span]
+    ticks, interval, sensitivity = SPANS[span]
+    settings = replace(JudgeSettings.of(sensitivity), bootstrap_rounds=10)
     recording = record(shape(ticks), ticks, seed, interval, profile_ticks=ticks // 36)
-    return list(replay(recording, every_ticks=ticks / LOOKS, settings=SETTINGS))
+    return list(replay(recording, every_ticks=ticks / LOOKS, settings=settings))
 
 
 def service(*sites: SyntheticSite, **options: object) -> Shape:

@@ -1,9 +1,9 @@
 """Growth that slows as the program gets less done is no cache; growth that slows by work too is one."""
 
 import numpy as np
+from eager import replay
 
 from memwarden_core.recording import FloatArray, Recording
-from memwarden_core.replay import replay
 from memwarden_core.synthetic import (
     MB,
     RateOf,

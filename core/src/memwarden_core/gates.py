@@ -69,7 +69,9 @@ def gates(
     found += [_no_known_bound(findings), _no_life_before(findings), _no_new_threads(findings)]
     found.append(_load(findings))
     found += sites
-    found.append(_strong_drift(growth, proven(findings, growth, attributed, settings), allowed_chance, settings))
+    found.append(
+        _strong_drift(growth, proven(findings, growth, attributed, settings), allowed_chance, settings)
+    )
     is_known = known.site if attributed else known.signal
     found.append(_lasting(findings, growth, attributed, known_since, is_known, settings))
     return tuple(found)
@@ -165,7 +167,9 @@ def _shape_gates(findings: Findings, growth: Growth, attributed: bool, settings:
     needed = settings.still_growing if attributed else settings.still_growing_unattributed
     slower = findings.slower
     s = growth.shape if slower is None else slower.shape
-    slows = s.slows(settings)
+    is_long = _is_long(findings, growth, settings)
+    slowing = settings.long_slowing_ratio if is_long else settings.slowing_ratio
+    slows = s.slows(settings, slowing)
     ratio = min(s.late_over_early, 9.0)
     return [
         Gate(
@@ -173,7 +177,7 @@ def _shape_gates(findings: Findings, growth: Growth, attributed: bool, settings:
             f"in the last third memory grew at {percent(ratio)} of the pace of the first third",
         ),
         Gate(
-            "not-slowing", not slows, s.end_over_start, settings.slowing_ratio, "ratio",
+            "not-slowing", not slows, s.end_over_start, slowing, "ratio",
             f"growth slows as a filling cache does: a curve towards {amount(s.bound)} fits better than a line"
             if slows
             else "growth does not slow towards a bound"
@@ -274,7 +278,7 @@ def _explain(explained: float | None, leads: bool, name: str, settings: JudgeSet
 
 def proven(findings: Findings, growth: Growth, attributed: bool, settings: JudgeSettings) -> bool:
     """Whether this growth is more than an allocator's wandering: sites explain it, or it has gone on for very long."""
-    return attributed or _went_on(growth) >= settings.long_ticks * findings.interval
+    return attributed or _is_long(findings, growth, settings)
 
 
 def chance(growth: Growth, is_proven: bool) -> float:
@@ -323,18 +327,20 @@ def lasting_needed(findings: Findings, growth: Growth, attributed: bool, setting
     if attributed and _calm_before(findings, growth) >= settings.calm_before_ticks * interval:
         most = settings.calm_ticks * interval
     left = time_left(findings, growth)
+    reserve = settings.least_patience * left if left is not None else 0.0
     if left is not None and left <= settings.soon_seconds:
         promised = settings.slowness * settings.found_within_seconds(interval)
         # Judgements that agree take their share of that time as well.
-        in_time = (promised * (1 - settings.warm_up_share) - settings.overhead_ticks * interval) / (1 + settings.confirm_share)
-        most = min(most, in_time)
+        in_time = promised * (1 - settings.warm_up_share) - settings.overhead_ticks * interval
+        in_time /= 1 + settings.confirm_share
+        most, reserve = min(most, in_time), min(reserve, in_time)
         if attributed:
             # Caches fill in seconds, not in ticks: fewer slow ticks are as much patience; floors need some.
             least = min(least, max(in_time, settings.min_windows * settings.window_ticks * interval))
     if left is None:
         return max(least, most)
     hurried = min(settings.calm_ticks * interval, settings.haste * left)
-    return max(least, min(most, max(settings.patience * left, hurried)), settings.least_patience * left)
+    return max(least, min(most, max(settings.patience * left, hurried)), reserve)
 
 
 def _calm_before(findings: Findings, growth: Growth) -> float:
@@ -367,6 +373,10 @@ def _lasting(
     why = ", no more as it is a leak known before" if is_known else ""
     text = f"it has grown for {duration(went_on)}; {duration(needed)} are needed{why}"
     return Gate("lasting", ok, went_on, needed, "s", text)
+
+
+def _is_long(findings: Findings, growth: Growth, settings: JudgeSettings) -> bool:
+    return _went_on(growth) >= settings.long_ticks * findings.interval
 
 
 def _went_on(growth: Growth) -> float:

@@ -42,13 +42,15 @@ def score(
     interval: float = 1.0,
     every_ticks: float = 5.0,
     settings: JudgeSettings = DEFAULT_SETTINGS,
+    ticks: int | None = None,
 ) -> Score:
-    """Record and judge one run a seed, each verdict with the one before it, from the start to the end."""
+    """Record and judge one run a seed, each verdict with the one before it, from the start to the end: after `ticks`,
+    or as long as the family's runs are."""
     family = family_named(name)
     result = Score()
     for seed in seeds:
         shape = family.shape(np.random.default_rng(seed + 1000))
-        recording = record(shape, family.ticks, seed, interval)
+        recording = record(shape, ticks or family.ticks, seed, interval)
         first: float | None = None
         last = None
         right = False

@@ -66,7 +66,7 @@ class JudgeSettings:
     confirm_ticks: int = 4
     """A second judgement, so many ticks later, must agree before `Leaking` is said …"""
     confirm_share: float = 0.2
-    """… and all of them for this share of what the growth had to last: who waits for long is not decided by a moment."""
+    """… and all of them for this share of what the growth had to last: a moment does not end a long wait."""
     long_ticks: int = 300
     """Growth that went on for so long needs no more certainty without a site than with one: allocators have settled."""
     stop_ticks: int = 30
@@ -123,7 +123,9 @@ class JudgeSettings:
     """Difference of BIC by which a curve towards a bound must beat a line (6: strong, Kass and Raftery
     1995)."""
     slowing_ratio: float = 0.65
-    """… and by which its slope must have fallen from the first to the last moment, to be called slowing."""
+    """… and by which its slope must have fallen from the first to the last moment, to be called slowing …"""
+    long_slowing_ratio: float = 0.5
+    """… after `long_ticks` by more: a store whose keys come again ever more often slows for ever and has no bound."""
     settled_ratio: float = 0.25
     """Growth in the last part below this share of the whole: it has come to rest."""
     full_share: float = 0.98
@@ -226,24 +228,15 @@ class JudgeSettings:
                 usual,
                 slowness=2 * usual.slowness,
                 lasting_ticks=2 * usual.lasting_ticks,
-                patience=2 * usual.patience,
+                patience=0.8,
                 patient_ticks=2 * usual.patient_ticks,
                 calm_ticks=2 * usual.calm_ticks,
+                least_patience=2 * usual.least_patience,
                 lasting_unattributed_ticks=2 * usual.lasting_unattributed_ticks,
                 confirm_ticks=3 * usual.confirm_ticks,
                 drift_t_leak=6.0,
                 walk_t_unattributed=8.0,
             )
         if sensitivity is Sensitivity.HIGH:
-            return replace(
-                usual,
-                lasting_ticks=35,
-                patience=0.04,
-                patient_ticks=70,
-                calm_ticks=35,
-                lasting_unattributed_ticks=55,
-                confirm_ticks=2,
-                drift_t_leak=3.6,
-                walk_t_unattributed=5.0,
-            )
+            return replace(usual, patience=0.1, patient_ticks=165, least_patience=0.03, confirm_share=0.0)
         return usual

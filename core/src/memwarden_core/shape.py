@@ -27,9 +27,10 @@ class Shape:
     bound: float
     """The value that the curve tends to."""
 
-    def slows(self, settings: JudgeSettings) -> bool:
-        """Whether growth slows towards a bound, beyond what noise can feign."""
-        curved = self.bic_gain > settings.slowing_bic and self.end_over_start < settings.slowing_ratio
+    def slows(self, settings: JudgeSettings, ratio: float | None = None) -> bool:
+        """Whether growth slows towards a bound, beyond what noise can feign: to `ratio` of its pace, or the usual."""
+        ratio = settings.slowing_ratio if ratio is None else ratio
+        curved = self.bic_gain > settings.slowing_bic and self.end_over_start < ratio
         return curved or self.late_over_mean < settings.settled_ratio
 
 

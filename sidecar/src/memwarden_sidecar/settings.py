@@ -98,6 +98,7 @@ CONTROL_LINE_BYTES: Final = 64 << 10
 """Longest line on standard input."""
 
 DEFAULT_INTERVAL_SECONDS: Final = 15.0
+SENSITIVITIES: Final = ("low", "normal", "high")
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
@@ -115,7 +116,7 @@ class Settings:
     """In a pod: the folder with a folder and a socket for each of `containers`."""
     containers: tuple[str, ...] = ()
     attributes: tuple[tuple[str, str], ...] = ()
-    """In a pod: resource attributes, which say what pod it is."""
+    """Resource attributes: in a pod what pod it is, of a run how it wants to be judged."""
     pid: int | None = None
     """Root of the watched tree; None: it comes on standard input, or probes alone say who is watched."""
     command_line: str = ""
@@ -192,6 +193,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--spool-limit", default="64m", metavar="BYTES", help="size of the spool (%(default)s)")
     add("--memory-limit", metavar="BYTES", help="the limit to judge against (the cgroup's)")
+    add(
+        "--sensitivity",
+        choices=SENSITIVITIES,
+        help="how soon and how boldly a leak of this scope is called (the collector's)",
+    )
     add("--ready-file", metavar="PATH", help="written when probes can connect")
     add("--no-commands", action="store_true", help="in a pod: fetch and obey no commands of the collector")
     add("--log-level", default="warning", help=f"{', '.join(_LOG_LEVELS)} (%(default)s)")
@@ -202,14 +208,17 @@ def from_arguments(arguments: argparse.Namespace, environment: Mapping[str, str]
     """Checked settings; the token comes from the environment only. Raises CannotStart."""
     sampling = arguments.sampling_bytes
     in_pod = bool(arguments.listen)
-    if in_pod and (arguments.socket or arguments.scope_id or arguments.pid):
-        raise CannotStart("--listen watches containers, and takes neither --socket, --scope-id nor --pid")
+    if in_pod and (arguments.socket or arguments.scope_id or arguments.pid or arguments.sensitivity):
+        raise CannotStart(
+            "--listen watches containers, and takes neither --socket, --scope-id, --pid nor --sensitivity"
+        )
+    wish = () if arguments.sensitivity is None else ((names.DETECTION_SENSITIVITY, arguments.sensitivity),)
     settings = Settings(
         scope_id="" if in_pod else _needed(arguments.scope_id, "--scope-id"),
         socket=None if in_pod else Path(_needed(arguments.socket, "--socket")),
         listen=Path(arguments.listen) if in_pod else None,
         containers=container_names(_needed(arguments.containers, "--containers")) if in_pod else (),
-        attributes=attributes_of(environment) if in_pod else (),
+        attributes=attributes_of(environment) if in_pod else wish,
         collector=_needed(arguments.collector, "--collector"),
         pid=None if arguments.pid is None else _whole(arguments.pid, "--pid"),
         command_line=arguments.command_line,

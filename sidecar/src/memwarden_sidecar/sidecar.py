@@ -92,6 +92,7 @@ class Sidecar:
             host=socket.gethostname(),
             command_line=settings.command_line[:COMMAND_LINE_BYTES],
             interval=settings.interval,
+            attributes=settings.attributes,
         )
         self._run_scope = scope = WatchedScope(
             identity, settings, self._clock, self._notices, self._offer, ProcFolder()

@@ -49,7 +49,7 @@ exit codes: the command's own; 86 a condition of --fail-on or --max-growth is me
             help="a .html, .json, .md, .xml (JUnit) or .sarif; may be repeated",
         )
         add_conditions(parser, "the command ended with 0")
-        add_sensitivity(parser)
+        add_sensitivity(parser, "high")
         add("--quiet", action="store_true", help="say nothing but errors")
         add("--verbose", action="store_true", help="show what Memwarden's own parts wrote")
 

@@ -16,7 +16,7 @@ from memwarden_collector.verdicts import history_entry, report_verdict, utc
 from memwarden_core.judge import DEFAULT_SETTINGS, judge
 from memwarden_core.recording import ProcessInfo, Profile, Recording, Series, SeriesKey
 from memwarden_core.replay import replay
-from memwarden_core.settings import JudgeSettings
+from memwarden_core.settings import SENSITIVITY_LABEL, JudgeSettings
 from memwarden_core.verdict import Verdict
 from memwarden_core.wording import limit_size
 
@@ -53,19 +53,28 @@ class Selected:
     recording: Recording
 
 
-def select(source: Source, selection: Selection, settings: JudgeSettings = DEFAULT_SETTINGS) -> Selected:
-    """Cut, judge, report. Raises Usage or Failed where nothing is left."""
+def select(source: Source, selection: Selection, settings: JudgeSettings | None = None) -> Selected:
+    """Cut, judge, report; without settings as it was watched. Raises Usage or Failed where nothing is left."""
     recording, notes = _cut_out(source, selection)
+    recording = _to_be_judged(recording, settings)
     notes.append(f"Made from {source.name}: exit codes and what the watching cost are not in it.")
-    usual = settings == DEFAULT_SETTINGS and selection.pid is None
+    usual = settings is None and selection.pid is None
     history = source.history if usual else None
-    return Selected(_report(recording, history, notes, settings), recording)
+    return Selected(_report(recording, history, notes, settings or DEFAULT_SETTINGS), recording)
 
 
-def judged_selection(source: Source, selection: Selection, settings: JudgeSettings) -> Verdict:
-    """Cut and judge. Raises Usage or Failed where nothing is left."""
-    recording, _ = _cut_out(source, selection)
-    return judge(judged(recording), now=recording.ended, settings=settings)
+def judged_selection(source: Source, selection: Selection, settings: JudgeSettings | None) -> Verdict:
+    """Cut and judge, as `select` does. Raises Usage or Failed where nothing is left."""
+    recording = _to_be_judged(_cut_out(source, selection)[0], settings)
+    return judge(judged(recording), now=recording.ended, settings=settings or DEFAULT_SETTINGS)
+
+
+def _to_be_judged(recording: Recording, settings: JudgeSettings | None) -> Recording:
+    """What its owner wanted when it was watched counts no more where somebody wants something else now."""
+    if settings is None:
+        return recording
+    labels = {name: text for name, text in recording.labels.items() if name != SENSITIVITY_LABEL}
+    return replace(recording, labels=labels)
 
 
 def _cut_out(source: Source, selection: Selection) -> tuple[Recording, list[str]]:

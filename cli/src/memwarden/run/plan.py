@@ -32,7 +32,8 @@ class Plan:
     reports: tuple[tuple[Path, Format], ...] = ()
     keep: Path | None = None
     database_url: str | None = None
-    sensitivity: str = "normal"
+    sensitivity: str = "high"
+    """Who starts a program to watch it has a reason, and looks: sooner, and at times wrong."""
     quiet: bool = False
     verbose: bool = False
 
