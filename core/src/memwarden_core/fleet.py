@@ -1,8 +1,8 @@
 """Replicas of one workload are evidence for each other: does one of them leak, all, or those of one version?
 
 Made from the verdicts about the replicas alone, so that it costs nothing. A single leaking replica makes the workload
-leak. Beyond that, replicas that each grow too little or too shortly to be convicted convict together, when the same
-code grows in most of them.
+leak. Beyond that, replicas that each grow too unsurely to be convicted convict together, when the same code grows in
+most of them. They make up for certainty, not for time: a cache fills in all of them at once.
 """
 
 import math
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from memwarden_core.gates import passed
 from memwarden_core.settings import JudgeSettings
 from memwarden_core.verdict import Kind, Verdict
 from memwarden_core.wording import rate
@@ -101,6 +102,8 @@ def _convict_together(judged: Sequence[Replica], z: float, settings: JudgeSettin
         return False
     if any(gate.passed is False for one in growing for gate in one.verdict.gates if gate.name in _SHARED):
         return False  # the same load rises for all of them, or the same pool starts
+    if not any(passed(one.verdict.gates, "lasting") for one in growing):
+        return False
     code = Counter(
         (one.verdict.sites[0].file, one.verdict.sites[0].function) for one in growing if one.verdict.sites
     )
