@@ -1,14 +1,16 @@
 """Fits the judge's confidence on the training programs: the lines of `memwarden_core.confidence.LINES`.
 
-`PYTHONPATH=benchmarks python -m accuracy.fit`. Every moment at which a run was judged counts, each run as one: its
-moments share a weight of one. While a leak is young, `Growing` is right. Logistic regression with a ridge towards nine
-of ten, worth `PRIOR_RUNS` runs: a class that was always right in twenty runs is not for ever.
+`PYTHONPATH=benchmarks python -m accuracy.fit [--sensitivity high]`. Every moment at which a run was judged counts, each
+run as one: its moments share a weight of one. While a leak is young, `Growing` is right. Logistic regression with a
+ridge towards nine of ten, worth `PRIOR_RUNS` runs: a class that was always right in twenty runs is not for ever.
 """
 
+import argparse
 import os
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -20,6 +22,7 @@ from memwarden_core.confidence import classed, strength
 from memwarden_core.gates import SITE_GATES, passed
 from memwarden_core.recording import FloatArray
 from memwarden_core.replay import replay
+from memwarden_core.settings import JudgeSettings, Sensitivity
 from memwarden_core.verdict import Kind, Verdict
 
 PRIOR_RUNS: Final = 4.0
@@ -32,14 +35,15 @@ Point = tuple[str, float, bool, float]
 """(class, strength, right, weight)."""
 
 
-def points(job: Job) -> list[Point]:
+def points(job: Job, sensitivity: Sensitivity) -> list[Point]:
     """What a run says of each class."""
+    settings = JudgeSettings.of(sensitivity)
     program = labels.program_named(job.program)
     assert job.file is not None
     recording = read(job.file)
     ticks = (recording.ended - recording.started) / recording.interval
     every = max(EVERY_TICKS, ticks / MOST_JUDGEMENTS)
-    seen = [_point(verdict, program) for verdict in replay(recording, every_ticks=every)]
+    seen = [_point(verdict, program) for verdict in replay(recording, every_ticks=every, settings=settings)]
     claims = [one for one in seen if one[0]]
     return [(name, strong, right, 1 / len(claims)) for name, strong, right in claims]
 
@@ -65,15 +69,18 @@ def fit(strong: FloatArray, right: FloatArray, weight: FloatArray) -> tuple[floa
     return float(line[0]), float(line[1])
 
 
-def _all() -> Iterator[Point]:
+def _all(sensitivity: Sensitivity) -> Iterator[Point]:
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for found in pool.map(points, recorded({"train"}), chunksize=4):
+        for found in pool.map(partial(points, sensitivity=sensitivity), recorded({"train"}), chunksize=4):
             yield from found
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sensitivity", choices=tuple(map(str, Sensitivity)), default="normal")
+    chosen = parser.parse_args()
     classes: dict[str, list[Point]] = defaultdict(list)
-    for point in _all():
+    for point in _all(Sensitivity(chosen.sensitivity)):
         classes[point[0]].append(point)
     for name, found in sorted(classes.items()):
         strong, right, weight = (np.array([one[place] for one in found], float) for place in (1, 2, 3))

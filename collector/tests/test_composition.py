@@ -110,6 +110,18 @@ def test_lives_that_the_limit_ended_convict_together() -> None:
     assert compose(WEB, [young, *before], (), JudgeSettings()).document.verdict == "WarmingUp"
 
 
+def test_replicas_convict_together_once_one_has_grown_for_long_enough() -> None:
+    def verdict(*said: dict[str, Any]) -> str:
+        replicas = [member(f"r{number}", Kind.GROWING, **GROWING, **one) for number, one in enumerate(said)]
+        return compose(WEB, replicas, (), JudgeSettings()).document.verdict
+
+    young, old = {"failed": ("lasting",)}, {"passed": ("lasting",)}
+    pool = {"passed": ("lasting",), "failed": ("no-new-threads",)}
+    assert verdict(young, young, young) == "Growing", "a cache fills in all of them at once"
+    assert verdict(old, young, young) == "Leaking"
+    assert verdict(old, young, pool) == "Growing", "the same pool starts in all of them"
+
+
 def test_the_worst_speaks_and_the_nearest_limit_is_told() -> None:
     soon, late = Forecast(p10=1, p50=2, p90=3), Forecast(p10=10, p50=20, p90=30)
     found = compose(

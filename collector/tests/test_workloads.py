@@ -16,7 +16,7 @@ from memwarden_collector.store.connection import Database
 from memwarden_collector.telemetry import Telemetry
 from memwarden_core.settings import JudgeSettings
 
-TICKS = 220
+TICKS = 280
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_replicas_of_one_deployment_are_one_workload_and_are_compared(make: Call
     assert [one.verdict for one in found.scopes] == ["Leaking", "Leaking", "Healthy"]
     assert {one.pod for one in found.scopes} == {"pod-a", "pod-b", "pod-c"}
     assert found.growth_bytes_per_second == pytest.approx(MB, rel=0.1)
-    assert found.usage_ratio == pytest.approx(0.32, rel=0.05)
+    assert found.usage_ratio == pytest.approx((100 + TICKS) * MB / 1e9, rel=0.05)
     assert found.oom_forecast_seconds is not None
     assert found.leak == "1"
     assert found.since is not None

@@ -16,6 +16,7 @@ from memwarden.report.selection import Selected, Selection, select
 from memwarden.report.sources import Source, readable
 from memwarden_core.recording import Frame, ProcessInfo, Profile, Recording, Series, SeriesKey
 from memwarden_core.recording_file import write_recording
+from memwarden_core.settings import SENSITIVITY_LABEL, Sensitivity
 from memwarden_core.signals import MEMORY_ANON, PROCESS_MEMORY_ANON
 from memwarden_core.synthetic import (
     EPOCH,
@@ -50,7 +51,12 @@ def leak(rate_mb_per_minute: float = 40.0, ticks: int = 150, seed: int = 3) -> R
         SyntheticSite("remember", constant(rate_mb_per_minute * MB / 60), for_ever),
         SyntheticSite("answer", constant(2 * MB), after(4)),
     ]
-    return record(Shape([SyntheticProcess(sites)]), ticks, seed)
+    return watched(record(Shape([SyntheticProcess(sites)]), ticks, seed))
+
+
+def watched(recording: Recording) -> Recording:
+    """As `memwarden run` keeps it, where nobody says how soon a leak is to be called."""
+    return replace(recording, labels={SENSITIVITY_LABEL: Sensitivity.HIGH.value})
 
 
 def steady(ticks: int = 150, seed: int = 4, base_bytes: float = 60 * MB) -> Recording:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from memwarden_core.gates import AT_MOST
+from memwarden_core.settings import Sensitivity
 from memwarden_core.verdict import Gate, Kind
 
 _DECISIVE: Final = (
@@ -18,7 +19,7 @@ _DECISIVE: Final = (
 _LONG: Final = 8
 """Watched for so many times the warm-up counts as long."""
 
-LINES: Final[Mapping[str, tuple[float, float]]] = {
+_USUAL: Final[Mapping[str, tuple[float, float]]] = {
     "growing": (1.60, 0.54),  # worth 127.0 runs, 89 % right
     "healthy": (1.77, 3.45),  # worth 201.8 runs, 90 % right
     "leak that is kept": (2.40, 0.24),  # worth 4.5 runs, 95 % right
@@ -26,7 +27,9 @@ LINES: Final[Mapping[str, tuple[float, float]]] = {
     "leak without a site": (2.51, 0.42),  # worth 18.8 runs, 95 % right
     "slowing": (0.34, -0.29),  # worth 32.8 runs, 53 % right
 }
-"""Class → log-odds at strength 0, and what strength 1 adds."""
+_EAGER: Final[Mapping[str, tuple[float, float]]] = _USUAL
+LINES: Final = {Sensitivity.LOW: _USUAL, Sensitivity.NORMAL: _USUAL, Sensitivity.HIGH: _EAGER}
+"""Class → log-odds at strength 0, and what strength 1 adds; who is quicker to say something is wrong more often."""
 LEAST, MOST = 0.5, 0.98
 """Fifty programs bear out no claim beyond."""
 
@@ -74,9 +77,11 @@ def _over_threshold(gate: Gate | None, unknown: float) -> float:
     return gate.value / gate.threshold
 
 
-def confidence(kind: Kind, found: Sequence[Gate], attributed: bool, kept: bool) -> float:
+def confidence(
+    kind: Kind, found: Sequence[Gate], attributed: bool, kept: bool, sensitivity: Sensitivity
+) -> float:
     """Probability that the verdict is right; one half where nothing is claimed."""
-    line = LINES.get(classed(kind, attributed, kept))
+    line = LINES[sensitivity].get(classed(kind, attributed, kept))
     if line is None:
         return LEAST
     odds = line[0] + line[1] * strength(kind, found)

@@ -35,6 +35,8 @@ class Replica:
     version: str
     """What it runs: an image's digest or tag; "" where it is not known."""
     verdict: Verdict
+    ended_by_limit: bool = False
+    """It grew until the memory limit ended it: nothing was left that it could have lasted for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,9 @@ class FleetVerdict:
 _SILENT = (Kind.UNKNOWN, Kind.WARMING_UP)
 _GROWS = (Kind.LEAKING, Kind.GROWING)
 _MOST = 2 / 3
-_SHARED = ("load", "no-new-threads")
+SHARED = ("load", "no-new-threads")
 """Gates whose reason all replicas may have at once."""
+LASTING = "lasting"
 _CERTAIN = 8.0
 """A single t counts no more than this: one replica alone must not carry the others."""
 
@@ -100,9 +103,9 @@ def _convict_together(judged: Sequence[Replica], z: float, settings: JudgeSettin
     growing = [one for one in judged if one.verdict.kind is Kind.GROWING]
     if len(judged) < 3 or len(growing) < _MOST * len(judged) or z < settings.walk_t_unattributed:
         return False
-    if any(gate.passed is False for one in growing for gate in one.verdict.gates if gate.name in _SHARED):
+    if any(gate.passed is False for one in growing for gate in one.verdict.gates if gate.name in SHARED):
         return False  # the same load rises for all of them, or the same pool starts
-    if not any(passed(one.verdict.gates, "lasting") for one in growing):
+    if not any(one.ended_by_limit or passed(one.verdict.gates, LASTING) for one in growing):
         return False
     code = Counter(
         (one.verdict.sites[0].file, one.verdict.sites[0].function) for one in growing if one.verdict.sites

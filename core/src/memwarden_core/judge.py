@@ -116,7 +116,7 @@ class _Composer:
         ahead = self._forecast() if kind in (Kind.LEAKING, Kind.GROWING) else None
         at_risk = self._at_risk(ahead)
         named = sites[0] if sites and attributed else None
-        sure = confidence(kind, self.gates, attributed, kept is not None)
+        sure = confidence(kind, self.gates, attributed, kept is not None, self.settings.sensitivity)
         by_chance = 1.0
         if growth is not None:
             by_chance = chance(growth, proven(findings, growth, self.raw.attributed, self.settings))

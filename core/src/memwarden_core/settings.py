@@ -29,6 +29,9 @@ class Sensitivity(StrEnum):
 class JudgeSettings:
     """Thresholds of the judge; docs/reference/judge.md lists them, and a test compares."""
 
+    sensitivity: Sensitivity = Sensitivity.NORMAL
+    """The position of the dial that these belong to: how sure a verdict is was fitted for each."""
+
     # ── Time ─────────────────────────────────────────────────────────────────────────────────────────────
     settle_ticks: int = 5
     """Ticks after a start that are never judged: the interpreter loads modules."""
@@ -226,6 +229,7 @@ class JudgeSettings:
         if sensitivity is Sensitivity.LOW:
             return replace(
                 usual,
+                sensitivity=sensitivity,
                 slowness=2 * usual.slowness,
                 lasting_ticks=2 * usual.lasting_ticks,
                 patience=0.8,
@@ -238,5 +242,12 @@ class JudgeSettings:
                 walk_t_unattributed=8.0,
             )
         if sensitivity is Sensitivity.HIGH:
-            return replace(usual, patience=0.1, patient_ticks=165, least_patience=0.03, confirm_share=0.0)
+            return replace(
+                usual,
+                sensitivity=sensitivity,
+                patience=0.1,
+                patient_ticks=165,
+                least_patience=0.03,
+                confirm_share=0.0,
+            )
         return usual

@@ -94,7 +94,8 @@ def compose(
     """`members` are those that live and the newest of the others; `active` are fingerprints of leaks that are open."""
     standing = tuple(sorted(_standing(members), key=lambda one: one.badness, reverse=True))
     lives = _killed_lives(members, standing)
-    judged = [Replica(one.name, one.state.version, _verdict(one)) for one in (*standing, *lives)]
+    judged = [Replica(one.name, one.state.version, _verdict(one)) for one in standing]
+    judged += [Replica(one.name, one.state.version, _verdict(one), ended_by_limit=True) for one in lives]
     fleet = judge_fleet(judged, settings)
     kind = _kind(fleet, standing)
     leaking = _leaking(kind, (*standing, *lives), active)

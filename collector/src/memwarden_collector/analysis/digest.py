@@ -6,6 +6,7 @@ Kept beside the whole verdict, which is large.
 from pydantic import BaseModel, ConfigDict
 
 from memwarden_api import report
+from memwarden_core.fleet import LASTING, SHARED
 from memwarden_core.judge import fingerprint_of
 from memwarden_core.recording import Recording
 from memwarden_core.verdict import Gate, Kind, Site, Verdict
@@ -33,7 +34,9 @@ class Digest(BaseModel):
     site: report.Frame | None = None
     runtime: str = ""
     drift: float | None = None
-    load_explains: bool = False
+    passed: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    """Of the gates that replicas are compared by."""
     chance: float = 1.0
     observed: str | None = None
 
@@ -45,8 +48,9 @@ class Digest(BaseModel):
     def as_verdict(self, kind: Kind, at: float) -> Verdict:
         """As much of the judge's verdict as replicas are compared by."""
         gates = [] if self.drift is None else [Gate("drift", None, self.drift, None, "t", "")]
-        if self.load_explains:
-            gates.append(Gate("load", False, None, None, "", ""))
+        gates += [
+            Gate(name, name in self.passed, None, None, "", "") for name in (*self.passed, *self.failed)
+        ]
         frame = self.site
         sites = (
             () if frame is None else (Site(frame.file, frame.line, frame.function, 0, 0.0, 0.0, 0.0, 0, ()),)
@@ -74,7 +78,7 @@ class Digest(BaseModel):
 
 def digest(verdict: Verdict, document: report.Verdict, recording: Recording) -> Digest:
     """`document` is the public form of the same verdict: its numbers are finite."""
-    load = next((gate for gate in verdict.gates if gate.name == "load"), None)
+    compared = [gate for gate in verdict.gates if gate.name in (*SHARED, LASTING)]
     drift = next((gate.value for gate in document.gates if gate.name == "drift"), None)
     top = document.sites[0] if document.sites else None
     return Digest(
@@ -93,7 +97,8 @@ def digest(verdict: Verdict, document: report.Verdict, recording: Recording) -> 
         site=None if top is None else report.Frame(file=top.file, line=top.line, function=top.function),
         runtime=next((one.runtime for one in document.processes if one.runtime), ""),
         drift=drift,
-        load_explains=load is not None and load.passed is False,
+        passed=tuple(gate.name for gate in compared if gate.passed),
+        failed=tuple(gate.name for gate in compared if gate.passed is False),
         chance=verdict.chance,
         observed=None if verdict.observed is None else verdict.observed.value,
     )
