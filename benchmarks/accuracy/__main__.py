@@ -36,7 +36,7 @@ def outcomes(jobs: list[cases.Job], sensitivity: Sensitivity, workers: int) -> l
 
 
 def batches(members: list[Outcome]) -> dict[str, list[Outcome]]:
-    """By the list of split.toml, where there are several: programs that were written at the same time."""
+    """By what is scored by itself, where there are several."""
     names = sorted({one.truth.batch for one in members})
     return {name: [one for one in members if one.truth.batch == name] for name in names if len(names) > 1}
 

@@ -67,9 +67,14 @@ def judged(job: Job, sensitivity: Sensitivity) -> Outcome:
     program = labels.program_named(job.program)
     truth = Truth(
         program.name, f"{program.name}.{job.load}", program.family, program.split, program.leak,
-        program.verdicts, program.begins, bool(program.sites), program.part,
+        program.verdicts, program.begins, bool(program.sites), _batch(program),
     )  # fmt: skip
     return outcome(read(job.file), truth, _is_site(program), settings)
+
+
+def _batch(program: labels.Program) -> str:
+    """What is scored by itself as well: a part of the split, or of programs that are known runs of one length."""
+    return program.part if program.split == "test" else f"runs of {program.seconds} s"
 
 
 def _is_site(program: labels.Program) -> IsSite:

@@ -44,7 +44,7 @@ class Truth:
     """Seconds after the start at which a leak begins."""
     has_site: bool
     batch: str = ""
-    """The list of split.toml that it is in: programs that were written at the same time."""
+    """What of its part is scored by itself as well (`cases.recorded`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def test_what_never_ends_is_one_after_patience_and_a_fifth(limit_bytes: float | 
     verdicts = judged(leak)
     needed = SETTINGS.patient_ticks * (1 + SETTINGS.confirm_share)
     assert called_after(verdicts, leak) == pytest.approx(needed, rel=0.1)
-    waiting = next(one for one in verdicts if "a second judgement must agree" in one.reason)
+    waiting = next(one for one in verdicts if "judgements must agree on it for" in one.reason)
     gate = next(gate for gate in waiting.gates if gate.name == "confirmed")
     assert gate.threshold == pytest.approx(SETTINGS.confirm_share * SETTINGS.patient_ticks * INTERVAL)
 
@@ -116,5 +116,5 @@ def test_a_ratio_of_its_own_can_be_asked_for() -> None:
     time = np.arange(0.0, 40.0)
     curve = 2000 * (1 - np.exp(-time / 70)) + np.random.default_rng(3).normal(0, 3, time.size)
     found = shape(time, curve)
-    assert found.slows(SETTINGS)
-    assert not found.slows(SETTINGS, SETTINGS.long_slowing_ratio)
+    assert found.slows(SETTINGS.slowing_ratio, SETTINGS)
+    assert not found.slows(SETTINGS.long_slowing_ratio, SETTINGS)

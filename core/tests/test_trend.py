@@ -68,15 +68,18 @@ def test_a_curve_towards_a_bound_is_told_from_a_line() -> None:
     generator = np.random.default_rng(3)
     line = 100 * TIME + generator.normal(0, 30, TIME.size)
     curve = 2000 * (1 - np.exp(-TIME / 20)) + generator.normal(0, 30, TIME.size)
-    assert not shape(TIME, line).slows(SETTINGS)
+    assert not shape(TIME, line).slows(SETTINGS.slowing_ratio, SETTINGS)
     found = shape(TIME, curve)
-    assert found.slows(SETTINGS)
+    assert found.slows(SETTINGS.slowing_ratio, SETTINGS)
     assert found.bound == pytest.approx(2000, rel=0.2)
 
 
 def test_lines_in_noise_are_rarely_called_slowing() -> None:
     generator = np.random.default_rng(4)
-    slowing = [shape(TIME, TIME + generator.normal(0, 2, TIME.size)).slows(SETTINGS) for _ in range(200)]
+    slowing = [
+        shape(TIME, TIME + generator.normal(0, 2, TIME.size)).slows(SETTINGS.slowing_ratio, SETTINGS)
+        for _ in range(200)
+    ]
     assert np.mean(slowing) <= 0.03
 
 

@@ -118,7 +118,7 @@ def examine(recording: Recording, at: float, settings: JudgeSettings) -> Finding
         if measured.trend.rise > 0:
             done = work_done(recording, measured, until)
             churned = is_churned(done, measured, settings)
-            slower = slower_work(done, measured, settings)
+            slower = slower_work(done, measured, interval, settings)
         beside = companions(recording, measured, seen, known, settings)
         if chosen is not None:
             rested = _not_reached(

@@ -35,8 +35,8 @@ class Replica:
     version: str
     """What it runs: an image's digest or tag; "" where it is not known."""
     verdict: Verdict
-    ended_by_limit: bool = False
-    """It grew until the memory limit ended it: nothing was left that it could have lasted for."""
+    ended_near_limit: bool = False
+    """It grew until it ended close to the memory limit: nothing was left that it could have lasted for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ _GROWS = (Kind.LEAKING, Kind.GROWING)
 _MOST = 2 / 3
 SHARED = ("load", "no-new-threads")
 """Gates whose reason all replicas may have at once."""
-LASTING = "lasting"
+TIME = ("lasting", "confirmed")
+"""Gates that only waiting passes."""
 _CERTAIN = 8.0
 """A single t counts no more than this: one replica alone must not carry the others."""
 
@@ -105,12 +106,19 @@ def _convict_together(judged: Sequence[Replica], z: float, settings: JudgeSettin
         return False
     if any(gate.passed is False for one in growing for gate in one.verdict.gates if gate.name in SHARED):
         return False  # the same load rises for all of them, or the same pool starts
-    if not any(one.ended_by_limit or passed(one.verdict.gates, LASTING) for one in growing):
+    if not any(one.ended_near_limit or _has_waited(one.verdict) for one in growing):
         return False
     code = Counter(
         (one.verdict.sites[0].file, one.verdict.sites[0].function) for one in growing if one.verdict.sites
     )
     return bool(code) and code.most_common(1)[0][1] >= _MOST * len(judged)
+
+
+def _has_waited(verdict: Verdict) -> bool:
+    """Whether nothing but certainty is missing."""
+    return passed(verdict.gates, "lasting") and not any(
+        gate.name in TIME and gate.passed is False for gate in verdict.gates
+    )
 
 
 def _pattern(judged: Sequence[Replica], leaking: Sequence[Replica]) -> tuple[Pattern, tuple[str, ...]]:

@@ -70,7 +70,9 @@ def gates(
     found.append(_load(findings))
     found += sites
     found.append(
-        _strong_drift(growth, proven(findings, growth, attributed, settings), allowed_chance, settings)
+        _strong_drift(
+            growth, beyond_allocator(findings, growth, attributed, settings), allowed_chance, settings
+        )
     )
     is_known = known.site if attributed else known.signal
     found.append(_lasting(findings, growth, attributed, known_since, is_known, settings))
@@ -167,9 +169,8 @@ def _shape_gates(findings: Findings, growth: Growth, attributed: bool, settings:
     needed = settings.still_growing if attributed else settings.still_growing_unattributed
     slower = findings.slower
     s = growth.shape if slower is None else slower.shape
-    is_long = _is_long(findings, growth, settings)
-    slowing = settings.long_slowing_ratio if is_long else settings.slowing_ratio
-    slows = s.slows(settings, slowing)
+    slowing = growth.slowing_ratio(findings.interval, settings)
+    slows = s.slows(slowing, settings)
     ratio = min(s.late_over_early, 9.0)
     return [
         Gate(
@@ -276,33 +277,33 @@ def _explain(explained: float | None, leads: bool, name: str, settings: JudgeSet
     return Gate("sites-explain", ok, explained, settings.site_share, "ratio", text)
 
 
-def proven(findings: Findings, growth: Growth, attributed: bool, settings: JudgeSettings) -> bool:
-    """Whether this growth is more than an allocator's wandering: sites explain it, or it has gone on for very long."""
-    return attributed or _is_long(findings, growth, settings)
+def beyond_allocator(findings: Findings, growth: Growth, attributed: bool, settings: JudgeSettings) -> bool:
+    """Whether this growth is no allocator's wandering: sites explain it, or it has gone on for very long."""
+    return attributed or growth.is_long(findings.interval, settings)
 
 
-def chance(growth: Growth, is_proven: bool) -> float:
+def chance(growth: Growth, is_beyond: bool) -> float:
     """P that floors without drift rise as clearly: one-sided, of the t that `strong-drift` asks for.
 
-    Where the growth is `proven`, the sign test may say it too: bursts of all sizes make a poor t, and are no chance.
+    Where it is `beyond_allocator`, the sign test may say it too: bursts of all sizes make a poor t, and are no chance.
     """
-    value, degrees = _certainty(growth, is_proven)
+    value, degrees = _certainty(growth, is_beyond)
     by_size = tail(value, degrees)
-    return min(by_size, growth.trend.sign_chance) if is_proven else by_size
+    return min(by_size, growth.trend.sign_chance) if is_beyond else by_size
 
 
-def _certainty(growth: Growth, is_proven: bool) -> tuple[float, int]:
+def _certainty(growth: Growth, is_beyond: bool) -> tuple[float, int]:
     """(t, its degrees of freedom)."""
     t = growth.trend
-    if is_proven or t.drift_t <= t.walk_t:
+    if is_beyond or t.drift_t <= t.walk_t:
         return t.drift_t, t.points - 2
     return t.walk_t, WALK_BLOCKS - 2
 
 
-def _strong_drift(growth: Growth, is_proven: bool, allowed_chance: float, settings: JudgeSettings) -> Gate:
-    value, degrees = _certainty(growth, is_proven)
-    needed = settings.drift_t_leak if is_proven else settings.walk_t_unattributed
-    found = chance(growth, is_proven)
+def _strong_drift(growth: Growth, is_beyond: bool, allowed_chance: float, settings: JudgeSettings) -> Gate:
+    value, degrees = _certainty(growth, is_beyond)
+    needed = settings.drift_t_leak if is_beyond else settings.walk_t_unattributed
+    found = chance(growth, is_beyond)
     ok = found <= tail(needed, degrees)
     rare = found <= allowed_chance
     if ok and not rare:
@@ -330,9 +331,8 @@ def lasting_needed(findings: Findings, growth: Growth, attributed: bool, setting
     reserve = settings.least_patience * left if left is not None else 0.0
     if left is not None and left <= settings.soon_seconds:
         promised = settings.slowness * settings.found_within_seconds(interval)
-        # Judgements that agree take their share of that time as well.
-        in_time = promised * (1 - settings.warm_up_share) - settings.overhead_ticks * interval
-        in_time /= 1 + settings.confirm_share
+        to_spend = promised * (1 - settings.warm_up_share) - settings.overhead_ticks * interval
+        in_time = to_spend / (1 + settings.confirm_share)
         most, reserve = min(most, in_time), min(reserve, in_time)
         if attributed:
             # Caches fill in seconds, not in ticks: fewer slow ticks are as much patience; floors need some.
@@ -366,22 +366,13 @@ def _lasting(
     needed = lasting_needed(findings, growth, attributed, settings)
     if is_known:
         needed *= settings.known_share
-    went_on = _went_on(growth)
+    went_on = growth.duration
     if known_since is not None:
         went_on = max(went_on, float(growth.floors.time[-1]) - known_since)
     ok = went_on >= needed
     why = ", no more as it is a leak known before" if is_known else ""
     text = f"it has grown for {duration(went_on)}; {duration(needed)} are needed{why}"
     return Gate("lasting", ok, went_on, needed, "s", text)
-
-
-def _is_long(findings: Findings, growth: Growth, settings: JudgeSettings) -> bool:
-    return _went_on(growth) >= settings.long_ticks * findings.interval
-
-
-def _went_on(growth: Growth) -> float:
-    """Seconds; floors lie up to one window inside the span that was watched."""
-    return growth.trend.span + growth.floors.window_seconds
 
 
 def _finite(value: float) -> float:

@@ -26,6 +26,19 @@ class Growth:
     above_before: float
     """Share of the rise that lies above all that was seen before it began; 1 where nothing was before."""
 
+    @property
+    def duration(self) -> float:
+        """Seconds; floors lie up to one window inside the span that was watched."""
+        return self.trend.span + self.floors.window_seconds
+
+    def is_long(self, interval: float, settings: JudgeSettings) -> bool:
+        """Whether it has gone on for so long that what settles has settled."""
+        return self.duration >= settings.long_ticks * interval
+
+    def slowing_ratio(self, interval: float, settings: JudgeSettings) -> float:
+        """To what share of its first pace it must have come down to be called slowing."""
+        return settings.long_slowing_ratio if self.is_long(interval, settings) else settings.slowing_ratio
+
     def is_certain(self, settings: JudgeSettings) -> bool:
         """Whether these floors rise beyond noise (not yet: why)."""
         t = self.trend

@@ -31,22 +31,23 @@ def decide(
     findings: Findings,
     previous: Sequence[Verdict],
     needed: float,
-    agreed_before: bool,
+    agreed_before: float,
     settings: JudgeSettings,
 ) -> Decision:
     """The verdict in the light of those before.
 
-    `needed`: seconds for which judgements must have agreed on a leak (`confirming`). `agreed_before`: whether the same
-    recording, judged so much earlier without any history, was a leak too; it stands in for history where there is none.
+    `needed`: seconds for which judgements must have agreed on a leak (`confirming`). `agreed_before`: for how long they
+    would have, where there is no history that says it.
     """
     last = previous[-1] if previous else None
-    agreed = _agreed_seconds(raw, findings, last, needed if agreed_before else 0.0)
-    confirmed = agreed is not None and agreed >= needed - 1e-6
-    gate = _gate(agreed, needed, confirmed)
+    agreed = min(needed, _agreed_seconds(raw, findings, last, agreed_before))
+    gate = _gate(agreed, needed, raw.kind is Kind.LEAKING)
+    confirmed = gate.passed is True
     if last is not None and last.kind is Kind.LEAKING:
         return _after_leak(raw, findings, last, gate, settings)
     if raw.kind is Kind.LEAKING and not confirmed:
-        return Decision(Kind.GROWING, f"{raw.reason}; a second judgement must agree", gate, None)
+        reason = f"{raw.reason}; judgements must agree on it for {duration(needed)}"
+        return Decision(Kind.GROWING, reason, gate, None)
     if last is not None:
         kept = _kept_notice(raw, findings, last, settings)
         if kept is not None:
@@ -88,25 +89,28 @@ def has_agreement(verdict: Verdict) -> bool:
 
 
 def _agreed_seconds(
-    raw: Classification,
-    findings: Findings,
-    last: Verdict | None,
-    agreed_before: float,
-) -> float | None:
-    """For how long judgements have agreed on a leak; None where this one doesn't say leak."""
-    if raw.kind is not Kind.LEAKING:
-        return None
+    raw: Classification, findings: Findings, last: Verdict | None, agreed_before: float
+) -> float:
+    """For how long judgements have agreed on a leak.
+
+    One that says otherwise takes away as much as one that agrees adds, so that a single one does not undo an hour.
+    One that can't be made says nothing.
+    """
+    leaks = raw.kind is Kind.LEAKING
     if last is None or not has_agreement(last):
-        return agreed_before
-    earlier = next((gate.value for gate in last.gates if gate.name == "confirmed"), None)
-    return 0.0 if earlier is None else earlier + (findings.at - last.at)
+        return agreed_before if leaks else 0.0
+    earlier = next((gate.value or 0.0 for gate in last.gates if gate.name == "confirmed"), 0.0)
+    since = findings.at - last.at
+    if leaks:
+        return earlier + (since if last.observed is Kind.LEAKING else 0.0)
+    return earlier if raw.kind in (Kind.WARMING_UP, Kind.UNKNOWN) else max(0.0, earlier - since)
 
 
-def _gate(agreed: float | None, needed: float, confirmed: bool) -> Gate:
-    if agreed is None:
-        return Gate("confirmed", None, None, needed, "s", "not asked for: this judgement is not of a leak")
+def _gate(agreed: float, needed: float, leaks: bool) -> Gate:
+    if not leaks:
+        return Gate("confirmed", None, agreed, needed, "s", "not asked for: this judgement is not of a leak")
     text = f"judgements have agreed on a leak for {duration(agreed)}; {duration(needed)} are needed"
-    return Gate("confirmed", confirmed, agreed, needed, "s", text)
+    return Gate("confirmed", agreed >= needed - 1e-6, agreed, needed, "s", text)
 
 
 def _after_leak(

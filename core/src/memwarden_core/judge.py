@@ -16,7 +16,7 @@ from memwarden_core.confidence import confidence
 from memwarden_core.examination import Findings, examine
 from memwarden_core.fingerprint import site_fingerprint, unattributed_fingerprint
 from memwarden_core.forecast import forecast
-from memwarden_core.gates import Known, chance, gates, proven
+from memwarden_core.gates import Known, beyond_allocator, chance, gates
 from memwarden_core.hysteresis import Decision, confirming, decide, has_agreement
 from memwarden_core.recording import Recording
 from memwarden_core.settings import JudgeSettings
@@ -54,9 +54,9 @@ def judge(
     found = gates(findings, settings, allowed_chance, known_since, is_known)
     raw = classify(findings, found, settings)
     needed = confirming(found, findings.interval, settings)
-    agreed = False
+    agreed = 0.0
     if raw.kind is Kind.LEAKING and not any(has_agreement(verdict) for verdict in earlier):
-        agreed = _leaked_before(recording, findings, needed, is_known, settings)
+        agreed = needed if _leaked_before(recording, findings, needed, is_known, settings) else 0.0
     decision = decide(raw, findings, earlier, needed, agreed, settings)
     return _Composer(recording, findings, (*found, decision.confirmed), raw, decision, settings).verdict(
         earlier[-1] if earlier else None, utc_offset_seconds
@@ -66,6 +66,7 @@ def judge(
 def _leaked_before(
     recording: Recording, findings: Findings, seconds: float, known: Known, settings: JudgeSettings
 ) -> bool:
+    """Whether it was a leak so much earlier; what was said between is left out, since each judgement costs as much."""
     before = examine(recording, float(findings.memory.time[-1]) - seconds, settings)
     return classify(before, gates(before, settings, known=known), settings).kind is Kind.LEAKING
 
@@ -119,7 +120,7 @@ class _Composer:
         sure = confidence(kind, self.gates, attributed, kept is not None, self.settings.sensitivity)
         by_chance = 1.0
         if growth is not None:
-            by_chance = chance(growth, proven(findings, growth, self.raw.attributed, self.settings))
+            by_chance = chance(growth, beyond_allocator(findings, growth, self.raw.attributed, self.settings))
         told = cause(kind, findings, attributed and kept is None, findings.attribution)
         return Verdict(
             at=findings.at,

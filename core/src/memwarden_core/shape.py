@@ -27,9 +27,8 @@ class Shape:
     bound: float
     """The value that the curve tends to."""
 
-    def slows(self, settings: JudgeSettings, ratio: float | None = None) -> bool:
-        """Whether growth slows towards a bound, beyond what noise can feign: to `ratio` of its pace, or the usual."""
-        ratio = settings.slowing_ratio if ratio is None else ratio
+    def slows(self, ratio: float, settings: JudgeSettings) -> bool:
+        """Whether growth slows towards a bound, to `ratio` of its first pace and beyond what noise can feign."""
         curved = self.bic_gain > settings.slowing_bic and self.end_over_start < ratio
         return curved or self.late_over_mean < settings.settled_ratio
 

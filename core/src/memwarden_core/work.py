@@ -42,7 +42,9 @@ def is_churned(done: FloatArray, growth: Growth, settings: JudgeSettings) -> boo
     return bool(done.size and done[-1] - done[0] >= settings.work_excess * growth.trend.rise)
 
 
-def slower_work(done: FloatArray, growth: Growth, settings: JudgeSettings) -> SlowerWork | None:
+def slower_work(
+    done: FloatArray, growth: Growth, interval: float, settings: JudgeSettings
+) -> SlowerWork | None:
     """None where the program is not slower, or growth slows by work too. `done`: what `work_done` says."""
     time, value = growth.floors.time, growth.floors.value
     if not is_churned(done, growth, settings):
@@ -52,7 +54,8 @@ def slower_work(done: FloatArray, growth: Growth, settings: JudgeSettings) -> Sl
     if not settings.rest_share <= pace <= settings.slower_share or onwards.sum() < settings.min_windows:
         return None
     by_work = shape(done[onwards], value[onwards])
-    return None if by_work.slows(settings) else SlowerWork(pace, by_work)
+    slows = by_work.slows(growth.slowing_ratio(interval, settings), settings)
+    return None if slows else SlowerWork(pace, by_work)
 
 
 def _late_over_early(counter: FloatArray, time: FloatArray) -> float:

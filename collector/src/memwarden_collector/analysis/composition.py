@@ -24,7 +24,7 @@ MAX_LIVES: Final = 10
 """Earlier lives that count beside those of now."""
 _LIVES_SECONDS: Final = 86_400.0
 _FULL: Final = 0.9
-"""A life that ended with so much of its limit was ended by it."""
+"""A life that ended with so much of its limit was most likely ended by it."""
 _TOGETHER_SECONDS: Final = 180.0
 """Of containers that all ended, those that did so as much before the last one stand for the workload with it."""
 SEVERITY: Final = {
@@ -95,7 +95,7 @@ def compose(
     standing = tuple(sorted(_standing(members), key=lambda one: one.badness, reverse=True))
     lives = _killed_lives(members, standing)
     judged = [Replica(one.name, one.state.version, _verdict(one)) for one in standing]
-    judged += [Replica(one.name, one.state.version, _verdict(one), ended_by_limit=True) for one in lives]
+    judged += [Replica(one.name, one.state.version, _verdict(one), ended_near_limit=True) for one in lives]
     fleet = judge_fleet(judged, settings)
     kind = _kind(fleet, standing)
     leaking = _leaking(kind, (*standing, *lives), active)

@@ -6,7 +6,7 @@ Kept beside the whole verdict, which is large.
 from pydantic import BaseModel, ConfigDict
 
 from memwarden_api import report
-from memwarden_core.fleet import LASTING, SHARED
+from memwarden_core.fleet import SHARED, TIME
 from memwarden_core.judge import fingerprint_of
 from memwarden_core.recording import Recording
 from memwarden_core.verdict import Gate, Kind, Site, Verdict
@@ -78,7 +78,7 @@ class Digest(BaseModel):
 
 def digest(verdict: Verdict, document: report.Verdict, recording: Recording) -> Digest:
     """`document` is the public form of the same verdict: its numbers are finite."""
-    compared = [gate for gate in verdict.gates if gate.name in (*SHARED, LASTING)]
+    compared = [gate for gate in verdict.gates if gate.name in (*SHARED, *TIME)]
     drift = next((gate.value for gate in document.gates if gate.name == "drift"), None)
     top = document.sites[0] if document.sites else None
     return Digest(
