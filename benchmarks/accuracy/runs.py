@@ -12,7 +12,7 @@ from memwarden_core.judge import judge
 from memwarden_core.recording import FloatArray, MemoryLimit, Recording
 from memwarden_core.recording_file import read_recording
 from memwarden_core.replay import replay
-from memwarden_core.settings import JudgeSettings
+from memwarden_core.settings import SENSITIVITY_LABEL, JudgeSettings
 from memwarden_core.signals import scope_memory
 from memwarden_core.verdict import Kind, Verdict
 
@@ -104,8 +104,9 @@ class Outcome:
 
 
 def read(path: Path) -> Recording:
+    """As it was recorded; how it is to be judged is for whoever scores it."""
     with path.open("rb") as stream:
-        return read_recording(stream)
+        return read_recording(stream).without_label(SENSITIVITY_LABEL)
 
 
 def outcome(recording: Recording, truth: Truth, is_site: IsSite, settings: JudgeSettings) -> Outcome:

@@ -89,9 +89,7 @@ def _watch(run: Run, python: Path, kept: Path, folder: Path) -> str:
     }  # fmt: skip
     command = [
         sys.executable, "-m", "memwarden", "run", "--quiet", "--keep", str(kept), "--interval", f"{INTERVAL}s",
-        # What the recording is judged with is for those who judge it: nothing of it is kept with this one.
-        "--sensitivity", "normal", "--duration", f"{run.seconds}s", "--memory-limit", str(run.limit_bytes),
-        "--", str(python), str(run.path),
+        "--duration", f"{run.seconds}s", "--memory-limit", str(run.limit_bytes), "--", str(python), str(run.path),
     ]  # fmt: skip
     app = subprocess.Popen(
         command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from memwarden_api.report import Report
+from memwarden_core.recording_file import read_recording
+from memwarden_core.settings import SENSITIVITY_LABEL
 
 PYTHON = sys.executable
 QUICK = ("--interval", "200ms", "--quiet")
@@ -42,6 +44,10 @@ def test_a_report_in_both_formats_and_a_kept_file_that_is_judged_again(clean: An
     again = clean.memwarden("report", str(kept), "--format", "json")
     assert (again.code, again.err) == (0, "")
     assert json.loads(again.out)["verdicts"][0]["scope"] == verdict.scope
+    with kept.open("rb") as stream:
+        assert read_recording(stream).labels[SENSITIVITY_LABEL] == "high", (
+            "it is judged again as it was watched"
+        )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r.json", "r.md", "run.mwrec"]
     assert report.stat().st_mode & 0o777 == 0o666 & ~_umask()
 

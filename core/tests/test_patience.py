@@ -8,6 +8,7 @@ import pytest
 
 from memwarden_core.recording import FloatArray, Recording
 from memwarden_core.replay import replay
+from memwarden_core.scoring import score
 from memwarden_core.settings import JudgeSettings, Sensitivity
 from memwarden_core.shape import shape
 from memwarden_core.synthetic import (
@@ -108,8 +109,16 @@ def test_keys_that_come_again_ever_more_often_are_no_bound() -> None:
 
 
 def test_a_store_with_a_bound_slows_by_more_than_that() -> None:
-    cache = kept(SyntheticSite("fill", constant(0.8 * MB, 3), after(150)))
+    cache = kept(SyntheticSite("fill", constant(0.8 * MB, 3), after(400)))
     assert called_after(judged(cache), cache) is None
+    without = replace(SETTINGS, long_slowing_ratio=0.0)
+    assert called_after(list(replay(cache, every_ticks=10, settings=without)), cache) is not None
+
+
+@pytest.mark.parametrize("family", ["random-walk", "wandering-0.95", "fragmenting"])
+def test_memory_that_wanders_for_long_is_no_leak_without_a_site_either(family: str) -> None:
+    found = score(family, range(3), INTERVAL, every_ticks=10, settings=SETTINGS, ticks=TICKS)
+    assert found.convicted == 0
 
 
 def test_a_ratio_of_its_own_can_be_asked_for() -> None:

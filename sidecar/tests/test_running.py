@@ -24,7 +24,7 @@ from memwarden_sidecar.__main__ import main
 def test_a_tree_without_a_probe_is_watched_from_outside(sidecar, receiver, app):
     root = app("import os; block = bytearray(os.urandom(1)) * (30 << 20); print('up', flush=True); input()")
     root.line()
-    run = sidecar("--memory-limit", "2g")
+    run = sidecar("--memory-limit", "2g", "--sensitivity", "high")
     run.tell(f'{{"pid": {root.pid}}}')
     wait_for(lambda: receiver.last(names.MEMORY_LIMIT))
     assert receiver.last(names.MEMORY_LIMIT) == 2 << 30
@@ -38,6 +38,7 @@ def test_a_tree_without_a_probe_is_watched_from_outside(sidecar, receiver, app):
     process = receiver.processes()[root.pid]
     assert process[names.SCOPE_ID] == "scope"
     assert process[names.SCOPE_KIND] == names.SCOPE_KIND_RUN
+    assert process[names.DETECTION_SENSITIVITY] == "high"
     assert process[names.SAMPLE_INTERVAL] == 0.2
     assert process[names.SERVICE_NAME] == "app.py"
     assert process[names.PROCESS_PARENT_PID] == os.getpid()
@@ -195,6 +196,7 @@ GOOD = {"--scope-id": "s", "--socket": "/tmp/s", "--collector": "http://127.0.0.
         ("--ready-file", "/nowhere/ready", "--ready-file can't be written"),
         ("--scope-id", "", "is missing"),
         ("--colour", "red", "unrecognized arguments"),
+        ("--sensitivity", "utmost", "invalid choice: 'utmost'"),
     ],
 )
 def test_what_keeps_it_from_starting_is_one_sentence(option, value, said, tmp_path):

@@ -33,8 +33,8 @@ class Family:
     ticks: int
     shape: Callable[[np.random.Generator], Shape]
     within: int | None = None
-    """For leaks: ticks in which most must be found: `patience` of the time to the limit of 512 MiB for the slowest, and
-    what a second judgement takes."""
+    """For leaks: ticks in which most must be found with high sensitivity: its `patience` of the time to the limit of
+    512 MiB for the slowest, and what a second judgement takes."""
     begins: int = 0
     undecidable: bool = False
     site: str = "remember"

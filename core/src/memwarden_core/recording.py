@@ -5,7 +5,7 @@ Times are Unix seconds (float), sizes bytes, CPU time seconds. Nothing here know
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -121,3 +121,7 @@ class Recording:
     events: tuple[Event, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     """Free text of who recorded it: host, versions, the label of a corpus file."""
+
+    def without_label(self, name: str) -> "Recording":
+        """The same, and nothing said under this name."""
+        return replace(self, labels={key: text for key, text in self.labels.items() if key != name})

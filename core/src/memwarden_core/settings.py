@@ -64,7 +64,7 @@ class JudgeSettings:
     slowness: float = 1.0
     """… times this."""
     overhead_ticks: int = 12
-    """What is spent of that on starting, windows, a second judgement and the judge's own rhythm; `warm_up_share` of it
+    """What is spent of that on starting, windows and the judge's own rhythm; `warm_up_share` of it
     may go to warm-up before."""
     confirm_ticks: int = 4
     """A second judgement, so many ticks later, must agree before `Leaking` is said …"""

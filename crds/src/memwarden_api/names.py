@@ -193,7 +193,8 @@ TOKEN_FOLDER: Final = "/var/run/secrets/memwarden"  # noqa: S105 - a folder's na
 ENV_PRELOAD: Final = "LD_PRELOAD"
 
 # ── How a scope is to be judged, where its profile says so (resource attributes) ─────────────────────────
-DETECTION_SENSITIVITY: Final = "memwarden.detection.sensitivity"  # "low", "normal", "high"
+DETECTION_SENSITIVITY: Final = "memwarden.detection.sensitivity"
+SENSITIVITIES: Final = ("low", "normal", "high")
 DETECTION_WARM_UP: Final = "memwarden.detection.warm_up_seconds"
 PROFILE_NAME: Final = "memwarden.profile.name"
 K8S_POD_TEMPLATE_HASH: Final = "k8s.pod.label.pod-template-hash"

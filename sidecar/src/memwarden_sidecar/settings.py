@@ -98,7 +98,6 @@ CONTROL_LINE_BYTES: Final = 64 << 10
 """Longest line on standard input."""
 
 DEFAULT_INTERVAL_SECONDS: Final = 15.0
-_SENSITIVITIES: Final = ("low", "normal", "high")
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
@@ -195,7 +194,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--memory-limit", metavar="BYTES", help="the limit to judge against (the cgroup's)")
     add(
         "--sensitivity",
-        choices=_SENSITIVITIES,
+        choices=names.SENSITIVITIES,
         help="how soon and how boldly a leak of this scope is called (the collector's)",
     )
     add("--ready-file", metavar="PATH", help="written when probes can connect")

@@ -71,10 +71,7 @@ def judged_selection(source: Source, selection: Selection, settings: JudgeSettin
 
 def _to_be_judged(recording: Recording, settings: JudgeSettings | None) -> Recording:
     """What its owner wanted when it was watched counts no more where somebody wants something else now."""
-    if settings is None:
-        return recording
-    labels = {name: text for name, text in recording.labels.items() if name != SENSITIVITY_LABEL}
-    return replace(recording, labels=labels)
+    return recording if settings is None else recording.without_label(SENSITIVITY_LABEL)
 
 
 def _cut_out(source: Source, selection: Selection) -> tuple[Recording, list[str]]:

@@ -22,7 +22,6 @@ from memwarden.run.port import ReservedPort
 from memwarden.supervise.child import Child, ChildSpec
 from memwarden.supervise.mailbox import Mailbox
 from memwarden_api.names import ENV_TOKEN, EXIT_FAILED
-from memwarden_core.settings import Sensitivity
 
 if TYPE_CHECKING:
     from memwarden.database.server import Server
@@ -265,8 +264,6 @@ class Backend:
         plan = self.plan
         self.socket = self.folder.make_door() / "probe"
         limit = [] if plan.memory_limit_bytes is None else ["--memory-limit", str(plan.memory_limit_bytes)]
-        # With the samples, so that whoever judges them later does as this run did. "normal" is what nobody has to say.
-        wish = [] if plan.sensitivity == Sensitivity.NORMAL else ["--sensitivity", plan.sensitivity]
         self._start(
             "sidecar",
             [
@@ -280,8 +277,9 @@ class Backend:
                 "--sampling-bytes", str(plan.sampling_bytes),
                 "--spool", str(self.folder.make_child(self.spool.name)),
                 "--ready-file", str(ready_file),
+                # With the samples, so that whoever judges them later does as this run did.
+                "--sensitivity", plan.sensitivity,
                 *limit,
-                *wish,
             ],
             environment.for_python(os.environ) | {ENV_TOKEN: self.token},
             stdin_pipe=True,

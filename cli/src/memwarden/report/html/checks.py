@@ -136,8 +136,8 @@ WORDS: Final = {
         "Caches that fill quickly are given the time to come to rest.",
     ),
     "confirmed": Words(
-        "Did a second look agree?",
-        "A leak is only said when a judgement a few samples earlier, or later, says the same.",
+        "Did other looks agree?",
+        "A leak is only said when judgements have said so for a while: the longer it was watched, the longer.",
     ),
 }  # fmt: skip
 
