@@ -406,6 +406,16 @@ def test_every_gate_and_setting_is_documented() -> None:
         assert f"| `{field.name}` | {shown} |" in text, field.name
 
 
+def test_every_setting_that_the_dial_moves_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "judge.md").read_text(encoding="utf-8")
+    positions = [JudgeSettings.of(sensitivity) for sensitivity in Sensitivity]
+    for field in dataclasses.fields(JudgeSettings):
+        values = [getattr(one, field.name) for one in positions]
+        if field.name != "sensitivity" and len(set(values)) > 1:
+            row = " | ".join(f"{value:g}" for value in values)
+            assert f"| `{field.name}` | {row} |" in text, field.name
+
+
 def test_what_one_run_may_say_many_may_not() -> None:
     """What is rare enough for one workload alone can be common among many of them."""
     recording = record(_leaking_shape(0.08), 220, 5)
