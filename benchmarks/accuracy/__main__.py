@@ -23,10 +23,12 @@ PARTS = {
 }
 
 
-def outcomes(jobs: list[cases.Job], sensitivity: Sensitivity, workers: int) -> list[Outcome]:
+def outcomes(
+    jobs: list[cases.Job], sensitivity: Sensitivity, workers: int, tick_seconds: float | None = None
+) -> list[Outcome]:
     """All of them, in the order of the jobs, with progress on a terminal."""
     with ProcessPoolExecutor(workers) as pool:
-        waiting = {pool.submit(cases.judged, job, sensitivity): job for job in jobs}
+        waiting = {pool.submit(cases.judged, job, sensitivity, tick_seconds): job for job in jobs}
         for done, _ in enumerate(as_completed(waiting), start=1):
             if sys.stderr.isatty():
                 print(f"\r{done} of {len(jobs)} runs judged", end="", file=sys.stderr, flush=True)
@@ -48,12 +50,18 @@ def main() -> int:
     parser.add_argument("--part", choices=tuple(PARTS), help="only this one")
     parser.add_argument("--only", default="", help="programs whose name has this in it")
     parser.add_argument("--sensitivity", choices=tuple(map(str, Sensitivity)), default="normal")
+    parser.add_argument(
+        "--tick",
+        type=float,
+        metavar="SECONDS",
+        help="score recorded runs as if their ticks were so long (0.25)",
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     chosen = parser.parse_args()
     wanted = [chosen.part] if chosen.part else list(PARTS)
     jobs = [*cases.recorded(wanted), *(cases.drawn() if "generated" in wanted else ())]
     jobs = [job for job in jobs if chosen.only in job.program]
-    found = outcomes(jobs, Sensitivity(chosen.sensitivity), chosen.workers)
+    found = outcomes(jobs, Sensitivity(chosen.sensitivity), chosen.workers, chosen.tick)
     parts = {part: [one for one in found if one.truth.part == part] for part in wanted}
     for part, members in parts.items():
         if members:

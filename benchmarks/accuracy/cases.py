@@ -1,12 +1,12 @@
 """What is scored: every recording of the corpus with its truth, and the generated series, each as a job of its own."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from corpus import generated, labels
 
-from accuracy.runs import IsSite, Outcome, Truth, outcome, read
+from accuracy.runs import IsSite, Outcome, Truth, at_ticks_of, outcome, read
 from memwarden_core.settings import JudgeSettings, Sensitivity
 
 SEEDS = 3
@@ -49,8 +49,8 @@ def drawn() -> Iterator[Job]:
             yield Job(case.name, f"seed {seed}", None, seed)
 
 
-def judged(job: Job, sensitivity: Sensitivity) -> Outcome:
-    """Read or draw the run, and judge it all along."""
+def judged(job: Job, sensitivity: Sensitivity, tick_seconds: float | None = None) -> Outcome:
+    """Read or draw the run, and judge it all along; a recorded one as if its ticks were so long."""
     settings = JudgeSettings.of(sensitivity)
     if job.file is None:
         case = next(one for one in generated.CASES if one.name == job.program)
@@ -69,7 +69,13 @@ def judged(job: Job, sensitivity: Sensitivity) -> Outcome:
         program.name, f"{program.name}.{job.load}", program.family, program.split, program.leak,
         program.verdicts, program.begins, bool(program.sites), _batch(program),
     )  # fmt: skip
-    return outcome(read(job.file), truth, _is_site(program), settings)
+    recording = read(job.file)
+    if tick_seconds is not None:
+        factor = tick_seconds / recording.interval
+        recording = at_ticks_of(recording, tick_seconds)
+        truth = replace(truth, begins=truth.begins * factor)
+        settings = replace(settings, old_ticks=settings.old_ticks / factor)
+    return outcome(recording, truth, _is_site(program), settings)
 
 
 def _batch(program: labels.Program) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from accuracy.detectors import DETECTORS
 from memwarden_core.judge import judge
-from memwarden_core.recording import FloatArray, MemoryLimit, Recording
+from memwarden_core.recording import FloatArray, MemoryLimit, Recording, Series
 from memwarden_core.recording_file import read_recording
 from memwarden_core.replay import replay
 from memwarden_core.settings import SENSITIVITY_LABEL, JudgeSettings
@@ -107,6 +107,32 @@ def read(path: Path) -> Recording:
     """As it was recorded; how it is to be judged is for whoever scores it."""
     with path.open("rb") as stream:
         return read_recording(stream).without_label(SENSITIVITY_LABEL)
+
+
+def at_ticks_of(recording: Recording, seconds: float) -> Recording:
+    """The same samples as if so long lay between two of them. Ages of memory stay as they were sampled, in seconds: the
+    settings that read them have to be stretched the other way (`cases.judged`)."""
+    factor = seconds / recording.interval
+    begin = recording.started
+
+    def moved(time: float) -> float:
+        return begin + (time - begin) * factor
+
+    return replace(
+        recording,
+        ended=moved(recording.ended),
+        interval=seconds,
+        processes=tuple(
+            replace(one, started=moved(one.started), last_seen=moved(one.last_seen))
+            for one in recording.processes
+        ),
+        series={
+            key: Series(begin + (one.time - begin) * factor, one.value)
+            for key, one in recording.series.items()
+        },
+        profiles=tuple(replace(one, time=moved(one.time)) for one in recording.profiles),
+        events=tuple(replace(one, time=moved(one.time)) for one in recording.events),
+    )
 
 
 def outcome(recording: Recording, truth: Truth, is_site: IsSite, settings: JudgeSettings) -> Outcome:
