@@ -71,7 +71,7 @@ dist: setup ## the wheels of all distributions, the probe for four platforms ins
 
 CORPUS ?=
 AT_ONCE ?= 3
-corpus: setup ## record what is missing of the labelled corpus (all of it: 2 hours with AT_ONCE=8; CORPUS="name …", AT_ONCE=3)
+corpus: setup ## record what is missing of the labelled corpus (all of it: 2 hours with AT_ONCE=10; CORPUS="name …", AT_ONCE=3)
 	@PYTHONPATH=benchmarks $(PY) -m corpus.record --at-once $(AT_ONCE) $(CORPUS)
 
 accuracy: setup ## score the judge on the corpus: text, JSON and a page with every mistake (minutes)

@@ -81,7 +81,7 @@ def decode_steps(coded: list[Any]) -> IntArray:
 
 
 def _whole_numbers(coded: list[Any]) -> IntArray:
-    if not all(type(item) is int for item in coded):
+    if not set(map(type, coded)) <= {int}:  # not isinstance: True is no number here
         raise ValueError("a column holds more than whole numbers")
     numbers = np.array(coded, dtype=np.int64)
     if numbers.size and float(np.abs(numbers.astype(np.float64)).sum()) > 2.0**62:
@@ -123,8 +123,11 @@ def decode_values(decimals: int, coded: list[Any], delta: bool = True) -> FloatA
     """What `encode_values` made; null becomes NaN."""
     if decimals not in (0, 3):
         raise ValueError(f"{decimals} decimals were never written")
-    missing = np.array([item is None for item in coded], dtype=bool)
-    whole = _whole_numbers([item for item in coded if item is not None])
+    if None in coded:
+        missing = np.array([item is None for item in coded], dtype=bool)
+        whole = _whole_numbers([item for item in coded if item is not None])
+    else:
+        missing, whole = np.zeros(len(coded), dtype=bool), _whole_numbers(coded)
     value = np.full(len(coded), np.nan)
     value[~missing] = (np.cumsum(whole) if delta else whole) / 10**decimals
     return value
