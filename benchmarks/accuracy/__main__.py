@@ -11,6 +11,8 @@ import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
+from corpus import labels
+
 from accuracy import cases, fleets, page, text
 from accuracy.figures import mistakes
 from accuracy.runs import Outcome
@@ -24,7 +26,7 @@ PARTS = {
 
 
 def outcomes(
-    jobs: list[cases.Job], sensitivity: Sensitivity, workers: int, tick_seconds: float | None = None
+    jobs: list[cases.Job], sensitivity: Sensitivity | None, workers: int, tick_seconds: float | None = None
 ) -> list[Outcome]:
     """All of them, in the order of the jobs, with progress on a terminal."""
     with ProcessPoolExecutor(workers) as pool:
@@ -49,7 +51,11 @@ def main() -> int:
     parser.add_argument("--html", type=Path, metavar="FILE")
     parser.add_argument("--part", choices=tuple(PARTS), help="only this one")
     parser.add_argument("--only", default="", help="programs whose name has this in it")
-    parser.add_argument("--sensitivity", choices=tuple(map(str, Sensitivity)), default="normal")
+    parser.add_argument(
+        "--sensitivity",
+        choices=tuple(map(str, Sensitivity)),
+        help="for all runs (normal for those of three hours, high for those of one and for fleets)",
+    )
     parser.add_argument(
         "--tick",
         type=float,
@@ -61,7 +67,8 @@ def main() -> int:
     wanted = [chosen.part] if chosen.part else list(PARTS)
     jobs = [*cases.recorded(wanted), *(cases.drawn() if "generated" in wanted else ())]
     jobs = [job for job in jobs if chosen.only in job.program]
-    found = outcomes(jobs, Sensitivity(chosen.sensitivity), chosen.workers, chosen.tick)
+    dial = None if chosen.sensitivity is None else Sensitivity(chosen.sensitivity)
+    found = outcomes(jobs, dial, chosen.workers, chosen.tick)
     parts = {part: [one for one in found if one.truth.part == part] for part in wanted}
     for part, members in parts.items():
         if members:
@@ -73,7 +80,7 @@ def main() -> int:
                 allowed = "/".join(sorted(one.truth.verdicts))
                 print(f"  {one.truth.run}: {said}, ended {one.final}, right {allowed}")
             print()
-    groups = fleets.fleets(wanted, Sensitivity(chosen.sensitivity)) if not chosen.only else []
+    groups = fleets.fleets(wanted, dial or cases.usual(labels.SECONDS)) if not chosen.only else []
     for part in wanted:
         members = [one for one in groups if one.part == part]
         if members:

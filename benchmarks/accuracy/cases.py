@@ -49,10 +49,18 @@ def drawn() -> Iterator[Job]:
             yield Job(case.name, f"seed {seed}", None, seed)
 
 
-def judged(job: Job, sensitivity: Sensitivity, tick_seconds: float | None = None) -> Outcome:
-    """Read or draw the run, and judge it all along; a recorded one as if its ticks were so long."""
-    settings = JudgeSettings.of(sensitivity)
+def usual(seconds: float) -> Sensitivity:
+    """What is made for recorded runs of this length: normal sensitivity waits for longer than the short ones last."""
+    return Sensitivity.NORMAL if seconds > labels.SECONDS else Sensitivity.HIGH
+
+
+def judged(job: Job, sensitivity: Sensitivity | None, tick_seconds: float | None = None) -> Outcome:
+    """Read or draw the run, and judge it all along; a recorded one as if its ticks were so long.
+
+    Without `sensitivity` it is what is `usual` for a run so long.
+    """
     if job.file is None:
+        settings = JudgeSettings.of(sensitivity or Sensitivity.NORMAL)
         case = next(one for one in generated.CASES if one.name == job.program)
         truth = Truth(
             case.name, f"{case.name}, {job.load}", "generated", "generated", case.leak, case.verdicts,
@@ -65,9 +73,11 @@ def judged(job: Job, sensitivity: Sensitivity, tick_seconds: float | None = None
             settings,
         )
     program = labels.program_named(job.program)
+    dial = sensitivity or usual(program.seconds)
+    settings = JudgeSettings.of(dial)
     truth = Truth(
         program.name, f"{program.name}.{job.load}", program.family, program.split, program.leak,
-        program.verdicts, program.begins, bool(program.sites), _batch(program),
+        program.verdicts, program.begins, bool(program.sites), _batch(program, dial),
     )  # fmt: skip
     recording = read(job.file)
     if tick_seconds is not None:
@@ -78,9 +88,9 @@ def judged(job: Job, sensitivity: Sensitivity, tick_seconds: float | None = None
     return outcome(recording, truth, _is_site(program), settings)
 
 
-def _batch(program: labels.Program) -> str:
+def _batch(program: labels.Program, dial: Sensitivity) -> str:
     """What is scored by itself as well: a part of the split, or of programs that are known runs of one length."""
-    return program.part if program.split == "test" else f"runs of {program.seconds} s"
+    return program.part if program.split == "test" else f"runs of {program.seconds} s, {dial} sensitivity"
 
 
 def _is_site(program: labels.Program) -> IsSite:
