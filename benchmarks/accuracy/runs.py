@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -44,7 +44,7 @@ class Truth:
     """Seconds after the start at which a leak begins."""
     has_site: bool
     batch: str = ""
-    """What of its part is scored by itself as well (`cases.recorded`)."""
+    """What of its part is scored by itself as well (`cases.judged`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,8 @@ def at_ticks_of(recording: Recording, seconds: float) -> Recording:
     factor = seconds / recording.interval
     begin = recording.started
 
-    def moved(time: float) -> float:
+    def moved(time: Any) -> Any:
+        """A moment, or an array of them."""
         return begin + (time - begin) * factor
 
     return replace(
@@ -126,10 +127,7 @@ def at_ticks_of(recording: Recording, seconds: float) -> Recording:
             replace(one, started=moved(one.started), last_seen=moved(one.last_seen))
             for one in recording.processes
         ),
-        series={
-            key: Series(begin + (one.time - begin) * factor, one.value)
-            for key, one in recording.series.items()
-        },
+        series={key: Series(moved(one.time), one.value) for key, one in recording.series.items()},
         profiles=tuple(replace(one, time=moved(one.time)) for one in recording.profiles),
         events=tuple(replace(one, time=moved(one.time)) for one in recording.events),
     )

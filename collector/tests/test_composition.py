@@ -115,8 +115,8 @@ def test_replicas_convict_together_once_one_has_grown_for_long_enough() -> None:
         replicas = [member(f"r{number}", Kind.GROWING, **GROWING, **one) for number, one in enumerate(said)]
         return compose(WEB, replicas, (), JudgeSettings()).document.verdict
 
-    young, old = {"failed": ("lasting",)}, {"passed": ("lasting",)}
-    pool = {"passed": ("lasting",), "failed": ("no-new-threads",)}
+    young, old = {"gates": {"lasting": False}}, {"gates": {"lasting": True}}
+    pool = {"gates": {"lasting": True, "no-new-threads": False}}
     assert verdict(young, young, young) == "Growing", "a cache fills in all of them at once"
     assert verdict(old, young, young) == "Leaking"
     assert verdict(old, young, pool) == "Growing", "the same pool starts in all of them"

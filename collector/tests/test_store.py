@@ -35,6 +35,7 @@ from memwarden_collector.store.recordings import RecordingLoader
 from memwarden_collector.store.writer import Writer, _enter_ledger, _time_of
 from memwarden_core import containers
 from memwarden_core.recording import Recording, SeriesKey
+from memwarden_core.settings import Sensitivity
 
 
 def assert_equal(one: Recording, other: Recording) -> None:
@@ -67,6 +68,7 @@ def test_how_its_owner_wants_it_judged_comes_with_a_recording(
     start: Callable[..., Any], database_url: str
 ) -> None:
     collector = start(database_url)
+    assert tuple(Sensitivity) == names.SENSITIVITIES
     wishes = {names.DETECTION_SENSITIVITY: "high", names.DETECTION_WARM_UP: "60"}
     request = otlp.metrics("run", time.time())
     attributes = otlp.scope_attributes("run", **wishes)

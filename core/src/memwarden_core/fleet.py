@@ -59,10 +59,10 @@ class FleetVerdict:
 _SILENT = (Kind.UNKNOWN, Kind.WARMING_UP)
 _GROWS = (Kind.LEAKING, Kind.GROWING)
 _MOST = 2 / 3
-SHARED = ("load", "no-new-threads")
+_SHARED = ("load", "no-new-threads")
 """Gates whose reason all replicas may have at once."""
-TIME = ("lasting", "confirmed")
-"""Gates that only waiting passes."""
+COMPARED = (*_SHARED, "lasting", "confirmed")
+"""Gates by which replicas are compared, beside `drift`, whose value counts."""
 _CERTAIN = 8.0
 """A single t counts no more than this: one replica alone must not carry the others."""
 
@@ -104,7 +104,7 @@ def _convict_together(judged: Sequence[Replica], z: float, settings: JudgeSettin
     growing = [one for one in judged if one.verdict.kind is Kind.GROWING]
     if len(judged) < 3 or len(growing) < _MOST * len(judged) or z < settings.walk_t_unattributed:
         return False
-    if any(gate.passed is False for one in growing for gate in one.verdict.gates if gate.name in SHARED):
+    if any(gate.passed is False for one in growing for gate in one.verdict.gates if gate.name in _SHARED):
         return False  # the same load rises for all of them, or the same pool starts
     if not any(one.ended_near_limit or _has_waited(one.verdict) for one in growing):
         return False
@@ -116,9 +116,8 @@ def _convict_together(judged: Sequence[Replica], z: float, settings: JudgeSettin
 
 def _has_waited(verdict: Verdict) -> bool:
     """Whether nothing but certainty is missing."""
-    return passed(verdict.gates, "lasting") and not any(
-        gate.name in TIME and gate.passed is False for gate in verdict.gates
-    )
+    waits = any(gate.name == "confirmed" and gate.passed is False for gate in verdict.gates)
+    return passed(verdict.gates, "lasting") and not waits
 
 
 def _pattern(judged: Sequence[Replica], leaking: Sequence[Replica]) -> tuple[Pattern, tuple[str, ...]]:

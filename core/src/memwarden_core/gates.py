@@ -69,11 +69,7 @@ def gates(
     found += [_no_known_bound(findings), _no_life_before(findings), _no_new_threads(findings)]
     found.append(_load(findings))
     found += sites
-    found.append(
-        _strong_drift(
-            growth, beyond_allocator(findings, growth, attributed, settings), allowed_chance, settings
-        )
-    )
+    found.append(_strong_drift(findings, growth, attributed, allowed_chance, settings))
     is_known = known.site if attributed else known.signal
     found.append(_lasting(findings, growth, attributed, known_since, is_known, settings))
     return tuple(found)
@@ -277,19 +273,19 @@ def _explain(explained: float | None, leads: bool, name: str, settings: JudgeSet
     return Gate("sites-explain", ok, explained, settings.site_share, "ratio", text)
 
 
-def beyond_allocator(findings: Findings, growth: Growth, attributed: bool, settings: JudgeSettings) -> bool:
-    """Whether this growth is no allocator's wandering: sites explain it, or it has gone on for very long."""
-    return attributed or growth.is_long(findings.interval, settings)
-
-
-def chance(growth: Growth, is_beyond: bool) -> float:
+def chance(findings: Findings, growth: Growth, attributed: bool, settings: JudgeSettings) -> float:
     """P that floors without drift rise as clearly: one-sided, of the t that `strong-drift` asks for.
 
-    Where it is `beyond_allocator`, the sign test may say it too: bursts of all sizes make a poor t, and are no chance.
+    Where it is no allocator's, the sign test may say it too: bursts of all sizes make a poor t, and are no chance.
     """
-    value, degrees = _certainty(growth, is_beyond)
-    by_size = tail(value, degrees)
+    is_beyond = _beyond_allocator(findings, growth, attributed, settings)
+    by_size = tail(*_certainty(growth, is_beyond))
     return min(by_size, growth.trend.sign_chance) if is_beyond else by_size
+
+
+def _beyond_allocator(findings: Findings, growth: Growth, attributed: bool, settings: JudgeSettings) -> bool:
+    """Whether this growth is no allocator's wandering: sites explain it, or it has gone on for very long."""
+    return attributed or growth.is_long(findings.interval, settings)
 
 
 def _certainty(growth: Growth, is_beyond: bool) -> tuple[float, int]:
@@ -300,10 +296,13 @@ def _certainty(growth: Growth, is_beyond: bool) -> tuple[float, int]:
     return t.walk_t, WALK_BLOCKS - 2
 
 
-def _strong_drift(growth: Growth, is_beyond: bool, allowed_chance: float, settings: JudgeSettings) -> Gate:
+def _strong_drift(
+    findings: Findings, growth: Growth, attributed: bool, allowed_chance: float, settings: JudgeSettings
+) -> Gate:
+    is_beyond = _beyond_allocator(findings, growth, attributed, settings)
     value, degrees = _certainty(growth, is_beyond)
     needed = settings.drift_t_leak if is_beyond else settings.walk_t_unattributed
-    found = chance(growth, is_beyond)
+    found = chance(findings, growth, attributed, settings)
     ok = found <= tail(needed, degrees)
     rare = found <= allowed_chance
     if ok and not rare:
@@ -328,8 +327,10 @@ def lasting_needed(findings: Findings, growth: Growth, attributed: bool, setting
     if attributed and _calm_before(findings, growth) >= settings.calm_before_ticks * interval:
         most = settings.calm_ticks * interval
     left = time_left(findings, growth)
-    reserve = settings.least_patience * left if left is not None else 0.0
-    if left is not None and left <= settings.soon_seconds:
+    if left is None:
+        return max(least, most)
+    reserve = settings.least_patience * left
+    if left <= settings.soon_seconds:
         promised = settings.slowness * settings.found_within_seconds(interval)
         to_spend = promised * (1 - settings.warm_up_share) - settings.overhead_ticks * interval
         in_time = to_spend / (1 + settings.confirm_share)
@@ -337,8 +338,6 @@ def lasting_needed(findings: Findings, growth: Growth, attributed: bool, setting
         if attributed:
             # Caches fill in seconds, not in ticks: fewer slow ticks are as much patience; floors need some.
             least = min(least, max(in_time, settings.min_windows * settings.window_ticks * interval))
-    if left is None:
-        return max(least, most)
     hurried = min(settings.calm_ticks * interval, settings.haste * left)
     return max(least, min(most, max(settings.patience * left, hurried)), reserve)
 

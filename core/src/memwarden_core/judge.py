@@ -16,7 +16,7 @@ from memwarden_core.confidence import confidence
 from memwarden_core.examination import Findings, examine
 from memwarden_core.fingerprint import site_fingerprint, unattributed_fingerprint
 from memwarden_core.forecast import forecast
-from memwarden_core.gates import Known, beyond_allocator, chance, gates
+from memwarden_core.gates import Known, chance, gates
 from memwarden_core.hysteresis import Decision, confirming, decide, has_agreement
 from memwarden_core.recording import Recording
 from memwarden_core.settings import JudgeSettings
@@ -118,9 +118,9 @@ class _Composer:
         at_risk = self._at_risk(ahead)
         named = sites[0] if sites and attributed else None
         sure = confidence(kind, self.gates, attributed, kept is not None, self.settings.sensitivity)
-        by_chance = 1.0
-        if growth is not None:
-            by_chance = chance(growth, beyond_allocator(findings, growth, self.raw.attributed, self.settings))
+        by_chance = (
+            chance(findings, growth, self.raw.attributed, self.settings) if growth is not None else 1.0
+        )
         told = cause(kind, findings, attributed and kept is None, findings.attribution)
         return Verdict(
             at=findings.at,

@@ -6,7 +6,7 @@ Kept beside the whole verdict, which is large.
 from pydantic import BaseModel, ConfigDict
 
 from memwarden_api import report
-from memwarden_core.fleet import SHARED, TIME
+from memwarden_core.fleet import COMPARED
 from memwarden_core.judge import fingerprint_of
 from memwarden_core.recording import Recording
 from memwarden_core.verdict import Gate, Kind, Site, Verdict
@@ -34,9 +34,8 @@ class Digest(BaseModel):
     site: report.Frame | None = None
     runtime: str = ""
     drift: float | None = None
-    passed: tuple[str, ...] = ()
-    failed: tuple[str, ...] = ()
-    """Of the gates that replicas are compared by."""
+    gates: dict[str, bool] = {}
+    """Those by which replicas are compared, where they could be checked: whether they were passed."""
     chance: float = 1.0
     observed: str | None = None
 
@@ -48,9 +47,7 @@ class Digest(BaseModel):
     def as_verdict(self, kind: Kind, at: float) -> Verdict:
         """As much of the judge's verdict as replicas are compared by."""
         gates = [] if self.drift is None else [Gate("drift", None, self.drift, None, "t", "")]
-        gates += [
-            Gate(name, name in self.passed, None, None, "", "") for name in (*self.passed, *self.failed)
-        ]
+        gates += [Gate(name, ok, None, None, "", "") for name, ok in self.gates.items()]
         frame = self.site
         sites = (
             () if frame is None else (Site(frame.file, frame.line, frame.function, 0, 0.0, 0.0, 0.0, 0, ()),)
@@ -78,7 +75,6 @@ class Digest(BaseModel):
 
 def digest(verdict: Verdict, document: report.Verdict, recording: Recording) -> Digest:
     """`document` is the public form of the same verdict: its numbers are finite."""
-    compared = [gate for gate in verdict.gates if gate.name in (*SHARED, *TIME)]
     drift = next((gate.value for gate in document.gates if gate.name == "drift"), None)
     top = document.sites[0] if document.sites else None
     return Digest(
@@ -97,8 +93,11 @@ def digest(verdict: Verdict, document: report.Verdict, recording: Recording) -> 
         site=None if top is None else report.Frame(file=top.file, line=top.line, function=top.function),
         runtime=next((one.runtime for one in document.processes if one.runtime), ""),
         drift=drift,
-        passed=tuple(gate.name for gate in compared if gate.passed),
-        failed=tuple(gate.name for gate in compared if gate.passed is False),
+        gates={
+            gate.name: gate.passed
+            for gate in verdict.gates
+            if gate.name in COMPARED and gate.passed is not None
+        },
         chance=verdict.chance,
         observed=None if verdict.observed is None else verdict.observed.value,
     )
